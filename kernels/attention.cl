@@ -1,0 +1,156 @@
+/* softmax (q k^T / sqrt (HEAD_DIM)) v for one head, without storing the scores.
+ *
+ * Head h of row i of picture b lies at offset + (b * rows + i) * stride + h * HEAD_DIM; out is (batch, queries, heads * HEAD_DIM).
+ *
+ * The lanes of a vector are QUERIES: a work-item owns RVM_QUERIES vectors of them and walks over the keys in blocks, with the
+ * running maximum and sum of the online softmax (Milakov and Gimelshein 2018; as in FlashAttention). Scores are then plain products
+ * of a query vector with one broadcast key element, exp works on whole vectors, and nothing is summed across lanes. Queries,
+ * scores and outputs of a work-item stay in the first-level cache.
+ *
+ * With RVM_GROUP > 1 (GPUs, RVM_VECTOR 1) a work-item owns one query and the group shares each block of keys and values in local
+ * memory. Global size (work-items for the queries, heads, batch), local size (RVM_GROUP, 1, 1). */
+
+#ifndef RVM_HEAD_DIM
+#define RVM_HEAD_DIM 64
+#endif
+#ifndef RVM_QUERIES
+#define RVM_QUERIES 2 /* vectors of queries of a work-item */
+#endif
+#ifndef RVM_KEY_TILE
+#define RVM_KEY_TILE 4 /* keys scored at once: RVM_KEY_TILE * RVM_QUERIES sums in registers */
+#endif
+#ifndef RVM_DIM_TILE
+#define RVM_DIM_TILE 1 /* output dimensions summed at once; divides RVM_HEAD_DIM */
+#endif
+#ifndef RVM_KEY_BLOCK
+#define RVM_KEY_BLOCK 32 /* keys between two looks at the running maximum; a multiple of RVM_KEY_TILE */
+#endif
+
+#define LANES (RVM_QUERIES * RVM_VECTOR)
+
+#if RVM_GROUP > 1
+#define KEY(j, d) key_tile[(j) * RVM_HEAD_DIM + (d)]
+#define VALUE(j, d) value_tile[(j) * RVM_HEAD_DIM + (d)]
+#else
+#define KEY(j, d) k[(size_t) min (first + (j), keys - 1) * key_stride + (d)]
+#define VALUE(j, d) v[(size_t) (first + (j)) * value_stride + (d)]
+#endif
+
+/* Lane l of vector x of row d of a private array of vectors. */
+#define LANE(array, d, l) (((float *) (array))[(d) * LANES + (l)])
+
+__kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
+attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
+    uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
+    __global float *restrict out, uint queries, uint keys)
+{
+  const uint start = get_global_id (0) * LANES;
+  const uint head = get_global_id (1) * RVM_HEAD_DIM;
+  const size_t picture = get_global_id (2);
+  const uint out_stride = get_global_size (1) * RVM_HEAD_DIM;
+  __global const float *restrict q = query + query_offset + picture * queries * query_stride + head;
+  __global const float *restrict k = key + key_offset + picture * keys * key_stride + head;
+  __global const float *restrict v = value + value_offset + picture * keys * value_stride + head;
+  vec q_lanes[RVM_HEAD_DIM * RVM_QUERIES];
+  vec sums[RVM_HEAD_DIM * RVM_QUERIES];
+  vec scores[RVM_KEY_BLOCK * RVM_QUERIES];
+  vec highest[RVM_QUERIES], total[RVM_QUERIES];
+#if RVM_GROUP > 1
+  __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
+#endif
+
+  for (uint l = 0; l < LANES; l++) {
+    __global const float *restrict from = q + (size_t) min (start + l, queries - 1) * query_stride;
+    for (uint d = 0; d < RVM_HEAD_DIM; d++)
+      LANE (q_lanes, d, l) = from[d] * rsqrt ((float) RVM_HEAD_DIM);
+  }
+  for (uint i = 0; i < RVM_HEAD_DIM * RVM_QUERIES; i++)
+    sums[i] = (vec) 0.0f;
+  for (uint x = 0; x < RVM_QUERIES; x++) {
+    highest[x] = (vec) -FLT_MAX;
+    total[x] = (vec) 0.0f;
+  }
+
+  for (uint first = 0; first < keys; first += RVM_KEY_BLOCK) {
+    const uint block = min (keys - first, (uint) RVM_KEY_BLOCK);
+    vec top[RVM_QUERIES], shrink[RVM_QUERIES];
+
+#if RVM_GROUP > 1
+    barrier (CLK_LOCAL_MEM_FENCE);
+    for (uint i = get_local_id (0); i < RVM_KEY_BLOCK * RVM_HEAD_DIM; i += RVM_GROUP) {
+      const uint j = i / RVM_HEAD_DIM, d = i % RVM_HEAD_DIM;
+      const size_t row = min (first + j, keys - 1);
+      key_tile[i] = k[row * key_stride + d];
+      value_tile[i] = v[row * value_stride + d];
+    }
+    barrier (CLK_LOCAL_MEM_FENCE);
+#endif
+
+    for (uint x = 0; x < RVM_QUERIES; x++)
+      top[x] = highest[x];
+    for (uint j = 0; j < block; j += RVM_KEY_TILE) {
+      vec dot[RVM_KEY_TILE][RVM_QUERIES];
+#pragma unroll
+      for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < RVM_QUERIES; x++)
+          dot[t][x] = (vec) 0.0f;
+      for (uint d = 0; d < RVM_HEAD_DIM; d++)
+#pragma unroll
+        for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+          for (uint x = 0; x < RVM_QUERIES; x++)
+            dot[t][x] = fma ((vec) KEY (j + t, d), q_lanes[d * RVM_QUERIES + x], dot[t][x]);
+#pragma unroll
+      for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < RVM_QUERIES; x++) {
+          /* Keys past the end repeat the last one: harmless for the maximum, and not summed below. */
+          scores[(j + t) * RVM_QUERIES + x] = dot[t][x];
+          top[x] = max (top[x], dot[t][x]);
+        }
+    }
+
+    for (uint x = 0; x < RVM_QUERIES; x++) {
+      shrink[x] = rvm_exp (highest[x] - top[x]);
+      highest[x] = top[x];
+      total[x] *= shrink[x];
+    }
+    for (uint j = 0; j < block; j++)
+#pragma unroll
+      for (uint x = 0; x < RVM_QUERIES; x++) {
+        const vec p = rvm_exp (scores[j * RVM_QUERIES + x] - top[x]);
+        scores[j * RVM_QUERIES + x] = p;
+        total[x] += p;
+      }
+
+    for (uint d = 0; d < RVM_HEAD_DIM; d += RVM_DIM_TILE) {
+      vec acc[RVM_DIM_TILE][RVM_QUERIES];
+#pragma unroll
+      for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < RVM_QUERIES; x++)
+          acc[t][x] = sums[(d + t) * RVM_QUERIES + x] * shrink[x];
+      for (uint j = 0; j < block; j++)
+#pragma unroll
+        for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+          for (uint x = 0; x < RVM_QUERIES; x++)
+            acc[t][x] = fma ((vec) VALUE (j, d + t), scores[j * RVM_QUERIES + x], acc[t][x]);
+#pragma unroll
+      for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < RVM_QUERIES; x++)
+          sums[(d + t) * RVM_QUERIES + x] = acc[t][x];
+    }
+  }
+
+  for (uint d = 0; d < RVM_HEAD_DIM; d++)
+    for (uint x = 0; x < RVM_QUERIES; x++)
+      sums[d * RVM_QUERIES + x] /= total[x];
+  for (uint l = 0; l < LANES && start + l < queries; l++) {
+    __global float *restrict to = out + (picture * queries + start + l) * out_stride + head;
+    for (uint d = 0; d < RVM_HEAD_DIM; d++)
+      to[d] = LANE (sums, d, l);
+  }
+}

@@ -1,0 +1,98 @@
+/* Device memory. Maps go through a queue of their own, so that they need no RvmQueue. */
+#include "buffer.h"
+
+#include "launch.h"
+
+struct _RvmBuffer {
+  gatomicrefcount refs;
+  RvmDevice *device;
+  cl_mem mem;
+  gsize size;
+};
+
+RvmBuffer *
+rvm_buffer_new (RvmDevice *device, gsize size, const char *what, GError **error)
+{
+  RvmBuffer *buffer;
+  cl_int status = CL_INVALID_BUFFER_SIZE;
+  cl_mem mem = NULL;
+
+  if (size > 0 && size <= rvm_device_get_max_allocation (device))
+    mem = clCreateBuffer (rvm_device_get_context (device), CL_MEM_READ_WRITE, size, NULL, &status);
+  if (mem == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY,
+        "no memory for %s: %" G_GSIZE_FORMAT " bytes on %s, which allows %" G_GUINT64_FORMAT " at once (%s)", what, size,
+        rvm_device_get_name (device), rvm_device_get_max_allocation (device), rvm_cl_strerror (status));
+    return NULL;
+  }
+  buffer = g_new0 (RvmBuffer, 1);
+  g_atomic_ref_count_init (&buffer->refs);
+  buffer->device = rvm_device_ref (device);
+  buffer->mem = mem;
+  buffer->size = size;
+  return buffer;
+}
+
+RvmBuffer *
+rvm_buffer_ref (RvmBuffer *buffer)
+{
+  g_atomic_ref_count_inc (&buffer->refs);
+  return buffer;
+}
+
+void
+rvm_buffer_unref (RvmBuffer *buffer)
+{
+  if (buffer == NULL || !g_atomic_ref_count_dec (&buffer->refs))
+    return;
+  clReleaseMemObject (buffer->mem);
+  rvm_device_unref (buffer->device);
+  g_free (buffer);
+}
+
+gsize
+rvm_buffer_get_size (const RvmBuffer *buffer)
+{
+  return buffer->size;
+}
+
+cl_mem
+rvm_buffer_get_mem (const RvmBuffer *buffer)
+{
+  return buffer->mem;
+}
+
+gpointer
+rvm_buffer_map_write (RvmBuffer *buffer, GError **error)
+{
+  cl_int status;
+  cl_command_queue queue = clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, &status);
+  gpointer data = NULL;
+
+  if (status == CL_SUCCESS) {
+    data = clEnqueueMapBuffer (queue, buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, buffer->size, 0, NULL, NULL, &status);
+    clReleaseCommandQueue (queue);
+  }
+  if (status != CL_SUCCESS)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "cannot map %" G_GSIZE_FORMAT " bytes of %s: %s", buffer->size,
+        rvm_device_get_name (buffer->device), rvm_cl_strerror (status));
+  return status == CL_SUCCESS ? data : NULL;
+}
+
+gboolean
+rvm_buffer_unmap (RvmBuffer *buffer, gpointer data, GError **error)
+{
+  cl_int status;
+  cl_command_queue queue = clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, &status);
+
+  if (status == CL_SUCCESS) {
+    status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
+    if (status == CL_SUCCESS)
+      status = clFinish (queue);
+    clReleaseCommandQueue (queue);
+  }
+  if (status != CL_SUCCESS)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_LAUNCH, "cannot unmap %" G_GSIZE_FORMAT " bytes of %s: %s", buffer->size,
+        rvm_device_get_name (buffer->device), rvm_cl_strerror (status));
+  return status == CL_SUCCESS;
+}

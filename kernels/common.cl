@@ -1,0 +1,125 @@
+/* Put before every kernel file: the vector type of the device and the two functions that cost more than the rest.
+ *
+ * RVM_VECTOR is the number of floats a work-item handles at once: the device's native width on CPUs, 1 on GPUs. Kernels
+ * are written for `vec` and a scalar tail, so any row length works on any device. */
+
+#ifndef RVM_VECTOR
+#define RVM_VECTOR 8 /* floats in a vec: 1, 4, 8 or 16 */
+#endif
+
+#define RVM_JOIN_(a, b) a##b
+#define RVM_JOIN(a, b) RVM_JOIN_ (a, b)
+
+#if RVM_VECTOR == 1
+typedef float vec;
+typedef int ivec;
+#define VLOAD(p) (*(p))
+#define VSTORE(v, p) (*(p) = (v))
+#define AS_VEC(x) as_float (x)
+#define TO_IVEC_ROUND(x) convert_int_rte (x)
+#define VSUM(v) (v)
+#else
+typedef RVM_JOIN (float, RVM_VECTOR) vec;
+typedef RVM_JOIN (int, RVM_VECTOR) ivec;
+#define VLOAD(p) RVM_JOIN (vload, RVM_VECTOR) (0, p)
+#define VSTORE(v, p) RVM_JOIN (vstore, RVM_VECTOR) (v, 0, p)
+#define AS_VEC(x) RVM_JOIN (as_float, RVM_VECTOR) (x)
+#define TO_IVEC_ROUND(x) RVM_JOIN (RVM_JOIN (convert_int, RVM_VECTOR), _rte) (x)
+#if RVM_VECTOR == 4
+#define VSUM(v) sum4 (v)
+#elif RVM_VECTOR == 8
+#define VSUM(v) sum4 ((v).lo + (v).hi)
+#elif RVM_VECTOR == 16
+#define VSUM(v) sum4 ((v).lo.lo + (v).lo.hi + (v).hi.lo + (v).hi.hi)
+#endif
+#endif
+
+float
+sum4 (float4 v)
+{
+  return (v.x + v.z) + (v.y + v.w);
+}
+
+/* e^x with a relative error below 2e-7 for x in [-87, 88]; smaller x give about 1e-38, larger ones are clamped to
+ * e^88. x = n ln 2 + r, |r| <= ln 2 / 2; a degree 6 polynomial for e^r (Cephes' coefficients); 2^n through the
+ * exponent bits. Built-in exp is a library call per lane on several CPU implementations. */
+vec
+rvm_exp (vec x)
+{
+  x = min (max (x, (vec) -87.0f), (vec) 88.0f);
+  const ivec n = TO_IVEC_ROUND (x * 1.44269504088896341f);
+#if RVM_VECTOR == 1
+  const vec nf = convert_float (n);
+#else
+  const vec nf = RVM_JOIN (convert_float, RVM_VECTOR) (n);
+#endif
+  vec r = fma (nf, (vec) -0.693359375f, x);
+  r = fma (nf, (vec) 2.12194440e-4f, r);
+  vec p = fma ((vec) 1.9875691500e-4f, r, (vec) 1.3981999507e-3f);
+  p = fma (p, r, (vec) 8.3334519073e-3f);
+  p = fma (p, r, (vec) 4.1665795894e-2f);
+  p = fma (p, r, (vec) 1.6666665459e-1f);
+  p = fma (p, r, (vec) 5.0000001201e-1f);
+  p = fma (p, r * r, r) + 1.0f;
+  return p * AS_VEC ((n + 127) << 23);
+}
+
+vec
+rvm_sigmoid (vec x)
+{
+  return 1.0f / (1.0f + rvm_exp (-x));
+}
+
+/* GELU, tanh form: 0.5 x (1 + tanh (sqrt (2 / pi) (x + 0.044715 x^3))), written as x sigmoid (2 ...), which is the
+ * same function without the cancellation for negative x. */
+vec
+rvm_gelu (vec x)
+{
+  const vec inner = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
+  return x * rvm_sigmoid (2.0f * inner);
+}
+
+/* Sums over a row by a work-group of RVM_GROUP work-items: 1 on CPUs, a power of two on GPUs. Deterministic: the order of
+ * additions depends on the row's length and the build only. */
+
+#ifndef RVM_GROUP
+#define RVM_GROUP 1 /* work-items that share a row */
+#endif
+
+#define ROW_KERNEL __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
+
+/* Runs BODY (vector form) and TAIL (scalar form) over [0, dim) split among the group, with `i` the index of the element. */
+#define FOR_ROW(dim, BODY, TAIL)                                                        \
+  do {                                                                                  \
+    const uint whole_ = (dim) / RVM_VECTOR * RVM_VECTOR;                                \
+    for (uint i = get_local_id (0) * RVM_VECTOR; i < whole_; i += RVM_GROUP * RVM_VECTOR) { \
+      BODY;                                                                             \
+    }                                                                                   \
+    if (get_local_id (0) == 0)                                                          \
+      for (uint i = whole_; i < (dim); i++) {                                           \
+        TAIL;                                                                           \
+      }                                                                                 \
+  } while (0)
+
+#if RVM_GROUP > 1
+float
+group_sum (float x, __local float *scratch)
+{
+  const uint id = get_local_id (0);
+
+  barrier (CLK_LOCAL_MEM_FENCE);
+  scratch[id] = x;
+  for (uint half_size = RVM_GROUP / 2; half_size > 0; half_size /= 2) {
+    barrier (CLK_LOCAL_MEM_FENCE);
+    if (id < half_size)
+      scratch[id] += scratch[id + half_size];
+  }
+  barrier (CLK_LOCAL_MEM_FENCE);
+  return scratch[0];
+}
+#define GROUP_SCRATCH __local float scratch[RVM_GROUP]
+#define GROUP_SUM(x) group_sum (x, scratch)
+#else
+#define GROUP_SCRATCH
+#define GROUP_SUM(x) (x)
+#endif

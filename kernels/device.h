@@ -1,0 +1,43 @@
+/* RvmDevice: one OpenCL device with its context and its built programs.
+ *
+ * Shared in the process: opening the same device with the same cache folder twice gives the same object.
+ * All functions here are thread-safe. Launches go through an RvmQueue (queue.h), which is not. */
+#pragma once
+
+#include <glib.h>
+
+#include "error.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmDevice RvmDevice;
+
+/**
+ * rvm_device_list:
+ *
+ * Returns: (transfer full) (array zero-terminated=1): "INDEX: DEVICE (PLATFORM, TYPE)" for every OpenCL device,
+ * in the order in which an index selects them; empty when there is none.
+ */
+char **rvm_device_list (void);
+
+/**
+ * rvm_device_open:
+ * @selector: (nullable): index in rvm_device_list(), or part of a device's or platform's name in any case;
+ *   %NULL or "" takes the first GPU, else the first accelerator, else the first CPU
+ * @cache_dir: (nullable): where built programs are kept; %NULL is `gst-rvm` in the user's cache directory,
+ *   "" keeps none
+ *
+ * Returns: (transfer full): the device, or %NULL with %RVM_ERROR_DEVICE, whose message lists the devices.
+ */
+RvmDevice *rvm_device_open (const char *selector, const char *cache_dir, GError **error);
+RvmDevice *rvm_device_ref (RvmDevice *device);
+void rvm_device_unref (RvmDevice *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDevice, rvm_device_unref)
+
+const char *rvm_device_get_name (const RvmDevice *device);     /* "DEVICE (PLATFORM)" */
+gboolean rvm_device_is_cpu (const RvmDevice *device);          /* one work-item groups and wide vectors pay */
+guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
+guint rvm_device_get_compute_units (const RvmDevice *device);
+guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes in one buffer */
+
+G_END_DECLS

@@ -1,0 +1,23 @@
+/* The inside of RvmDevice, for device.c, which opens it, and program.c, which keeps its programs. */
+#pragma once
+
+#include "launch.h"
+
+struct _RvmDevice {
+  guint refs; /* under the lock of device.c's table */
+  char *key;  /* in that table */
+  cl_platform_id platform;
+  cl_device_id id;
+  cl_context context;
+  char *name;         /* "DEVICE (PLATFORM)" */
+  char *fingerprint;  /* everything about device and driver that a binary depends on */
+  char *cache_dir;    /* NULL: none */
+  cl_device_type type;
+  guint vector_width, compute_units;
+  guint64 max_allocation;
+  GMutex programs_lock;
+  GHashTable *programs; /* "FILE OPTIONS" -> a program and its cache entry (program.c) */
+};
+
+/* The table of built programs (program.c). */
+GHashTable *rvm_programs_new (void);

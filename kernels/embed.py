@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""embed.py OUT.c FILE.cl...: kernel sources as C arrays, found by name through rvm_embedded_source()."""
+import pathlib
+import sys
+
+
+def main(out, files):
+    text = ['#include "embedded.h"', "", "#include <string.h>", ""]
+    rows = []
+    for path in map(pathlib.Path, files):
+        data = path.read_bytes() + b"\0"
+        lines = [", ".join(str(byte) for byte in data[i : i + 24]) for i in range(0, len(data), 24)]
+        text += [f"static const char source_{path.stem}[] = {{", "  " + ",\n  ".join(lines), "};", ""]
+        rows.append(f'  {{ "{path.stem}", source_{path.stem} }},')
+    text += [
+        "static const struct {",
+        "  const char *name, *source;",
+        "} sources[] = {",
+        *rows,
+        "};",
+        "",
+        "const char *",
+        "rvm_embedded_source (const char *name)",
+        "{",
+        "  for (unsigned i = 0; i < sizeof sources / sizeof *sources; i++)",
+        "    if (strcmp (sources[i].name, name) == 0)",
+        "      return sources[i].source;",
+        "  return NULL;",
+        "}",
+    ]
+    pathlib.Path(out).write_text("\n".join(text) + "\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2:])

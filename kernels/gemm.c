@@ -1,0 +1,169 @@
+/* The weights of linear layers, packed for their provider, and the native product. */
+#include "gemm.h"
+
+#include <string.h>
+
+#include "gemm_private.h"
+#include "half.h"
+
+/* Weights beyond the largest half are stored as it: they do not occur, and an infinity would turn into NaN downstream. */
+#define MAX_HALF 65504.0f
+
+gboolean
+rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmPrecision precision, GError **error)
+{
+  if (*provider == RVM_GEMM_AUTO)
+    *provider = rvm_device_is_cpu (device) || precision == RVM_PRECISION_F16 ? RVM_GEMM_NATIVE : RVM_GEMM_CLBLAST;
+  if (*provider == RVM_GEMM_CLBLAST && precision == RVM_PRECISION_F16) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+        "precision f16 needs the native GEMM: CLBlast takes weights and activations of one type only");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+RvmGemmWeights *
+rvm_gemm_weights_new (RvmDevice *device, RvmGemmProvider provider, RvmPrecision precision, guint k, guint n, gboolean has_bias,
+    GError **error)
+{
+  g_autoptr (RvmGemmWeights) weights = g_new0 (RvmGemmWeights, 1);
+  const gsize element = precision == RVM_PRECISION_F16 ? sizeof (guint16) : sizeof (float);
+  gsize columns;
+
+  weights->provider = provider;
+  weights->precision = precision;
+  weights->tiles = rvm_tiles_for_device (device);
+  weights->k = k;
+  weights->n = n;
+  weights->panel = provider == RVM_GEMM_NATIVE ? weights->tiles.gemm_vector * weights->tiles.gemm_vectors : weights->tiles.vector;
+  weights->padded_n = (n + weights->panel - 1) / weights->panel * weights->panel;
+  columns = provider == RVM_GEMM_NATIVE ? weights->padded_n : n;
+  weights->kernel = rvm_buffer_new (device, columns * k * element, "weights", error);
+  if (weights->kernel == NULL)
+    return NULL;
+  if (has_bias) {
+    weights->bias = rvm_buffer_new (device, weights->padded_n * sizeof (float), "bias", error);
+    if (weights->bias == NULL)
+      return NULL;
+  }
+  return g_steal_pointer (&weights);
+}
+
+void
+rvm_gemm_weights_free (RvmGemmWeights *weights)
+{
+  if (weights == NULL)
+    return;
+  rvm_gemm_weights_end (weights, NULL);
+  g_clear_pointer (&weights->kernel, rvm_buffer_unref);
+  g_clear_pointer (&weights->bias, rvm_buffer_unref);
+  g_free (weights);
+}
+
+gboolean
+rvm_gemm_weights_begin (RvmGemmWeights *weights, GError **error)
+{
+  weights->kernel_map = rvm_buffer_map_write (weights->kernel, error);
+  if (weights->kernel_map == NULL)
+    return FALSE;
+  /* The columns that fill up the last panel are never stored, but a NaN there could trap or slow down. */
+  if (weights->padded_n != weights->n)
+    memset (weights->kernel_map, 0, rvm_buffer_get_size (weights->kernel));
+  if (weights->bias) {
+    weights->bias_map = rvm_buffer_map_write (weights->bias, error);
+    if (weights->bias_map == NULL)
+      return FALSE;
+    memset (weights->bias_map, 0, rvm_buffer_get_size (weights->bias));
+  }
+  return TRUE;
+}
+
+/* @count values of row @row from column @column, which may cross panels. */
+static void
+pack_row (RvmGemmWeights *weights, guint row, guint column, guint count, const float *values)
+{
+  while (count > 0) {
+    const guint in_panel = column % weights->panel;
+    const guint run = MIN (count, weights->panel - in_panel);
+    const gsize at = ((gsize) (column / weights->panel) * weights->k + row) * weights->panel + in_panel;
+
+    if (weights->precision == RVM_PRECISION_F16)
+      for (guint i = 0; i < run; i++)
+        ((guint16 *) weights->kernel_map)[at + i] = rvm_float_to_half (CLAMP (values[i], -MAX_HALF, MAX_HALF));
+    else
+      memcpy ((float *) weights->kernel_map + at, values, run * sizeof (float));
+    column += run;
+    values += run;
+    count -= run;
+  }
+}
+
+void
+rvm_gemm_weights_set_kernel (RvmGemmWeights *weights, guint row, guint column, guint rows, guint columns, const float *kernel)
+{
+  g_return_if_fail (weights->kernel_map != NULL);
+  g_return_if_fail (row + rows <= weights->k && column + columns <= weights->n);
+
+  for (guint i = 0; i < rows; i++) {
+    const float *values = kernel + (gsize) i * columns;
+    if (weights->provider == RVM_GEMM_NATIVE)
+      pack_row (weights, row + i, column, columns, values);
+    else
+      memcpy ((float *) weights->kernel_map + (gsize) (row + i) * weights->n + column, values, columns * sizeof (float));
+  }
+}
+
+void
+rvm_gemm_weights_set_bias (RvmGemmWeights *weights, guint column, guint columns, const float *bias)
+{
+  g_return_if_fail (weights->bias_map != NULL && column + columns <= weights->n);
+
+  memcpy (weights->bias_map + column, bias, columns * sizeof (float));
+}
+
+gboolean
+rvm_gemm_weights_end (RvmGemmWeights *weights, GError **error)
+{
+  gpointer kernel = g_steal_pointer (&weights->kernel_map), bias = g_steal_pointer (&weights->bias_map);
+  gboolean ok = TRUE;
+
+  if (kernel)
+    ok = rvm_buffer_unmap (weights->kernel, kernel, error);
+  if (bias)
+    ok = rvm_buffer_unmap (weights->bias, bias, ok ? error : NULL) && ok;
+  return ok;
+}
+
+static void
+gemm_native (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
+{
+  const RvmTiles *tiles = &weights->tiles;
+  const gsize global[2] = { (gemm->m + tiles->gemm_rows - 1) / tiles->gemm_rows, weights->padded_n / weights->panel };
+  const guint flags = (weights->bias ? RVM_EPILOGUE_BIAS : 0) | (gemm->gelu ? RVM_EPILOGUE_GELU : 0)
+      | (gemm->residual ? RVM_EPILOGUE_RESIDUAL : 0);
+  /* Buffers that the flags exclude are still arguments: some drivers do not take NULL. */
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (gemm->a), RVM_ARG_UINT (gemm->a_offset), RVM_ARG_UINT (gemm->a_stride), RVM_ARG_BUFFER (weights->kernel),
+    RVM_ARG_BUFFER (weights->bias ? weights->bias : weights->kernel), RVM_ARG_BUFFER (gemm->residual ? gemm->residual : gemm->out),
+    RVM_ARG_UINT (gemm->residual_rows ? gemm->residual_rows : gemm->m), RVM_ARG_BUFFER (gemm->out), RVM_ARG_UINT (gemm->out_offset),
+    RVM_ARG_UINT (gemm->out_stride), RVM_ARG_UINT (gemm->m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k),
+    RVM_ARG_UINT (flags),
+  };
+  char options[128];
+
+  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_HALF=%d", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, weights->precision == RVM_PRECISION_F16);
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm", "gemm", options), "gemm", 2, global, (const gsize[]){ 1, 1 },
+      G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_gemm (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
+{
+  if (rvm_queue_has_failed (queue) || gemm->m == 0)
+    return;
+  if (weights->provider == RVM_GEMM_CLBLAST)
+    rvm_gemm_clblast (queue, weights, gemm);
+  else
+    gemm_native (queue, weights, gemm);
+}

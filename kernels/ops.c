@@ -1,0 +1,112 @@
+/* Launchers of the forward kernels: they choose the build options and the global size, nothing else. */
+#include "ops.h"
+
+#include "launch.h"
+#include "tiles.h"
+
+#define OPTIONS_SIZE 256
+
+static void
+row_options (const RvmTiles *tiles, char options[OPTIONS_SIZE])
+{
+  g_snprintf (options, OPTIONS_SIZE, "-DRVM_VECTOR=%u -DRVM_GROUP=%u", tiles->vector, tiles->group);
+}
+
+/* One work-group per row. */
+static void
+launch_rows (RvmQueue *queue, const char *file, const char *name, guint rows, guint n_args, const RvmArg *args)
+{
+  const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
+  char options[OPTIONS_SIZE];
+
+  row_options (&tiles, options);
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, file, name, options), name, 1, (const gsize[]){ (gsize) rows * tiles.group },
+      (const gsize[]){ tiles.group }, n_args, args);
+}
+
+void
+rvm_patches (RvmQueue *queue, const RvmBuffer *pixels, RvmBuffer *out, guint batch, guint rows, guint columns, guint patch)
+{
+  const gsize global[2] = { (gsize) batch * (1 + (gsize) rows * columns), patch };
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (pixels), RVM_ARG_BUFFER (out), RVM_ARG_UINT (rows), RVM_ARG_UINT (columns), RVM_ARG_UINT (patch),
+  };
+
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patch", "patches", ""), "patches", 2, global, NULL, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, const RvmBuffer *bias, RvmBuffer *out, guint rows,
+    guint dim, float epsilon)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (scale), RVM_ARG_BUFFER (bias ? bias : scale), RVM_ARG_UINT (bias != NULL),
+    RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim), RVM_ARG_FLOAT (epsilon),
+  };
+
+  launch_rows (queue, "layernorm", "layernorm", rows, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_gate_context (RvmQueue *queue, RvmBuffer *gates, const RvmBuffer *state, const RvmBuffer *scale, RvmBuffer *context,
+    RvmBuffer *update_mean, guint rows, guint dim, float epsilon)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (gates), RVM_ARG_BUFFER (state), RVM_ARG_BUFFER (scale), RVM_ARG_BUFFER (context),
+    RVM_ARG_BUFFER (update_mean), RVM_ARG_UINT (dim), RVM_ARG_FLOAT (epsilon),
+  };
+
+  launch_rows (queue, "gate", "gate_context", rows, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_state_update (RvmQueue *queue, const RvmBuffer *gates, const RvmBuffer *state, const RvmBuffer *candidate, RvmBuffer *out,
+    guint rows, guint dim)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (gates), RVM_ARG_BUFFER (state), RVM_ARG_BUFFER (candidate), RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim),
+  };
+
+  launch_rows (queue, "gate", "state_update", rows, G_N_ELEMENTS (args), args);
+}
+
+/* Fewer vectors of queries a work-item when there would be too few work-items for the device's units, or when most lanes of the
+ * second vector would be past the end (257 queries are 9 blocks of 32 or 17 of 16). */
+static guint
+choose_queries (const RvmTiles *tiles, const RvmAttention *attention)
+{
+  const guint lanes = tiles->attention_queries * tiles->vector;
+
+  return attention->queries <= tiles->vector || attention->queries < lanes ? 1 : tiles->attention_queries;
+}
+
+void
+rvm_attention (RvmQueue *queue, const RvmAttention *attention)
+{
+  const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
+  const guint queries = choose_queries (&tiles, attention), lanes = queries * tiles.vector;
+  const guint head_dim = attention->head_dim;
+  const gsize items = (attention->queries + lanes - 1) / lanes;
+  const gsize global[3] = { (items + tiles.group - 1) / tiles.group * tiles.group, attention->heads, attention->batch };
+  const gsize local[3] = { tiles.group, 1, 1 };
+  guint dim_tile = 4, key_block = tiles.key_block;
+  char options[OPTIONS_SIZE];
+
+  while (head_dim % dim_tile != 0)
+    dim_tile--;
+  /* 32 KiB of local memory is what OpenCL guarantees; half of it lets two groups share a compute unit. */
+  while (tiles.group > 1 && key_block > tiles.key_tile && (gsize) 2 * key_block * head_dim * sizeof (float) > 16 * 1024)
+    key_block -= tiles.key_tile;
+  g_snprintf (options, sizeof options,
+      "-DRVM_VECTOR=%u -DRVM_GROUP=%u -DRVM_HEAD_DIM=%u -DRVM_QUERIES=%u -DRVM_KEY_TILE=%u -DRVM_DIM_TILE=%u -DRVM_KEY_BLOCK=%u",
+      tiles.vector, tiles.group, head_dim, queries, tiles.key_tile, dim_tile, key_block);
+
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (attention->query), RVM_ARG_UINT (attention->query_offset), RVM_ARG_UINT (attention->query_stride),
+    RVM_ARG_BUFFER (attention->key), RVM_ARG_UINT (attention->key_offset), RVM_ARG_UINT (attention->key_stride),
+    RVM_ARG_BUFFER (attention->value), RVM_ARG_UINT (attention->value_offset), RVM_ARG_UINT (attention->value_stride),
+    RVM_ARG_BUFFER (attention->out), RVM_ARG_UINT (attention->queries), RVM_ARG_UINT (attention->keys),
+  };
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention", "attention", options), "attention", 3, global, local,
+      G_N_ELEMENTS (args), args);
+}

@@ -1,0 +1,310 @@
+/* The in-order list of launches of one stream, with a first error that sticks. */
+#include "queue.h"
+
+#include "launch.h"
+
+struct _RvmQueue {
+  RvmDevice *device;
+  cl_command_queue cl;
+  gboolean profile;
+  GHashTable *kernels; /* "FILE KERNEL OPTIONS" -> cl_kernel */
+  GError *error;       /* the first since the last finish */
+  guint64 launches;
+  GHashTable *times;   /* interned name -> RvmProfileEntry */
+  GArray *pending;     /* of Pending, while profiling */
+};
+
+typedef struct {
+  const char *name; /* interned */
+  cl_event event;
+} Pending;
+
+static void
+release_kernel (gpointer kernel)
+{
+  clReleaseKernel (kernel);
+}
+
+RvmQueue *
+rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
+{
+  RvmQueue *queue;
+  cl_int status;
+  cl_command_queue cl = clCreateCommandQueue (rvm_device_get_context (device), rvm_device_get_id (device),
+      profile ? CL_QUEUE_PROFILING_ENABLE : 0, &status);
+
+  if (status != CL_SUCCESS) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "clCreateCommandQueue on %s: %s", rvm_device_get_name (device),
+        rvm_cl_strerror (status));
+    return NULL;
+  }
+  queue = g_new0 (RvmQueue, 1);
+  queue->device = rvm_device_ref (device);
+  queue->cl = cl;
+  queue->profile = profile;
+  queue->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, release_kernel);
+  queue->times = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, g_free);
+  queue->pending = g_array_new (FALSE, FALSE, sizeof (Pending));
+  return queue;
+}
+
+void
+rvm_queue_free (RvmQueue *queue)
+{
+  if (queue == NULL)
+    return;
+  rvm_queue_finish (queue, NULL);
+  g_array_unref (queue->pending);
+  g_hash_table_unref (queue->times);
+  g_hash_table_unref (queue->kernels);
+  clReleaseCommandQueue (queue->cl);
+  rvm_device_unref (queue->device);
+  g_free (queue);
+}
+
+RvmDevice *
+rvm_queue_get_device (RvmQueue *queue)
+{
+  return queue->device;
+}
+
+cl_command_queue
+rvm_queue_get_cl (RvmQueue *queue)
+{
+  return queue->cl;
+}
+
+gboolean
+rvm_queue_is_profiling (RvmQueue *queue)
+{
+  return queue->profile;
+}
+
+gboolean
+rvm_queue_has_failed (RvmQueue *queue)
+{
+  return queue->error != NULL;
+}
+
+void
+rvm_queue_fail (RvmQueue *queue, GError *error)
+{
+  if (queue->error == NULL)
+    queue->error = error;
+  else
+    g_error_free (error);
+}
+
+static RvmError
+code_of (cl_int status)
+{
+  switch (status) {
+    case CL_MEM_OBJECT_ALLOCATION_FAILURE:
+    case CL_OUT_OF_RESOURCES:
+    case CL_OUT_OF_HOST_MEMORY:
+      return RVM_ERROR_MEMORY;
+    case CL_DEVICE_NOT_AVAILABLE:
+      return RVM_ERROR_DEVICE;
+    default:
+      return RVM_ERROR_LAUNCH;
+  }
+}
+
+/* Makes a failed call the sticky error; @call says what was tried. */
+static void
+check (RvmQueue *queue, cl_int status, const char *call)
+{
+  if (status != CL_SUCCESS)
+    rvm_queue_fail (queue, g_error_new (RVM_ERROR, code_of (status), "%s on %s: %s", call, rvm_device_get_name (queue->device),
+                               rvm_cl_strerror (status)));
+}
+
+static gboolean
+in_range (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, const char *call)
+{
+  if (queue->error)
+    return FALSE;
+  if (offset <= rvm_buffer_get_size (buffer) && size <= rvm_buffer_get_size (buffer) - offset)
+    return TRUE;
+  rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_ARGUMENT,
+                             "%s: %" G_GSIZE_FORMAT " bytes at %" G_GSIZE_FORMAT " of a buffer of %" G_GSIZE_FORMAT, call, size, offset,
+                             rvm_buffer_get_size (buffer)));
+  return FALSE;
+}
+
+void
+rvm_queue_write (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gconstpointer data, gsize size)
+{
+  if (in_range (queue, buffer, offset, size, "write"))
+    check (queue, clEnqueueWriteBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
+        "clEnqueueWriteBuffer");
+}
+
+void
+rvm_queue_read (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gpointer data, gsize size)
+{
+  if (in_range (queue, buffer, offset, size, "read"))
+    check (queue, clEnqueueReadBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
+        "clEnqueueReadBuffer");
+}
+
+void
+rvm_queue_zero (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gsize size)
+{
+  static const cl_uchar zero = 0;
+
+  if (in_range (queue, buffer, offset, size, "zero"))
+    check (queue, clEnqueueFillBuffer (queue->cl, rvm_buffer_get_mem (buffer), &zero, sizeof zero, offset, size, 0, NULL, NULL),
+        "clEnqueueFillBuffer");
+}
+
+void
+rvm_queue_copy (RvmQueue *queue, RvmBuffer *from, gsize from_offset, RvmBuffer *to, gsize to_offset, gsize size)
+{
+  if (in_range (queue, from, from_offset, size, "copy") && in_range (queue, to, to_offset, size, "copy"))
+    check (queue, clEnqueueCopyBuffer (queue->cl, rvm_buffer_get_mem (from), rvm_buffer_get_mem (to), from_offset, to_offset, size, 0, NULL,
+                      NULL),
+        "clEnqueueCopyBuffer");
+}
+
+cl_kernel
+rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *kernel, const char *options)
+{
+  char name[512];
+  cl_kernel made;
+  cl_program program;
+  GError *error = NULL;
+  cl_int status;
+
+  if (queue->error)
+    return NULL;
+  g_snprintf (name, sizeof name, "%s %s %s", file, kernel, options);
+  made = g_hash_table_lookup (queue->kernels, name);
+  if (made)
+    return made;
+  program = rvm_device_get_program (queue->device, file, options, &error);
+  if (program == NULL) {
+    rvm_queue_fail (queue, error);
+    return NULL;
+  }
+  made = clCreateKernel (program, kernel, &status);
+  if (status != CL_SUCCESS) {
+    rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_BUILD, "clCreateKernel (%s in %s.cl): %s", kernel, file,
+                               rvm_cl_strerror (status)));
+    return NULL;
+  }
+  g_hash_table_insert (queue->kernels, g_strdup (name), made);
+  return made;
+}
+
+void
+rvm_queue_count (RvmQueue *queue, const char *name, cl_event event)
+{
+  queue->launches++;
+  if (event) {
+    const Pending pending = { g_intern_string (name), event };
+    g_array_append_val (queue->pending, pending);
+  }
+}
+
+void
+rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dims, const gsize *global, const gsize *local, guint n_args,
+    const RvmArg *args)
+{
+  cl_event event = NULL;
+  cl_int status = CL_SUCCESS;
+
+  if (queue->error || kernel == NULL)
+    return;
+  for (guint i = 0; i < n_args && status == CL_SUCCESS; i++) {
+    if (args[i].is_buffer) {
+      const cl_mem mem = args[i].buffer ? rvm_buffer_get_mem (args[i].buffer) : NULL;
+      status = clSetKernelArg (kernel, i, sizeof mem, &mem);
+    } else {
+      status = clSetKernelArg (kernel, i, sizeof args[i].value, &args[i].value);
+    }
+  }
+  if (status == CL_SUCCESS)
+    status = clEnqueueNDRangeKernel (queue->cl, kernel, dims, NULL, global, local, 0, NULL, queue->profile ? &event : NULL);
+  if (status != CL_SUCCESS) {
+    g_autofree char *call = g_strdup_printf ("kernel '%s'", name);
+    check (queue, status, call);
+    return;
+  }
+  rvm_queue_count (queue, name, event);
+}
+
+void
+rvm_queue_flush (RvmQueue *queue)
+{
+  if (queue->error == NULL)
+    check (queue, clFlush (queue->cl), "clFlush");
+}
+
+/* Adds the times of finished events to the profile. */
+static void
+collect_times (RvmQueue *queue)
+{
+  for (guint i = 0; i < queue->pending->len; i++) {
+    const Pending *pending = &g_array_index (queue->pending, Pending, i);
+    RvmProfileEntry *entry = g_hash_table_lookup (queue->times, pending->name);
+    cl_ulong start = 0, end = 0;
+
+    if (entry == NULL) {
+      entry = g_new0 (RvmProfileEntry, 1);
+      entry->name = pending->name;
+      g_hash_table_insert (queue->times, (gpointer) pending->name, entry);
+    }
+    if (clGetEventProfilingInfo (pending->event, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) == CL_SUCCESS
+        && clGetEventProfilingInfo (pending->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end > start)
+      entry->nanoseconds += end - start;
+    entry->launches++;
+    clReleaseEvent (pending->event);
+  }
+  g_array_set_size (queue->pending, 0);
+}
+
+gboolean
+rvm_queue_finish (RvmQueue *queue, GError **error)
+{
+  check (queue, clFinish (queue->cl), "clFinish");
+  collect_times (queue);
+  if (queue->error == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&queue->error));
+  return FALSE;
+}
+
+static int
+compare_times (gconstpointer a, gconstpointer b)
+{
+  const RvmProfileEntry *x = a, *y = b;
+
+  return x->nanoseconds < y->nanoseconds ? 1 : x->nanoseconds > y->nanoseconds ? -1 : g_strcmp0 (x->name, y->name);
+}
+
+GArray *
+rvm_queue_get_profile (RvmQueue *queue)
+{
+  GArray *entries = g_array_new (FALSE, FALSE, sizeof (RvmProfileEntry));
+  GHashTableIter iter;
+  gpointer entry;
+
+  g_hash_table_iter_init (&iter, queue->times);
+  while (g_hash_table_iter_next (&iter, NULL, &entry))
+    g_array_append_vals (entries, entry, 1);
+  g_array_sort (entries, compare_times);
+  return entries;
+}
+
+void
+rvm_queue_reset_profile (RvmQueue *queue)
+{
+  g_hash_table_remove_all (queue->times);
+}
+
+guint64
+rvm_queue_get_launches (RvmQueue *queue)
+{
+  return queue->launches;
+}
