@@ -1,0 +1,39 @@
+/* The sizes of an RVM, the list of arrays that follows from them, and the sizes back from a weight file. Nothing is hard-coded:
+ * every width, depth, head count and the patch size follow from names and shapes (model.md 5). */
+#pragma once
+
+#include "weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guint dim;    /* D, width of a token */
+  guint layers;
+  guint heads;  /* divides dim */
+  guint mlp;    /* width of the hidden layer */
+} RvmTransformerConfig;
+
+typedef struct {
+  guint patch;                  /* P, pixels */
+  RvmTransformerConfig encoder;
+  RvmTransformerConfig core;    /* dim is the encoder's */
+  RvmTransformerConfig decoder; /* layers 0: the file has no decoder */
+  guint deltas;                 /* length of the decoder's one-hot frame gap, 64 as published; 0 without decoder */
+} RvmConfig;
+
+/* "tiny", "small16", "base16", "large16", "huge16"; NULL if unknown. */
+const RvmConfig *rvm_config_find (const char *name);
+const char *const *rvm_config_list_names (void);
+/* RVM_ERROR_ARGUMENT for sizes that cannot work (0, heads that do not divide, absurdly large). */
+gboolean rvm_config_validate (const RvmConfig *config, GError **error);
+
+/* (transfer full) (element-type RvmArray): every array of a model of these sizes, encoder and core first, dtype F32, by name. */
+GArray *rvm_config_list_arrays (const RvmConfig *config, gboolean with_decoder);
+
+/* Derives the sizes and checks that every array of encoder and core (and of the decoder, if any of its arrays is there) is present
+ * with the right shape. Errors name file and array, what was found and what was expected. */
+gboolean rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, GError **error);
+
+guint64 rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder);
+
+G_END_DECLS

@@ -1,0 +1,79 @@
+/* A stack of cross-attention blocks. */
+#include "cross_transformer.h"
+
+void
+rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, const char *key)
+{
+  const guint dim = config->dim;
+  g_autofree char *output_norm = g_strconcat (key, "/output_norm", NULL);
+
+  transformer->dim = dim;
+  transformer->n_blocks = config->layers;
+  transformer->blocks = g_new0 (RvmCrossBlock, config->layers);
+  transformer->context = rvm_loader_begin_linear (loader, dim, config->layers * 2 * dim, TRUE);
+  for (guint i = 0; i < config->layers; i++) {
+    rvm_loader_add_linear (loader, transformer->context, "%s/xa_blocks_%u/ca_attention/key", key, i);
+    rvm_loader_add_linear (loader, transformer->context, "%s/xa_blocks_%u/ca_attention/value", key, i);
+  }
+  transformer->context = rvm_loader_end_linear (loader, transformer->context);
+  for (guint i = 0; i < config->layers; i++) {
+    RvmCrossBlock *block = &transformer->blocks[i];
+    g_autofree char *root = g_strdup_printf ("%s/xa_blocks_%u", key, i);
+    g_autofree char *cross = g_strconcat (root, "/ca_attention", NULL), *cross_norm = g_strconcat (root, "/ca_attention_norm", NULL);
+    g_autofree char *mlp = g_strconcat (root, "/mlp", NULL), *mlp_norm = g_strconcat (root, "/mlp_norm", NULL);
+    g_autofree char *self = g_strconcat (root, "/attention", NULL), *self_norm = g_strconcat (root, "/attention_norm", NULL);
+
+    rvm_cross_attention_load (&block->cross, loader, dim, config->heads, cross_norm, cross);
+    rvm_mlp_load (&block->mlp, loader, dim, config->mlp, mlp_norm, mlp);
+    rvm_self_attention_load (&block->self, loader, dim, config->heads, self_norm, self);
+  }
+  rvm_norm_load (&transformer->norm, loader, dim, output_norm);
+}
+
+void
+rvm_cross_transformer_clear (RvmCrossTransformer *transformer)
+{
+  for (guint i = 0; i < transformer->n_blocks; i++) {
+    rvm_attention_layer_clear (&transformer->blocks[i].cross);
+    rvm_mlp_layer_clear (&transformer->blocks[i].mlp);
+    rvm_attention_layer_clear (&transformer->blocks[i].self);
+  }
+  transformer->n_blocks = 0;
+  g_clear_pointer (&transformer->blocks, g_free);
+  g_clear_pointer (&transformer->context, rvm_gemm_weights_free);
+  rvm_norm_clear (&transformer->norm);
+}
+
+void
+rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *transformer, const RvmBuffer *x,
+    const RvmBuffer *context, RvmBuffer *projected, const RvmCrossBlockActivations *blocks, RvmBuffer *out, guint batch, guint rows,
+    guint context_rows)
+{
+  const guint dim = transformer->dim, stride = transformer->n_blocks * 2 * dim;
+
+  rvm_gemm (queue, transformer->context,
+      &(RvmGemm){ .a = context, .a_stride = dim, .out = projected, .out_stride = stride, .m = batch * context_rows });
+  for (guint i = 0; i < transformer->n_blocks; i++) {
+    const RvmCrossBlock *block = &transformer->blocks[i];
+    const RvmContext kv = { .buffer = projected, .offset = i * 2 * dim, .stride = stride, .rows = context_rows };
+
+    rvm_cross_attention_forward (queue, &block->cross, x, &kv, &blocks[i].cross, batch, rows);
+    rvm_mlp_forward (queue, &block->mlp, blocks[i].cross.out, &blocks[i].mlp, batch * rows);
+    rvm_self_attention_forward (queue, &block->self, blocks[i].mlp.out, &blocks[i].self, batch, rows);
+    x = blocks[i].self.out;
+  }
+  rvm_norm_forward (queue, &transformer->norm, x, out, batch * rows);
+}
+
+guint64
+rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, guint64 tokens, guint64 context_tokens)
+{
+  const guint64 dim = transformer->dim;
+  guint64 flops = 2 * context_tokens * dim * transformer->n_blocks * 2 * dim;
+
+  for (guint i = 0; i < transformer->n_blocks; i++)
+    flops += rvm_attention_layer_flops (&transformer->blocks[i].cross, FALSE, tokens, context_tokens)
+        + rvm_mlp_flops (&transformer->blocks[i].mlp, tokens)
+        + rvm_attention_layer_flops (&transformer->blocks[i].self, TRUE, tokens, tokens);
+  return flops;
+}

@@ -1,0 +1,57 @@
+/* The encoder: a vision transformer without memory. */
+#include "encoder.h"
+
+void
+rvm_encoder_load (RvmEncoder *encoder, RvmLoader *loader, const RvmTransformerConfig *config)
+{
+  encoder->n_blocks = config->layers;
+  encoder->blocks = g_new0 (RvmEncoderBlock, config->layers);
+  for (guint i = 0; i < config->layers; i++) {
+    RvmEncoderBlock *block = &encoder->blocks[i];
+    g_autofree char *key = g_strdup_printf ("encoder/layers_%u", i);
+    g_autofree char *attention = g_strconcat (key, "/attention", NULL), *attention_norm = g_strconcat (key, "/attention_norm", NULL);
+    g_autofree char *mlp = g_strconcat (key, "/mlp", NULL), *mlp_norm = g_strconcat (key, "/mlp_norm", NULL);
+
+    rvm_self_attention_load (&block->attention, loader, config->dim, config->heads, attention_norm, attention);
+    rvm_mlp_load (&block->mlp, loader, config->dim, config->mlp, mlp_norm, mlp);
+  }
+  rvm_norm_load (&encoder->norm, loader, config->dim, "encoder/LayerNorm_0");
+}
+
+void
+rvm_encoder_clear (RvmEncoder *encoder)
+{
+  for (guint i = 0; i < encoder->n_blocks; i++) {
+    rvm_attention_layer_clear (&encoder->blocks[i].attention);
+    rvm_mlp_layer_clear (&encoder->blocks[i].mlp);
+  }
+  encoder->n_blocks = 0;
+  g_clear_pointer (&encoder->blocks, g_free);
+  rvm_norm_clear (&encoder->norm);
+}
+
+void
+rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens,
+    const RvmEncoderBlockActivations *blocks, RvmBuffer *encoded, guint batch, guint rows)
+{
+  const RvmBuffer *x = tokens;
+
+  for (guint i = 0; i < encoder->n_blocks; i++) {
+    rvm_self_attention_forward (queue, &encoder->blocks[i].attention, x, &blocks[i].attention, batch, rows);
+    x = blocks[i].attention.out;
+    rvm_mlp_forward (queue, &encoder->blocks[i].mlp, x, &blocks[i].mlp, batch * rows);
+    x = blocks[i].mlp.out;
+  }
+  rvm_norm_forward (queue, &encoder->norm, x, encoded, batch * rows);
+}
+
+guint64
+rvm_encoder_flops (const RvmEncoder *encoder, guint64 tokens)
+{
+  guint64 flops = 0;
+
+  for (guint i = 0; i < encoder->n_blocks; i++)
+    flops += rvm_attention_layer_flops (&encoder->blocks[i].attention, TRUE, tokens, tokens)
+        + rvm_mlp_flops (&encoder->blocks[i].mlp, tokens);
+  return flops;
+}

@@ -1,0 +1,34 @@
+/* The encoder (model.md 2): pre-norm blocks of self-attention and MLP, then a norm. Private to model/. */
+#pragma once
+
+#include "config.h"
+#include "layers.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  RvmAttentionLayer attention;
+  RvmMlpLayer mlp;
+} RvmEncoderBlock;
+
+typedef struct {
+  guint n_blocks;
+  RvmEncoderBlock *blocks;
+  RvmNorm norm;
+} RvmEncoder;
+
+typedef struct {
+  RvmAttentionActivations attention;
+  RvmMlpActivations mlp;
+} RvmEncoderBlockActivations;
+
+void rvm_encoder_load (RvmEncoder *encoder, RvmLoader *loader, const RvmTransformerConfig *config);
+void rvm_encoder_clear (RvmEncoder *encoder);
+
+/* @tokens (batch * rows, dim) -> @encoded, through @blocks (one entry per block). @tokens may be the blocks' output. */
+void rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens,
+    const RvmEncoderBlockActivations *blocks, RvmBuffer *encoded, guint batch, guint rows);
+
+guint64 rvm_encoder_flops (const RvmEncoder *encoder, guint64 tokens);
+
+G_END_DECLS

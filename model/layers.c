@@ -1,0 +1,158 @@
+/* Loading and forward pass of the layers in layers.h. The forward pass enqueues; nothing here waits. */
+#include "layers.h"
+
+void
+rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, const char *key)
+{
+  norm->dim = dim;
+  norm->scale = rvm_loader_vector (loader, "%s/scale", key);
+  norm->bias = rvm_loader_vector (loader, "%s/bias", key);
+}
+
+void
+rvm_norm_clear (RvmNorm *norm)
+{
+  g_clear_pointer (&norm->scale, rvm_buffer_unref);
+  g_clear_pointer (&norm->bias, rvm_buffer_unref);
+}
+
+static void
+load_out (RvmAttentionLayer *layer, RvmLoader *loader, const char *key)
+{
+  layer->out = rvm_loader_begin_linear (loader, layer->dim, layer->dim, TRUE);
+  rvm_loader_add_linear (loader, layer->out, "%s/out", key);
+  layer->out = rvm_loader_end_linear (loader, layer->out);
+}
+
+void
+rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key)
+{
+  layer->dim = dim;
+  layer->heads = heads;
+  rvm_norm_load (&layer->norm, loader, dim, norm_key);
+  layer->project = rvm_loader_begin_linear (loader, dim, 3 * dim, TRUE);
+  rvm_loader_add_linear (loader, layer->project, "%s/query", key);
+  rvm_loader_add_linear (loader, layer->project, "%s/key", key);
+  rvm_loader_add_linear (loader, layer->project, "%s/value", key);
+  layer->project = rvm_loader_end_linear (loader, layer->project);
+  load_out (layer, loader, key);
+}
+
+void
+rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key)
+{
+  layer->dim = dim;
+  layer->heads = heads;
+  rvm_norm_load (&layer->norm, loader, dim, norm_key);
+  layer->project = rvm_loader_begin_linear (loader, dim, dim, TRUE);
+  rvm_loader_add_linear (loader, layer->project, "%s/query", key);
+  layer->project = rvm_loader_end_linear (loader, layer->project);
+  load_out (layer, loader, key);
+}
+
+void
+rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, guint dim, guint hidden, const char *norm_key, const char *key)
+{
+  layer->dim = dim;
+  layer->hidden = hidden;
+  rvm_norm_load (&layer->norm, loader, dim, norm_key);
+  layer->in = rvm_loader_begin_linear (loader, dim, hidden, TRUE);
+  rvm_loader_add_linear (loader, layer->in, "%s/dense_in", key);
+  layer->in = rvm_loader_end_linear (loader, layer->in);
+  layer->out = rvm_loader_begin_linear (loader, hidden, dim, TRUE);
+  rvm_loader_add_linear (loader, layer->out, "%s/dense_out", key);
+  layer->out = rvm_loader_end_linear (loader, layer->out);
+}
+
+void
+rvm_attention_layer_clear (RvmAttentionLayer *layer)
+{
+  rvm_norm_clear (&layer->norm);
+  g_clear_pointer (&layer->project, rvm_gemm_weights_free);
+  g_clear_pointer (&layer->out, rvm_gemm_weights_free);
+}
+
+void
+rvm_mlp_layer_clear (RvmMlpLayer *layer)
+{
+  rvm_norm_clear (&layer->norm);
+  g_clear_pointer (&layer->in, rvm_gemm_weights_free);
+  g_clear_pointer (&layer->out, rvm_gemm_weights_free);
+}
+
+void
+rvm_norm_forward (RvmQueue *queue, const RvmNorm *norm, const RvmBuffer *x, RvmBuffer *out, guint rows)
+{
+  rvm_layernorm (queue, x, norm->scale, norm->bias, out, rows, norm->dim, RVM_NORM_EPSILON);
+}
+
+/* out = x + mixed W + b */
+static void
+project_out (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmAttentionActivations *act, guint rows)
+{
+  rvm_gemm (queue, layer->out,
+      &(RvmGemm){ .a = act->mixed, .a_stride = layer->dim, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
+}
+
+void
+rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x,
+    const RvmAttentionActivations *act, guint batch, guint tokens)
+{
+  const guint rows = batch * tokens, dim = layer->dim;
+
+  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
+  rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = 3 * dim, .m = rows });
+  rvm_attention (queue, &(RvmAttention){
+                            .query = act->projected, .query_stride = 3 * dim,
+                            .key = act->projected, .key_offset = dim, .key_stride = 3 * dim,
+                            .value = act->projected, .value_offset = 2 * dim, .value_stride = 3 * dim,
+                            .out = act->mixed,
+                            .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
+                            .queries = tokens, .keys = tokens,
+                        });
+  project_out (queue, layer, x, act, rows);
+}
+
+void
+rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmContext *context,
+    const RvmAttentionActivations *act, guint batch, guint tokens)
+{
+  const guint rows = batch * tokens, dim = layer->dim;
+
+  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
+  rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = dim, .m = rows });
+  rvm_attention (queue, &(RvmAttention){
+                            .query = act->projected, .query_stride = dim,
+                            .key = context->buffer, .key_offset = context->offset, .key_stride = context->stride,
+                            .value = context->buffer, .value_offset = context->offset + dim, .value_stride = context->stride,
+                            .out = act->mixed,
+                            .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
+                            .queries = tokens, .keys = context->rows,
+                        });
+  project_out (queue, layer, x, act, rows);
+}
+
+void
+rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows)
+{
+  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
+  rvm_gemm (queue, layer->in,
+      &(RvmGemm){ .a = act->norm, .a_stride = layer->dim, .out = act->hidden, .out_stride = layer->hidden, .m = rows, .gelu = TRUE });
+  rvm_gemm (queue, layer->out,
+      &(RvmGemm){ .a = act->hidden, .a_stride = layer->hidden, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
+}
+
+guint64
+rvm_attention_layer_flops (const RvmAttentionLayer *layer, gboolean self, guint64 tokens, guint64 keys)
+{
+  const guint64 dim = layer->dim;
+
+  /* Projections, then q k^T and p v. The keys and values of a cross-attention layer are projected elsewhere. */
+  return 2 * tokens * dim * dim * (self ? 4 : 2) + 4 * tokens * keys * dim;
+}
+
+guint64
+rvm_mlp_flops (const RvmMlpLayer *layer, guint64 tokens)
+{
+  return 4 * tokens * layer->dim * layer->hidden;
+}

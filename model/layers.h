@@ -1,0 +1,77 @@
+/* The three pre-norm layers that encoder, core and decoder are made of, each `out = x + f (LN (x))`, and what each writes on its way.
+ * Private to model/ and, for its backward pass, trainer/.
+ *
+ * Activations are named buffers: inference points many of them at the same memory, training keeps each. Rows are
+ * batch * tokens; widths in floats. */
+#pragma once
+
+#include "kernels/ops.h"
+#include "loader.h"
+
+G_BEGIN_DECLS
+
+#define RVM_NORM_EPSILON 1e-6f
+
+typedef struct {
+  RvmBuffer *scale; /* (dim) */
+  RvmBuffer *bias;  /* (dim) */
+  guint dim;
+} RvmNorm;
+
+typedef struct {
+  RvmNorm norm;
+  RvmGemmWeights *project; /* self: (dim, 3 dim) q | k | v; cross: (dim, dim) q */
+  RvmGemmWeights *out;     /* (dim, dim) */
+  guint dim, heads;
+} RvmAttentionLayer;
+
+typedef struct {
+  RvmNorm norm;
+  RvmGemmWeights *in;  /* (dim, hidden) */
+  RvmGemmWeights *out; /* (hidden, dim) */
+  guint dim, hidden;
+} RvmMlpLayer;
+
+/* What a layer writes; borrowed. */
+typedef struct {
+  RvmBuffer *norm;      /* (rows, dim) */
+  RvmBuffer *projected; /* (rows, 3 dim) or, cross, (rows, dim) */
+  RvmBuffer *mixed;     /* (rows, dim): heads joined, before the out projection */
+  RvmBuffer *out;       /* (rows, dim); may be the layer's input */
+} RvmAttentionActivations;
+
+typedef struct {
+  RvmBuffer *norm;   /* (rows, dim) */
+  RvmBuffer *hidden; /* (rows, hidden), after GELU */
+  RvmBuffer *out;    /* (rows, dim); may be the layer's input */
+} RvmMlpActivations;
+
+/* Keys and values of a cross-attention layer: rows of @stride floats, keys at @offset, values @dim later. */
+typedef struct {
+  const RvmBuffer *buffer;
+  guint offset, stride;
+  guint rows; /* of a picture */
+} RvmContext;
+
+/* @norm_key, @key: "encoder/layers_0/attention_norm", "encoder/layers_0/attention". On failure the loader holds the error and the
+ * layer can be cleared. */
+void rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, const char *key);
+void rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key);
+void rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key);
+void rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, guint dim, guint hidden, const char *norm_key, const char *key);
+void rvm_norm_clear (RvmNorm *norm);
+void rvm_attention_layer_clear (RvmAttentionLayer *layer);
+void rvm_mlp_layer_clear (RvmMlpLayer *layer);
+
+void rvm_norm_forward (RvmQueue *queue, const RvmNorm *norm, const RvmBuffer *x, RvmBuffer *out, guint rows);
+void rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x,
+    const RvmAttentionActivations *act, guint batch, guint tokens);
+void rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmContext *context,
+    const RvmAttentionActivations *act, guint batch, guint tokens);
+void rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows);
+
+/* Floating point operations of one layer on @tokens rows of one picture; @keys rows of context. */
+guint64 rvm_attention_layer_flops (const RvmAttentionLayer *layer, gboolean self, guint64 tokens, guint64 keys);
+guint64 rvm_mlp_flops (const RvmMlpLayer *layer, guint64 tokens);
+
+G_END_DECLS

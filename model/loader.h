@@ -1,0 +1,38 @@
+/* RvmLoader: takes named arrays out of a weight file, one at a time, onto the device. Private to model/.
+ *
+ * The first failure sticks: later calls return NULL at once, so that the description of a network reads as a list of its layers
+ * and is checked once, at its end. */
+#pragma once
+
+#include "kernels/buffer.h"
+#include "kernels/gemm.h"
+#include "weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmLoader RvmLoader;
+
+RvmLoader *rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision);
+void rvm_loader_free (RvmLoader *loader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLoader, rvm_loader_free)
+
+/* A vector as device memory. The name is formatted as by printf. */
+RvmBuffer *rvm_loader_vector (RvmLoader *loader, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* A vector on the host: (transfer full), freed with g_free(). */
+float *rvm_loader_values (RvmLoader *loader, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* Linear layers of the same k inputs, side by side in one matrix of n columns in the order of the calls of
+ * rvm_loader_add_linear(), which reads NAME/kernel and, with @has_bias, NAME/bias. */
+RvmGemmWeights *rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias);
+void rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Returns @linear, or NULL (and frees it) after a failure. */
+RvmGemmWeights *rvm_loader_end_linear (RvmLoader *loader, RvmGemmWeights *linear);
+
+/* Whether everything worked; moves the first error to @error. */
+gboolean rvm_loader_finish (RvmLoader *loader, GError **error);
+
+/* 32 hexadecimal digits over the names and values read so far, in order. */
+char *rvm_loader_get_id (const RvmLoader *loader);
+
+G_END_DECLS

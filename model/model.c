@@ -1,0 +1,162 @@
+/* Loading a model, and the process's table of loaded ones. */
+#include "model.h"
+
+#include <glib/gstdio.h>
+
+#include "model_private.h"
+
+/* Models in use by key, not owned: the last unref takes a model out. One lock for table and reference counts; loading happens
+ * under it, so that two streams that start together load a file once. */
+static GMutex table_lock;
+static GHashTable *table;
+
+static void
+model_free (RvmModel *model)
+{
+  rvm_tokenizer_clear (&model->tokenizer);
+  rvm_encoder_clear (&model->encoder);
+  rvm_core_clear (&model->core);
+  g_clear_pointer (&model->device, rvm_device_unref);
+  g_free (model->id);
+  g_free (model->key);
+  g_free (model);
+}
+
+/* What has to be equal for two users to share a model. The file's identity and time are part of it: a file that was replaced is
+ * another model. */
+static char *
+make_key (const char *path, const RvmDevice *device, const RvmModelOptions *options, RvmGemmProvider gemm)
+{
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
+  GStatBuf info = { 0 };
+
+  if (g_stat (path, &info) != 0)
+    return NULL; /* opening it will say why */
+  return g_strdup_printf ("%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT "|%ld|%" G_GINT64_FORMAT "|%p|%d|%d", absolute,
+      (guint64) info.st_ino, (gint64) info.st_mtim.tv_sec, (long) info.st_mtim.tv_nsec, (gint64) info.st_size, (const void *) device,
+      gemm, options->precision);
+}
+
+static RvmModel *
+load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision, GError **error)
+{
+  g_autoptr (RvmWeights) weights = rvm_weights_open (path, error);
+  g_autoptr (RvmLoader) loader = NULL;
+  RvmModel *model;
+  RvmConfig config;
+
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, error))
+    return NULL;
+  model = g_new0 (RvmModel, 1);
+  model->refs = 1;
+  model->config = config;
+  model->device = rvm_device_ref (device);
+  model->gemm = gemm;
+  model->precision = precision;
+  loader = rvm_loader_new (weights, device, gemm, precision);
+  rvm_tokenizer_load (&model->tokenizer, loader, config.patch, config.encoder.dim);
+  rvm_encoder_load (&model->encoder, loader, &config.encoder);
+  rvm_core_load (&model->core, loader, &config.core);
+  if (!rvm_loader_finish (loader, error)) {
+    model_free (model);
+    return NULL;
+  }
+  model->id = rvm_loader_get_id (loader);
+  return model;
+}
+
+RvmModel *
+rvm_model_load (const char *path, const RvmModelOptions *options, GError **error)
+{
+  g_autoptr (RvmDevice) device = rvm_device_open (options->device, options->cache_dir, error);
+  RvmGemmProvider gemm = options->gemm;
+  g_autofree char *key = NULL;
+  RvmModel *model;
+
+  if (device == NULL || !rvm_gemm_resolve (device, &gemm, options->precision, error))
+    return NULL;
+  key = make_key (path, device, options, gemm);
+
+  g_mutex_lock (&table_lock);
+  model = table && key ? g_hash_table_lookup (table, key) : NULL;
+  if (model) {
+    model->refs++;
+  } else {
+    model = load (path, device, gemm, options->precision, error);
+    if (model && key) {
+      if (table == NULL)
+        table = g_hash_table_new (g_str_hash, g_str_equal);
+      model->key = g_steal_pointer (&key);
+      g_hash_table_insert (table, model->key, model);
+    }
+  }
+  g_mutex_unlock (&table_lock);
+  return model;
+}
+
+RvmModel *
+rvm_model_ref (RvmModel *model)
+{
+  g_mutex_lock (&table_lock);
+  model->refs++;
+  g_mutex_unlock (&table_lock);
+  return model;
+}
+
+void
+rvm_model_unref (RvmModel *model)
+{
+  gboolean last;
+
+  if (model == NULL)
+    return;
+  g_mutex_lock (&table_lock);
+  last = --model->refs == 0;
+  if (last && model->key) {
+    g_hash_table_remove (table, model->key);
+    if (g_hash_table_size (table) == 0)
+      g_clear_pointer (&table, g_hash_table_unref);
+  }
+  g_mutex_unlock (&table_lock);
+  if (last)
+    model_free (model);
+}
+
+const RvmConfig *
+rvm_model_get_config (const RvmModel *model)
+{
+  return &model->config;
+}
+
+RvmDevice *
+rvm_model_get_device (const RvmModel *model)
+{
+  return model->device;
+}
+
+RvmGemmProvider
+rvm_model_get_gemm (const RvmModel *model)
+{
+  return model->gemm;
+}
+
+RvmPrecision
+rvm_model_get_precision (const RvmModel *model)
+{
+  return model->precision;
+}
+
+const char *
+rvm_model_get_id (const RvmModel *model)
+{
+  return model->id;
+}
+
+guint64
+rvm_model_count_flops (const RvmModel *model, guint rows, guint columns)
+{
+  const guint64 patches = (guint64) rows * columns, tokens = patches + 1;
+
+  return rvm_tokenizer_flops (&model->tokenizer, patches) + rvm_encoder_flops (&model->encoder, tokens)
+      + rvm_core_flops (&model->core, tokens);
+}

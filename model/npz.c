@@ -1,0 +1,181 @@
+/* .npz through libzip. Headers are read at once, values when asked for, entry by entry. */
+#include "npz.h"
+
+#include <string.h>
+#include <zip.h>
+
+#define MAX_HEADER (64 * 1024) /* numpy's are about 100 bytes */
+
+typedef struct {
+  zip_uint64_t index;
+  gsize header_size;
+} Entry;
+
+struct _RvmNpz {
+  char *path;
+  zip_t *zip;
+  GArray *arrays;  /* of RvmArray */
+  GArray *entries; /* of Entry, in the same order */
+  GHashTable *by_name;
+};
+
+void
+rvm_npz_free (RvmNpz *npz)
+{
+  if (npz == NULL)
+    return;
+  if (npz->zip)
+    zip_discard (npz->zip);
+  g_hash_table_unref (npz->by_name);
+  g_array_unref (npz->arrays);
+  g_array_unref (npz->entries);
+  g_free (npz->path);
+  g_free (npz);
+}
+
+/* Up to @size bytes of an entry; fewer only at its end. -1 after a failure. */
+static gssize
+read_fully (zip_file_t *file, gpointer data, gsize size)
+{
+  gsize done = 0;
+
+  while (done < size) {
+    const zip_int64_t count = zip_fread (file, (guint8 *) data + done, MIN (size - done, G_MAXINT32));
+    if (count < 0)
+      return -1;
+    if (count == 0)
+      break;
+    done += count;
+  }
+  return done;
+}
+
+static gboolean
+read_header (RvmNpz *npz, zip_uint64_t index, const zip_stat_t *info, const char *where, RvmArray *array, gsize *header_size,
+    GError **error)
+{
+  g_autofree guint8 *data = g_malloc (MAX_HEADER);
+  zip_file_t *file = zip_fopen_index (npz->zip, index, 0);
+  gssize size = file ? read_fully (file, data, MIN (info->size, MAX_HEADER)) : -1;
+  guint64 elements, bytes;
+
+  if (file)
+    zip_fclose (file);
+  if (size < 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: damaged: %s", where, zip_strerror (npz->zip));
+    return FALSE;
+  }
+  if (!rvm_npy_parse_header (data, size, where, array, header_size, error))
+    return FALSE;
+  if (!rvm_array_get_size (array, &elements, &bytes) || info->size != *header_size + bytes) {
+    g_autofree char *shape = rvm_array_format_shape (array);
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT,
+        "%s: shape %s of %s needs %" G_GUINT64_FORMAT " bytes, the entry holds %" G_GUINT64_FORMAT, where, shape,
+        rvm_dtype_get_name (array->dtype), bytes, (guint64) (info->size - MIN (info->size, *header_size)));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+add_entry (RvmNpz *npz, zip_uint64_t index, GError **error)
+{
+  RvmArray array = { 0 };
+  Entry entry = { .index = index };
+  g_autofree char *where = NULL;
+  zip_stat_t info;
+
+  if (zip_stat_index (npz->zip, index, 0, &info) != 0 || !(info.valid & ZIP_STAT_NAME) || !(info.valid & ZIP_STAT_SIZE)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: entry %" G_GUINT64_FORMAT " has no name or size", npz->path, (guint64) index);
+    return FALSE;
+  }
+  if (!g_str_has_suffix (info.name, ".npy")) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: a zip, but not an npz file: entry '%s' is no .npy array", npz->path, info.name);
+    return FALSE;
+  }
+  where = g_strdup_printf ("%s: entry '%s'", npz->path, info.name);
+  if (!read_header (npz, index, &info, where, &array, &entry.header_size, error))
+    return FALSE;
+  array.name = g_strndup (info.name, strlen (info.name) - strlen (".npy"));
+  g_array_append_val (npz->arrays, array);
+  g_array_append_val (npz->entries, entry);
+  if (!g_hash_table_insert (npz->by_name, array.name, GUINT_TO_POINTER (npz->arrays->len))) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: there are two of it", where);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+RvmNpz *
+rvm_npz_open (const char *path, GError **error)
+{
+  g_autoptr (RvmNpz) npz = g_new0 (RvmNpz, 1);
+  zip_int64_t count;
+  int code;
+
+  npz->path = g_strdup (path);
+  npz->arrays = g_array_new (FALSE, TRUE, sizeof (RvmArray));
+  g_array_set_clear_func (npz->arrays, (GDestroyNotify) rvm_array_clear);
+  npz->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+  npz->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  npz->zip = zip_open (path, ZIP_RDONLY, &code);
+  if (npz->zip == NULL) {
+    zip_error_t reason;
+
+    zip_error_init_with_code (&reason, code);
+    g_set_error (error, RVM_ERROR, code == ZIP_ER_OPEN || code == ZIP_ER_NOENT || code == ZIP_ER_READ ? RVM_ERROR_FILE : RVM_ERROR_FORMAT,
+        "%s: cannot be read as an npz file: %s", path, zip_error_strerror (&reason));
+    zip_error_fini (&reason);
+    return NULL;
+  }
+  count = zip_get_num_entries (npz->zip, 0);
+  if (count <= 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: an npz file without arrays", path);
+    return NULL;
+  }
+  for (zip_int64_t i = 0; i < count; i++)
+    if (!add_entry (npz, i, error))
+      return NULL;
+  return g_steal_pointer (&npz);
+}
+
+guint
+rvm_npz_get_n_arrays (const RvmNpz *npz)
+{
+  return npz->arrays->len;
+}
+
+const RvmArray *
+rvm_npz_get_array (const RvmNpz *npz, guint index)
+{
+  return &g_array_index (npz->arrays, RvmArray, index);
+}
+
+const RvmArray *
+rvm_npz_find (const RvmNpz *npz, const char *name)
+{
+  const guint position = GPOINTER_TO_UINT (g_hash_table_lookup (npz->by_name, name)); /* 1 and up */
+
+  return position ? rvm_npz_get_array (npz, position - 1) : NULL;
+}
+
+gboolean
+rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GError **error)
+{
+  const Entry *entry = &g_array_index (npz->entries, Entry, array - (const RvmArray *) npz->arrays->data);
+  g_autofree guint8 *header = g_malloc (entry->header_size);
+  zip_file_t *file = zip_fopen_index (npz->zip, entry->index, 0);
+  gboolean ok = FALSE;
+  guint8 beyond;
+
+  /* Reading on past the end makes libzip compare the checksum. */
+  if (file)
+    ok = read_fully (file, header, entry->header_size) == (gssize) entry->header_size && read_fully (file, data, size) == (gssize) size
+        && read_fully (file, &beyond, 1) == 0;
+  if (!ok)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '%s' is damaged: %s", npz->path, array->name,
+        file ? zip_file_strerror (file) : zip_strerror (npz->zip));
+  if (file)
+    zip_fclose (file);
+  return ok;
+}

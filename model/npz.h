@@ -1,0 +1,21 @@
+/* Reading .npz files: a zip of .npy arrays, stored or deflated, through libzip. */
+#pragma once
+
+#include "npy.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmNpz RvmNpz;
+
+/* Opens @path and reads every header; no array data. Errors name the file and the entry. */
+RvmNpz *rvm_npz_open (const char *path, GError **error);
+void rvm_npz_free (RvmNpz *npz);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmNpz, rvm_npz_free)
+
+guint rvm_npz_get_n_arrays (const RvmNpz *npz);
+const RvmArray *rvm_npz_get_array (const RvmNpz *npz, guint index); /* names without ".npy" */
+const RvmArray *rvm_npz_find (const RvmNpz *npz, const char *name);
+/* The array's bytes, as stored, into @data of exactly @size bytes. */
+gboolean rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,19 @@
+/* Reading .safetensors files: an 8-byte little-endian header length, a JSON header (through json-glib), then the data. */
+#pragma once
+
+#include "npy.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmSafetensors RvmSafetensors;
+
+RvmSafetensors *rvm_safetensors_open (const char *path, GError **error);
+void rvm_safetensors_free (RvmSafetensors *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSafetensors, rvm_safetensors_free)
+
+guint rvm_safetensors_get_n_arrays (const RvmSafetensors *file);
+const RvmArray *rvm_safetensors_get_array (const RvmSafetensors *file, guint index);
+GHashTable *rvm_safetensors_get_metadata (const RvmSafetensors *file); /* "__metadata__", string -> string; maybe empty */
+gboolean rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data, gsize size, GError **error);
+
+G_END_DECLS

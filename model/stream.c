@@ -1,0 +1,246 @@
+/* One video: its state, its scratch, and the life of a frame from pixels to features. */
+#include "stream.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "activations.h"
+#include "model_private.h"
+
+struct _RvmStream {
+  RvmModel *model;
+  RvmQueue *queue;
+  guint rows, columns, tokens, dim;
+  gboolean keep;
+  gboolean cold;       /* the state is to become zeros before the next frame */
+  RvmBuffer *table;    /* class token and positional code of this grid */
+  RvmBuffer *state;    /* (tokens, dim) */
+  RvmActivations *act;
+  guint8 *packed;      /* pictures whose rows have padding are packed here */
+  float *update_mean;  /* (tokens), host */
+};
+
+/* Sizes that keep every index of a kernel within 32 bits; far beyond any real picture. */
+#define MAX_TOKENS (1u << 20)
+
+static gboolean
+check_grid (const RvmConfig *config, guint width, guint height, GError **error)
+{
+  const guint patch = config->patch;
+  guint64 tokens, widest;
+
+  if (width < patch || height < patch || width % patch || height % patch) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+        "picture of %u x %u pixels: width and height must be multiples of the model's patch size, %u, and at least that", width, height,
+        patch);
+    return FALSE;
+  }
+  tokens = (guint64) (width / patch) * (height / patch) + 1;
+  widest = MAX (MAX (3 * (guint64) config->encoder.dim, 3 * (guint64) patch * patch),
+      MAX (MAX (config->encoder.mlp, config->core.mlp), 2 * (guint64) config->core.dim * config->core.layers));
+  if (tokens > MAX_TOKENS || tokens * widest > G_MAXUINT32) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "picture of %u x %u pixels is too large: %" G_GUINT64_FORMAT " tokens", width,
+        height, tokens);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+RvmStream *
+rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags, GError **error)
+{
+  g_autoptr (RvmStream) stream = NULL;
+  const RvmConfig *config = rvm_model_get_config (model);
+
+  if (!check_grid (config, width, height, error))
+    return NULL;
+  stream = g_new0 (RvmStream, 1);
+  stream->model = rvm_model_ref (model);
+  stream->rows = height / config->patch;
+  stream->columns = width / config->patch;
+  stream->tokens = stream->rows * stream->columns + 1;
+  stream->dim = config->encoder.dim;
+  stream->keep = flags & RVM_STREAM_KEEP;
+  stream->cold = TRUE;
+  stream->packed = g_malloc ((gsize) width * height * 3);
+  stream->update_mean = g_new (float, stream->tokens);
+  stream->queue = rvm_queue_new (model->device, flags & RVM_STREAM_PROFILE, error);
+  if (stream->queue == NULL)
+    return NULL;
+  stream->table = rvm_tokenizer_make_table (&model->tokenizer, model->device, stream->rows, stream->columns, error);
+  if (stream->table == NULL)
+    return NULL;
+  stream->state = rvm_buffer_new (model->device, (gsize) stream->tokens * stream->dim * sizeof (float), "state", error);
+  if (stream->state == NULL)
+    return NULL;
+  stream->act = rvm_activations_new (model, 1, stream->rows, stream->columns, stream->keep, error);
+  if (stream->act == NULL)
+    return NULL;
+  return g_steal_pointer (&stream);
+}
+
+void
+rvm_stream_free (RvmStream *stream)
+{
+  if (stream == NULL)
+    return;
+  g_clear_pointer (&stream->queue, rvm_queue_free);
+  g_clear_pointer (&stream->act, rvm_activations_free);
+  g_clear_pointer (&stream->table, rvm_buffer_unref);
+  g_clear_pointer (&stream->state, rvm_buffer_unref);
+  g_free (stream->packed);
+  g_free (stream->update_mean);
+  rvm_model_unref (stream->model);
+  g_free (stream);
+}
+
+RvmModel *
+rvm_stream_get_model (RvmStream *stream)
+{
+  return stream->model;
+}
+
+RvmQueue *
+rvm_stream_get_queue (RvmStream *stream)
+{
+  return stream->queue;
+}
+
+guint
+rvm_stream_get_rows (const RvmStream *stream)
+{
+  return stream->rows;
+}
+
+guint
+rvm_stream_get_columns (const RvmStream *stream)
+{
+  return stream->columns;
+}
+
+guint
+rvm_stream_get_tokens (const RvmStream *stream)
+{
+  return stream->tokens;
+}
+
+guint
+rvm_stream_get_dim (const RvmStream *stream)
+{
+  return stream->dim;
+}
+
+void
+rvm_stream_reset (RvmStream *stream)
+{
+  stream->cold = TRUE;
+}
+
+/* Both figures from what the host has anyway; a sum over all values is not finite if one of them is not. */
+static gboolean
+check_health (const RvmStream *stream, const float *features, RvmStreamHealth *health, GError **error)
+{
+  double squares[8] = { 0 }, sum = 0, gates = 0;
+  const gsize count = (gsize) stream->tokens * stream->dim;
+  gsize i;
+
+  for (i = 0; i + 8 <= count; i += 8)
+    for (guint l = 0; l < 8; l++)
+      squares[l] += (double) features[i + l] * features[i + l];
+  for (; i < count; i++)
+    squares[0] += (double) features[i] * features[i];
+  for (guint l = 0; l < 8; l++)
+    sum += squares[l];
+  for (guint t = 0; t < stream->tokens; t++)
+    gates += stream->update_mean[t];
+  if (!isfinite (sum)) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_MODEL, "the state has become NaN or infinite");
+    return FALSE;
+  }
+  if (health) {
+    health->state_norm = sqrt (sum);
+    health->update_mean = gates / stream->tokens;
+  }
+  return TRUE;
+}
+
+gboolean
+rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint passes, float *features, RvmStreamHealth *health,
+    GError **error)
+{
+  const RvmModel *model = stream->model;
+  const gsize line = (gsize) stream->columns * model->config.patch * 3, lines = (gsize) stream->rows * model->config.patch;
+  RvmActivations *act = stream->act;
+  RvmQueue *queue = stream->queue;
+
+  g_return_val_if_fail (stride >= line && passes >= 1, FALSE);
+
+  if (stride != line) {
+    for (gsize y = 0; y < lines; y++)
+      memcpy (stream->packed + y * line, pixels + y * stride, line);
+    pixels = stream->packed;
+  }
+  if (stream->cold)
+    rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
+  rvm_queue_write (queue, act->pixels, 0, pixels, line * lines);
+  rvm_tokenizer_forward (queue, &model->tokenizer, stream->table, act->pixels, act->patches, act->tokens, 1, stream->rows, stream->columns);
+  rvm_encoder_forward (queue, &model->encoder, act->tokens, act->blocks, act->encoded, 1, stream->tokens);
+  for (guint i = 0; i < passes; i++)
+    rvm_core_forward (queue, &model->core, act->encoded, stream->state, &act->core, stream->state, 1, stream->tokens);
+  rvm_queue_read (queue, stream->state, 0, features, rvm_buffer_get_size (stream->state));
+  rvm_queue_read (queue, act->core.update_mean, 0, stream->update_mean, stream->tokens * sizeof (float));
+
+  stream->cold = !rvm_queue_finish (queue, error) || !check_health (stream, features, health, error);
+  return !stream->cold;
+}
+
+/* Half of the rows of the gates: update from column 0, reset from column dim. */
+static gboolean
+read_gates (RvmStream *stream, guint column, float *values, GError **error)
+{
+  const gsize dim = stream->dim;
+  g_autofree float *gates = g_new (float, stream->tokens * 2 * dim);
+
+  rvm_queue_read (stream->queue, stream->act->core.gates, 0, gates, stream->tokens * 2 * dim * sizeof (float));
+  if (!rvm_queue_finish (stream->queue, error))
+    return FALSE;
+  for (guint t = 0; t < stream->tokens; t++)
+    memcpy (values + t * dim, gates + t * 2 * dim + column, dim * sizeof (float));
+  return TRUE;
+}
+
+gboolean
+rvm_stream_read_activation (RvmStream *stream, RvmActivation which, guint layer, float *values, GError **error)
+{
+  const RvmActivations *act = stream->act;
+  RvmBuffer *buffer = NULL;
+
+  g_return_val_if_fail (stream->keep, FALSE);
+
+  switch (which) {
+    case RVM_ACTIVATION_TOKENS:
+      buffer = act->tokens;
+      break;
+    case RVM_ACTIVATION_ENCODER_BLOCK:
+      g_return_val_if_fail (layer < stream->model->config.encoder.layers, FALSE);
+      buffer = act->blocks[layer].mlp.out;
+      break;
+    case RVM_ACTIVATION_ENCODED:
+      buffer = act->encoded;
+      break;
+    case RVM_ACTIVATION_UPDATE_GATE:
+      return read_gates (stream, 0, values, error);
+    case RVM_ACTIVATION_RESET_GATE:
+      return read_gates (stream, stream->dim, values, error);
+    case RVM_ACTIVATION_CORE_BLOCK:
+      g_return_val_if_fail (layer < stream->model->config.core.layers, FALSE);
+      buffer = act->core.blocks[layer].self.out;
+      break;
+    case RVM_ACTIVATION_CANDIDATE:
+      buffer = act->core.candidate;
+      break;
+  }
+  g_return_val_if_fail (buffer != NULL, FALSE);
+  rvm_queue_read (stream->queue, buffer, 0, values, (gsize) stream->tokens * stream->dim * sizeof (float));
+  return rvm_queue_finish (stream->queue, error);
+}

@@ -1,0 +1,70 @@
+/* RvmStream: the recurrent state and scratch of one video. Owned by one user, used by one thread at a time, never shared.
+ *
+ * Features of a frame are the state after it: float32 (1 + rows * columns, dim), row 0 the class token, then the patches in
+ * row-major order (model.md 3). */
+#pragma once
+
+#include <glib.h>
+
+#include "kernels/queue.h"
+#include "model.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmStream RvmStream;
+
+typedef enum {
+  RVM_STREAM_DEFAULT = 0,
+  RVM_STREAM_PROFILE = 1 << 0, /* measure every kernel */
+  RVM_STREAM_KEEP = 1 << 1,    /* keep every layer's activations, for rvm_stream_read_activation() */
+} RvmStreamFlags;
+
+/* @width, @height: pixels of the analysed picture, multiples of the patch size. RVM_ERROR_ARGUMENT, RVM_ERROR_MEMORY. The state
+ * starts as zeros. Keeps a reference to @model. */
+RvmStream *rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags, GError **error);
+void rvm_stream_free (RvmStream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStream, rvm_stream_free)
+
+RvmModel *rvm_stream_get_model (RvmStream *stream);
+RvmQueue *rvm_stream_get_queue (RvmStream *stream); /* for profile and launch counts */
+guint rvm_stream_get_rows (const RvmStream *stream);
+guint rvm_stream_get_columns (const RvmStream *stream);
+guint rvm_stream_get_tokens (const RvmStream *stream); /* 1 + rows * columns */
+guint rvm_stream_get_dim (const RvmStream *stream);
+
+/* The state becomes zeros before the next frame. */
+void rvm_stream_reset (RvmStream *stream);
+
+/* What the frame did to the state. */
+typedef struct {
+  float state_norm;  /* L2 norm over all tokens */
+  float update_mean; /* mean of the update gate, 0..1 */
+} RvmStreamHealth;
+
+/**
+ * rvm_stream_push:
+ * @pixels: RGB, 3 bytes a pixel, @stride bytes a row
+ * @passes: how often the core folds this frame into the state, >= 1; the encoder runs once
+ * @features: room for tokens * dim floats
+ * @health: (nullable) (out)
+ *
+ * Runs one frame and waits for it. On error the state is reset to zeros and @features is undefined. A NaN or infinity in the new
+ * state is RVM_ERROR_MODEL.
+ */
+gboolean rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint passes, float *features, RvmStreamHealth *health,
+    GError **error);
+
+typedef enum {
+  RVM_ACTIVATION_TOKENS,        /* (tokens, dim), row 0 the class token */
+  RVM_ACTIVATION_ENCODER_BLOCK, /* (tokens, dim), output of encoder block @layer */
+  RVM_ACTIVATION_ENCODED,       /* (tokens, dim) */
+  RVM_ACTIVATION_UPDATE_GATE,   /* (tokens, dim) */
+  RVM_ACTIVATION_RESET_GATE,    /* (tokens, dim) */
+  RVM_ACTIVATION_CORE_BLOCK,    /* (tokens, dim), output of core block @layer */
+  RVM_ACTIVATION_CANDIDATE,     /* (tokens, dim) */
+} RvmActivation;
+
+/* Copies an activation of the last pass of the last frame into @values (tokens * dim floats). Needs RVM_STREAM_KEEP. */
+gboolean rvm_stream_read_activation (RvmStream *stream, RvmActivation which, guint layer, float *values, GError **error);
+
+G_END_DECLS

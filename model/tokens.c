@@ -1,0 +1,136 @@
+/* Pixels to tokens, and the positional table of any grid. */
+#include "tokens.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GRID 16 /* side of the published positional table */
+
+void
+rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, guint dim)
+{
+  static const char *key = "tokenizer/patch_embedding/Conv_0";
+
+  tokenizer->patch = patch;
+  tokenizer->dim = dim;
+  tokenizer->embed = rvm_loader_begin_linear (loader, patch * patch * 3, dim, FALSE);
+  rvm_loader_add_linear (loader, tokenizer->embed, "%s", key);
+  tokenizer->embed = rvm_loader_end_linear (loader, tokenizer->embed);
+  tokenizer->bias = rvm_loader_values (loader, "%s/bias", key);
+  tokenizer->class_token = rvm_loader_values (loader, "cls_token");
+}
+
+void
+rvm_tokenizer_clear (RvmTokenizer *tokenizer)
+{
+  g_clear_pointer (&tokenizer->embed, rvm_gemm_weights_free);
+  g_clear_pointer (&tokenizer->bias, g_free);
+  g_clear_pointer (&tokenizer->class_token, g_free);
+}
+
+/* Keys' cubic convolution kernel with a = -0.5. */
+static double
+keys_cubic (double x)
+{
+  x = fabs (x);
+  if (x < 1)
+    return (1.5 * x - 2.5) * x * x + 1;
+  if (x < 2)
+    return ((-0.5 * x + 2.5) * x - 4) * x + 2;
+  return 0;
+}
+
+/* (@size, GRID): weight of each place of the published axis in each place of the new one. Half-pixel centres; when the axis shrinks the
+ * kernel is stretched by the ratio; weights that fall outside are left out and the rest sum to 1. */
+static double *
+resize_weights (guint size)
+{
+  double *weights = g_new (double, (gsize) size * GRID);
+  const double ratio = (double) GRID / size, stretch = MAX (ratio, 1.0);
+
+  for (guint i = 0; i < size; i++) {
+    double *row = weights + (gsize) i * GRID, sum = 0;
+    const double centre = (i + 0.5) * ratio - 0.5;
+
+    for (guint j = 0; j < GRID; j++)
+      sum += row[j] = keys_cubic ((centre - j) / stretch);
+    for (guint j = 0; j < GRID; j++)
+      row[j] /= sum;
+  }
+  return weights;
+}
+
+void
+rvm_position_table (guint rows, guint columns, guint dim, float *table)
+{
+  g_autofree double *code = g_new (double, (gsize) GRID * GRID * dim);
+  g_autofree double *wide = NULL, *down = NULL, *across = NULL;
+
+  for (guint p = 0; p < GRID * GRID; p++)
+    for (guint j = 0; j < dim; j++) {
+      const double angle = p / pow (10000.0, 2.0 * (j / 2) / dim);
+      code[(gsize) p * dim + j] = j % 2 ? cos (angle) : sin (angle);
+    }
+  if (rows == GRID && columns == GRID) {
+    for (gsize i = 0; i < (gsize) GRID * GRID * dim; i++)
+      table[i] = code[i];
+    return;
+  }
+
+  /* Separable: columns first, into (GRID, columns, dim), then rows. */
+  wide = g_new0 (double, (gsize) GRID * columns * dim);
+  across = resize_weights (columns);
+  for (guint y = 0; y < GRID; y++)
+    for (guint x = 0; x < columns; x++)
+      for (guint s = 0; s < GRID; s++) {
+        const double w = across[x * GRID + s];
+        for (guint j = 0; w != 0 && j < dim; j++)
+          wide[((gsize) y * columns + x) * dim + j] += w * code[((gsize) y * GRID + s) * dim + j];
+      }
+  down = resize_weights (rows);
+  for (guint y = 0; y < rows; y++)
+    for (gsize i = 0; i < (gsize) columns * dim; i++) {
+      double sum = 0;
+      for (guint s = 0; s < GRID; s++)
+        sum += down[y * GRID + s] * wide[(gsize) s * columns * dim + i];
+      table[(gsize) y * columns * dim + i] = sum;
+    }
+}
+
+RvmBuffer *
+rvm_tokenizer_make_table (const RvmTokenizer *tokenizer, RvmDevice *device, guint rows, guint columns, GError **error)
+{
+  const guint dim = tokenizer->dim;
+  const gsize patches = (gsize) rows * columns;
+  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, (1 + patches) * dim * sizeof (float), "positional table", error);
+  float *table = buffer ? rvm_buffer_map_write (buffer, error) : NULL;
+
+  if (table == NULL)
+    return NULL;
+  memcpy (table, tokenizer->class_token, dim * sizeof (float));
+  rvm_position_table (rows, columns, dim, table + dim);
+  for (gsize p = 0; p < patches; p++)
+    for (guint j = 0; j < dim; j++)
+      table[(1 + p) * dim + j] += tokenizer->bias[j];
+  return rvm_buffer_unmap (buffer, table, error) ? g_steal_pointer (&buffer) : NULL;
+}
+
+void
+rvm_tokenizer_forward (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmBuffer *pixels,
+    RvmBuffer *patches, RvmBuffer *out, guint batch, guint rows, guint columns)
+{
+  const guint tokens = 1 + rows * columns, length = tokenizer->patch * tokenizer->patch * 3;
+
+  rvm_patches (queue, pixels, patches, batch, rows, columns, tokenizer->patch);
+  rvm_gemm (queue, tokenizer->embed,
+      &(RvmGemm){
+          .a = patches, .a_stride = length, .out = out, .out_stride = tokenizer->dim, .m = batch * tokens,
+          .residual = table, .residual_rows = tokens,
+      });
+}
+
+guint64
+rvm_tokenizer_flops (const RvmTokenizer *tokenizer, guint64 patches)
+{
+  return 2 * patches * tokenizer->patch * tokenizer->patch * 3 * tokenizer->dim;
+}

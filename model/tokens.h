@@ -1,0 +1,35 @@
+/* Pixels to tokens (model.md 1): patch embedding, positional code, class token. Private to model/.
+ *
+ * Everything but the product with the patch kernel is one table of (1 + rows * columns, dim) added in the product's store: row 0 is
+ * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */
+#pragma once
+
+#include "kernels/ops.h"
+#include "loader.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guint patch, dim;
+  RvmGemmWeights *embed; /* (patch * patch * 3, dim), no bias */
+  float *bias;           /* (dim), host */
+  float *class_token;    /* (dim), host */
+} RvmTokenizer;
+
+void rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, guint dim);
+void rvm_tokenizer_clear (RvmTokenizer *tokenizer);
+
+/* The positional code for a grid: @rows * @columns * @dim floats. 16 x 16 is the published table itself; any other grid is its
+ * bicubic resize with antialias, as jax.image.resize does (model.md 1.3). */
+void rvm_position_table (guint rows, guint columns, guint dim, float *table);
+
+/* (transfer full): the table above for one grid, on the device. */
+RvmBuffer *rvm_tokenizer_make_table (const RvmTokenizer *tokenizer, RvmDevice *device, guint rows, guint columns, GError **error);
+
+/* @pixels uint8 (batch, rows * patch, columns * patch, 3); @patches (batch * tokens, patch * patch * 3) is scratch; @out (batch * tokens, dim). */
+void rvm_tokenizer_forward (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmBuffer *pixels,
+    RvmBuffer *patches, RvmBuffer *out, guint batch, guint rows, guint columns);
+
+guint64 rvm_tokenizer_flops (const RvmTokenizer *tokenizer, guint64 patches);
+
+G_END_DECLS
