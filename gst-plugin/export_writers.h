@@ -1,0 +1,26 @@
+/* The two kinds of file rvmexport writes. Both are valid at any moment: a
+ * process that is killed leaves what it had written. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "meta/gstrvmmeta.h"
+
+G_BEGIN_DECLS
+
+/* A .npy file whose first dimension grows with each append. */
+typedef struct _RvmNpyWriter RvmNpyWriter;
+
+RvmNpyWriter *rvm_npy_writer_new (const gchar * path, GError ** error);
+/* @dims: n_dims dimensions after the first. All appends must have the same. */
+gboolean rvm_npy_writer_append (RvmNpyWriter * writer, const guint * dims,
+    guint n_dims, GBytes * values, GError ** error);
+/* Flushes and closes; an empty file becomes a valid array of no frames. */
+gboolean rvm_npy_writer_close (RvmNpyWriter * writer, GError ** error);
+void rvm_npy_writer_free (RvmNpyWriter * writer);
+
+/* One frame as a line of JSON, newline included. */
+gchar *rvm_format_json_line (guint64 index, GstBuffer * buffer,
+    const GstRvmFeatureMeta * meta);
+
+G_END_DECLS

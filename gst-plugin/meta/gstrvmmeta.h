@@ -1,0 +1,127 @@
+/* GStreamer metadata of Recurrent Video Masked Autoencoders: features of a frame, attached to its buffer by rvmencode.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+#ifndef GST_RVM_API
+#define GST_RVM_API extern __attribute__ ((visibility ("default")))
+#endif
+
+/**
+ * GstRvmFeatureParts:
+ * @GST_RVM_FEATURE_CLASS: the class token, one row that stands for the whole picture
+ * @GST_RVM_FEATURE_PATCHES: the patch tokens, rows * columns rows in row-major order
+ *
+ * What the data of a #GstRvmFeatureMeta holds.
+ */
+typedef enum {
+  GST_RVM_FEATURE_CLASS = 1 << 0,
+  GST_RVM_FEATURE_PATCHES = 1 << 1,
+} GstRvmFeatureParts;
+
+#define GST_RVM_TYPE_FEATURE_PARTS (gst_rvm_feature_parts_get_type ())
+GST_RVM_API GType gst_rvm_feature_parts_get_type (void);
+
+typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
+
+/**
+ * GstRvmFeatureMeta:
+ * @meta: the parent
+ * @parts: what @data holds
+ * @rows: rows of the grid of patches
+ * @columns: columns of the grid of patches
+ * @dim: floats in a token
+ * @data: float32, host byte order: the class token if @parts has it, then the patches if @parts has them; each @dim floats.
+ *   The values are the recurrent state after the frame (arXiv 2512.13684, the gated transformer core's s').
+ * @generation: how often the state was started anew, 1 for the first frame of a stream
+ * @frames_since_reset: frames folded into the state since it was zero, 1 for the first
+ * @update_pts: presentation time of the frame that these features are of
+ * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
+ * @model_id: identifies the weights
+ * @frame_width: pixels of the picture that the grid covers
+ * @frame_height: pixels of the picture that the grid covers
+ * @analysis_width: pixels of the picture the model saw
+ * @analysis_height: pixels of the picture the model saw
+ *
+ * Features of a frame. The fields may be read; @data and @model_id belong to the meta.
+ */
+struct _GstRvmFeatureMeta {
+  GstMeta meta;
+
+  GstRvmFeatureParts parts;
+  guint rows;
+  guint columns;
+  guint dim;
+  GBytes *data;
+
+  guint64 generation;
+  guint64 frames_since_reset;
+  GstClockTime update_pts;
+  gboolean carried;
+  gchar *model_id;
+
+  guint frame_width;
+  guint frame_height;
+  guint analysis_width;
+  guint analysis_height;
+};
+
+GST_RVM_API GType gst_rvm_feature_meta_api_get_type (void);
+#define GST_RVM_FEATURE_META_API_TYPE (gst_rvm_feature_meta_api_get_type ())
+GST_RVM_API const GstMetaInfo *gst_rvm_feature_meta_get_info (void);
+#define GST_RVM_FEATURE_META_INFO (gst_rvm_feature_meta_get_info ())
+
+/**
+ * gst_rvm_buffer_add_feature_meta:
+ * @buffer: a writable buffer
+ * @parts: what @data holds
+ * @rows: rows of the grid
+ * @columns: columns of the grid
+ * @dim: floats in a token
+ * @data: (transfer none): the values; its size must be that of the parts
+ * @model_id: identifies the weights
+ *
+ * Attaches features. The caller then fills in provenance and mapping.
+ *
+ * Returns: (transfer none) (nullable): the meta, %NULL if the size of @data does not fit.
+ */
+GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta (GstBuffer *buffer, GstRvmFeatureParts parts, guint rows, guint columns,
+    guint dim, GBytes *data, const gchar *model_id);
+
+/**
+ * gst_rvm_buffer_get_feature_meta:
+ * @buffer: a buffer
+ *
+ * Returns: (transfer none) (nullable): the features on @buffer, valid as long as it is.
+ */
+GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta (GstBuffer *buffer);
+
+/**
+ * gst_rvm_feature_meta_get_data:
+ * @meta: features
+ *
+ * Returns: (transfer full): all values, float32.
+ */
+GST_RVM_API GBytes *gst_rvm_feature_meta_get_data (const GstRvmFeatureMeta *meta);
+
+/**
+ * gst_rvm_feature_meta_get_class_token:
+ * @meta: features
+ *
+ * Returns: (transfer full) (nullable): @dim values, float32; %NULL if the meta has no class token.
+ */
+GST_RVM_API GBytes *gst_rvm_feature_meta_get_class_token (const GstRvmFeatureMeta *meta);
+
+/**
+ * gst_rvm_feature_meta_get_patches:
+ * @meta: features
+ *
+ * Returns: (transfer full) (nullable): rows * columns * @dim values, float32; %NULL if the meta has no patches.
+ */
+GST_RVM_API GBytes *gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta *meta);
+
+G_END_DECLS

@@ -1,0 +1,19 @@
+/* The registrar: every element of the plugin, and nothing else. */
+#include <gst/gst.h>
+
+#include "rvmencode.h"
+#include "rvmexport.h"
+
+static gboolean
+plugin_init (GstPlugin * plugin)
+{
+  gboolean ok = FALSE;
+
+  ok |= GST_ELEMENT_REGISTER (rvmencode, plugin);
+  ok |= GST_ELEMENT_REGISTER (rvmexport, plugin);
+  return ok;
+}
+
+GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, rvm,
+    "Recurrent Video Masked Autoencoders on OpenCL", plugin_init, VERSION,
+    "LGPL", "gst-rvm", "https://arxiv.org/abs/2512.13684")

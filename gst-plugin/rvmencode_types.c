@@ -1,0 +1,58 @@
+/* Registration of the property types. */
+#include "rvmencode_types.h"
+
+#include "kernels/gemm.h"
+
+GType
+gst_rvm_gemm_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GEnumValue values[] = {
+      {RVM_GEMM_AUTO, "native on CPUs, CLBlast elsewhere", "auto"},
+      {RVM_GEMM_NATIVE, "The plugin's own packed kernel", "native"},
+      {RVM_GEMM_CLBLAST, "CLBlast", "clblast"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_enum_register_static ("GstRvmGemm", values));
+  }
+  return type;
+}
+
+GType
+gst_rvm_precision_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GEnumValue values[] = {
+      {RVM_PRECISION_F32, "Weights in 32 bits, exact", "f32"},
+      {RVM_PRECISION_F16, "Weights in 16 bits, half the memory", "f16"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_enum_register_static ("GstRvmPrecision",
+            values));
+  }
+  return type;
+}
+
+GType
+gst_rvm_reset_on_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GFlagsValue values[] = {
+      {GST_RVM_RESET_FLUSH, "A flush (a flushing seek)", "flush"},
+      {GST_RVM_RESET_SEGMENT, "A new segment", "segment"},
+      {GST_RVM_RESET_CAPS, "New caps", "caps"},
+      {GST_RVM_RESET_STREAM_START, "A new stream", "stream-start"},
+      {GST_RVM_RESET_DISCONT, "A buffer marked as discontinuous", "discont"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_flags_register_static ("GstRvmResetOn",
+            values));
+  }
+  return type;
+}

@@ -1,0 +1,24 @@
+/* The enumerations of rvmencode's properties. */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* Nicks for RvmGemmProvider and RvmPrecision. */
+GType gst_rvm_gemm_get_type (void);
+GType gst_rvm_precision_get_type (void);
+
+/* Which events make the state start anew. */
+typedef enum
+{
+  GST_RVM_RESET_FLUSH = 1 << 0,
+  GST_RVM_RESET_SEGMENT = 1 << 1,
+  GST_RVM_RESET_CAPS = 1 << 2,
+  GST_RVM_RESET_STREAM_START = 1 << 3,
+  GST_RVM_RESET_DISCONT = 1 << 4,
+} GstRvmResetOn;
+
+GType gst_rvm_reset_on_get_type (void);
+
+G_END_DECLS
