@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""test_cli.py RVM-CL-TRAIN DATA: files that init and convert write, read back with numpy, and errors."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+program, data = sys.argv[1], pathlib.Path(sys.argv[2])
+sys.path.insert(0, str(data))
+import make_weights  # noqa: E402
+
+
+def run(*args, status=0):
+    result = subprocess.run([program, *map(str, args)], capture_output=True, text=True)
+    assert result.returncode == status, (args, result)
+    return result.stdout + result.stderr
+
+
+def read_safetensors(path):
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    types = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+    return {
+        name: np.frombuffer(content[8 + length :][slice(*entry["data_offsets"])], types[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in header.items()
+    }, metadata
+
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    # The arrays of a new file are those of the reference, with values of the right spread.
+    run("init", "--config", "tiny", folder / "a.npz")
+    arrays = dict(np.load(folder / "a.npz"))
+    assert {name: array.shape for name, array in arrays.items()} == make_weights.shapes("tiny")
+    query = arrays["encoder/layers_0/attention/query/kernel"]
+    assert abs(query.std() * np.sqrt(48) - 1) < 0.05 and abs(query.mean()) < 0.02
+    dense = arrays["encoder/layers_0/mlp/dense_in/kernel"]
+    limit = np.sqrt(6 / (48 + 112))
+    assert 0.98 * limit < np.abs(dense).max() <= limit and abs(dense.std() / (limit / np.sqrt(3)) - 1) < 0.05
+    assert (arrays["encoder/LayerNorm_0/scale"] == 1).all() and (arrays["encoder/LayerNorm_0/bias"] == 0).all()
+    run("init", "--config", "tiny", folder / "b.npz")
+    assert (folder / "a.npz").read_bytes() == (folder / "b.npz").read_bytes()
+    run("init", "--config", "tiny", "--seed", 1, folder / "b.npz")
+    assert not np.array_equal(np.load(folder / "b.npz")["cls_token"], arrays["cls_token"])
+    # Other sizes.
+    run("init", "--patch", 8, "--dim", 30, "--layers", 1, "--heads", 5, "--mlp", 7, "--core-layers", 1, "--core-heads", 3, "--core-mlp", 9,
+        "--no-decoder", folder / "c.safetensors")
+    odd, metadata = read_safetensors(folder / "c.safetensors")
+    assert odd["tokenizer/patch_embedding/Conv_0/kernel"].shape == (1, 8, 8, 3, 30) and "untrained" in metadata["origin"]
+    assert not any(name.startswith("decoder") for name in odd)
+
+    # npz -> safetensors -> npz is exact; f16 rounds as numpy does; numpy's compressed files are read.
+    tiny = dict(np.load(data / "tiny.npz"))
+    run("convert", data / "tiny.npz", folder / "t.safetensors")
+    run("convert", folder / "t.safetensors", folder / "t.npz")
+    assert all(np.array_equal(np.load(folder / "t.npz")[name], value) for name, value in tiny.items())
+    run("convert", "--dtype", "f16", "--no-decoder", data / "tiny.npz", folder / "h.safetensors")
+    halves, _ = read_safetensors(folder / "h.safetensors")
+    assert all(np.array_equal(value, tiny[name].astype(np.float16)) for name, value in halves.items())
+    run("convert", "--dtype", "bf16", data / "tiny.npz", folder / "b.safetensors")
+    brains, _ = read_safetensors(folder / "b.safetensors")
+    for name, value in brains.items():
+        wide = (value.astype(np.uint32) << 16).view(np.float32)
+        assert np.all(np.abs(wide - tiny[name]) <= np.abs(tiny[name]) * 2.0**-8), name
+    np.savez_compressed(folder / "z.npz", **tiny)
+    run("convert", folder / "z.npz", folder / "z.safetensors")
+    assert (folder / "z.safetensors").read_bytes() == (folder / "t.safetensors").read_bytes()
+    assert "encoder" in run("info", folder / "h.safetensors")
+
+    # Bad files: each message names the file and the array.
+    def bad(change, *parts):
+        broken = dict(tiny)
+        change(broken)
+        np.savez(folder / "bad.npz", **broken)
+        message = run("info", folder / "bad.npz", status=1)
+        assert all(part in message for part in ("bad.npz", *parts)), message
+
+    bad(lambda a: a.pop("encoder/LayerNorm_0/bias"), "encoder/LayerNorm_0/bias", "missing")
+    bad(lambda a: a.update({"encoder/LayerNorm_0/bias": np.zeros(47, np.float32)}), "encoder/LayerNorm_0/bias", "(47,)", "(48,)")
+    bad(lambda a: a.update(cls_token=a["cls_token"].astype(np.float64)), "cls_token", "F64")
+    bad(lambda a: a.update(cls_token=np.array([[None] * 48])), "cls_token", "object")
+    bad(lambda a: a.update({"encoder/layers_0/attention/query/kernel": np.zeros((48, 5, 10), np.float32)}), "heads")
+    kernel = "encoder/layers_0/mlp/dense_in/kernel"
+    bad(lambda a: a.update({kernel: np.asfortranarray(a[kernel])}), kernel, "Fortran")
+
+    def bad_header(header, *parts):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        (folder / "bad.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(16))
+        message = run("info", folder / "bad.safetensors", status=1)
+        assert all(part in message for part in ("bad.safetensors", *parts)), message
+
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    bad_header({"a": entry, "b": {**entry, "data_offsets": [4, 12]}}, "overlap")
+    bad_header({"a": {**entry, "data_offsets": [16, 24]}}, "'a'", "outside")
+    bad_header({"a": {**entry, "shape": [2**40, 2**40]}}, "'a'", "shape")
+    bad_header({"a": {**entry, "shape": [-2]}}, "'a'", "shape")
+    bad_header(b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}', "'a'", "two")
+    bad_header(b"{" + b'"a":[' * 50000, "nests")
+    (folder / "bad.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    assert "header" in run("info", folder / "bad.safetensors", status=1)
+    assert "unknown" in run("nothing", status=2)
+print("ok")

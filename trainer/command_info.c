@@ -1,0 +1,46 @@
+/* rvm-cl-train info FILE */
+#include "commands.h"
+#include "model/config.h"
+
+static void
+print_transformer (const char *name, const RvmTransformerConfig *config)
+{
+  g_print ("%-12s width %u, %u layers, %u heads, MLP %u\n", name, config->dim, config->layers, config->heads, config->mlp);
+}
+
+int
+rvm_command_info (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new ("FILE - sizes, arrays and metadata of a weight file");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmWeights) weights = NULL;
+  GHashTableIter iter;
+  gpointer key, value;
+  RvmConfig config;
+
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 2) {
+    g_printerr ("rvm-cl-train info: expected one FILE\n");
+    return 2;
+  }
+  weights = rvm_weights_open (argv[1], &error);
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, &error))
+    return rvm_command_fail (error, 1);
+  g_print ("%s: %s\n%-12s %u pixels\n", argv[1], rvm_weights_get_format (weights), "patch", config.patch);
+  print_transformer ("encoder", &config.encoder);
+  print_transformer ("core", &config.core);
+  if (config.decoder.layers)
+    print_transformer ("decoder", &config.decoder);
+  g_print ("%-12s %" G_GUINT64_FORMAT " without decoder, %" G_GUINT64_FORMAT " in all\n", "parameters",
+      rvm_config_count_parameters (&config, FALSE), rvm_config_count_parameters (&config, TRUE));
+  g_hash_table_iter_init (&iter, rvm_weights_get_metadata (weights));
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    g_print ("%-12s %s\n", (const char *) key, (const char *) value);
+  for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
+    const RvmArray *array = rvm_weights_get_array (weights, i);
+    g_autofree char *shape = rvm_array_format_shape (array);
+    g_print ("  %-4s %-24s %s\n", rvm_dtype_get_name (array->dtype), shape, array->name);
+  }
+  return 0;
+}

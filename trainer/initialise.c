@@ -1,0 +1,49 @@
+#include "initialise.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Standard normal by Box and Muller. */
+static double
+normal (GRand *rand)
+{
+  return sqrt (-2 * log (1 - g_rand_double (rand))) * cos (2 * G_PI * g_rand_double (rand));
+}
+
+/* Inputs of one output of a kernel: all axes but the output's, which for query, key and value are the last two. */
+static guint64
+fan_in (const RvmArray *array)
+{
+  const gboolean split_heads = array->n_dims == 3 && !g_str_has_suffix (array->name, "/out/kernel");
+  guint64 product = 1;
+
+  for (guint i = 0; i + (split_heads ? 2 : 1) < array->n_dims; i++)
+    product *= array->dims[i];
+  return product;
+}
+
+void
+rvm_initialise_array (const RvmArray *array, guint64 seed, float *values)
+{
+  const guint32 seeds[] = { seed, seed >> 32, g_str_hash (array->name) };
+  g_autoptr (GRand) rand = g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
+  guint64 elements = 0, bytes;
+
+  rvm_array_get_size (array, &elements, &bytes);
+  if (g_str_has_suffix (array->name, "/kernel") && strstr (array->name, "/mlp/")) {
+    const double limit = sqrt (6.0 / (array->dims[0] + array->dims[1]));
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = g_rand_double_range (rand, -limit, limit);
+  } else if (g_str_has_suffix (array->name, "/kernel")) {
+    const double deviation = 1 / sqrt (fan_in (array));
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = deviation * normal (rand);
+  } else if (g_str_has_suffix (array->name, "_token")) {
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = 0.02 * normal (rand);
+  } else {
+    const float value = g_str_has_suffix (array->name, "/scale") ? 1 : 0;
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = value;
+  }
+}
