@@ -35,7 +35,7 @@ void rvm_device_unref (RvmDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDevice, rvm_device_unref)
 
 const char *rvm_device_get_name (const RvmDevice *device);     /* "DEVICE (PLATFORM)" */
-gboolean rvm_device_is_cpu (const RvmDevice *device);          /* one work-item groups and wide vectors pay */
+gboolean rvm_device_is_cpu (const RvmDevice *device);          /* groups of one work-item and wide vectors pay */
 guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
 guint rvm_device_get_compute_units (const RvmDevice *device);
 guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes in one buffer */
