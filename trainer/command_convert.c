@@ -36,7 +36,7 @@ rvm_command_convert (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "dtype", 't', 0, G_OPTION_ARG_STRING, &type, "f32 (default), f16 or bf16", "TYPE" },
     { "no-decoder", 0, 0, G_OPTION_ARG_NONE, &no_decoder, "leave out what only training needs", NULL },
-    { NULL },
+    G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("IN OUT - the same weights in another format or type");
   g_autoptr (RvmWeights) weights = NULL;

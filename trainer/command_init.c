@@ -59,7 +59,7 @@ rvm_command_init (int argc, char **argv)
     { "decoder-mlp", 0, 0, G_OPTION_ARG_INT, &sizes[11], "decoder MLP width", "N" },
     { "no-decoder", 0, 0, G_OPTION_ARG_NONE, &no_decoder, "encoder and core only", NULL },
     { "seed", 's', 0, G_OPTION_ARG_INT64, &seed, "seed of the random values (default 0)", "N" },
-    { NULL },
+    G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("OUT - make a weight file of random values (.npz or .safetensors)");
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);

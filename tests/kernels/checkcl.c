@@ -347,7 +347,7 @@ main (int argc, char **argv)
     { "device", 'd', 0, G_OPTION_ARG_STRING, &only_device, "only this device: index or part of its name", "DEVICE" },
     { "bench", 'b', 0, G_OPTION_ARG_NONE, &bench, "time the kernels instead", NULL },
     { "quick", 'q', 0, G_OPTION_ARG_NONE, &quick, "tiny sizes and the native GEMM only, for simulators", NULL },
-    { NULL },
+    G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- check every kernel on every OpenCL device");
   g_autoptr (GError) error = NULL;

@@ -19,7 +19,7 @@ static const GOptionEntry entries[] = {
   { "gemm", 'g', 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "PROVIDER" },
   { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "f32 or f16 storage of weights", "PRECISION" },
   { "tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &tolerance, "largest allowed relative error (default 1e-4)", "ERROR" },
-  { NULL },
+  G_OPTION_ENTRY_NULL,
 };
 
 /* The values of an array of @dtype, or NULL if the file has none of that name. */
