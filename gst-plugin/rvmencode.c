@@ -14,35 +14,20 @@
  * ]|
  */
 
-/* Who owns what: the model is shared in the process; stream, analysis picture
- * and the features sent last belong to the streaming thread. Properties and
- * counters are under the object lock, which is never held while pushing,
- * posting or running the model. */
+/* Who owns what: the session (encode_session.h) belongs to the streaming thread.
+ * Properties and counters are under the object lock, which is never held while
+ * pushing, posting or running the model. */
 #include "rvmencode.h"
 
 #include <gst/video/video.h>
 
-#include "analysis.h"
+#include "encode_session.h"
 #include "meta/gstrvmmeta.h"
-#include "model/stream.h"
+#include "rvmencode_settings.h"
 #include "rvmencode_types.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_encode_debug);
 #define GST_CAT_DEFAULT rvm_encode_debug
-
-#define DEFAULT_OUTPUT (GST_RVM_FEATURE_CLASS | GST_RVM_FEATURE_PATCHES)
-#define DEFAULT_RESET_ON (GST_RVM_RESET_FLUSH | GST_RVM_RESET_SEGMENT \
-    | GST_RVM_RESET_CAPS | GST_RVM_RESET_STREAM_START)
-#define MAX_SIDE 16384
-
-typedef struct
-{
-  gchar *model_file, *device, *cache_dir;
-  gint gemm, precision;
-  guint size, width, height, interval, warm_up;
-  guint output, reset_on;
-  gboolean qos;
-} Settings;
 
 /* What `stats` shows. */
 typedef struct
@@ -57,44 +42,25 @@ struct _GstRvmEncode
   GstBaseTransform parent;
 
   /* object lock */
-  Settings settings;
+  GstRvmEncodeSettings settings;
   Counters counters;
   gchar *device_name;
   gboolean reset_pending;
   GstClockTime earliest;        /* running time before which frames are late */
 
   /* streaming thread */
-  RvmModel *model;
-  RvmStream *stream;
-  RvmAnalysis *analysis;
+  RvmEncodeSession *session;
   GstVideoInfo info;
   gboolean have_info;
-  guint stream_width, stream_height;
   guint until_update;           /* frames still to skip */
-  guint64 generation, frames_since_reset;
-  GBytes *features;             /* sent last, since the last reset */
-  guint features_parts;
-  GstClockTime update_pts;
 };
 
 enum
 {
   PROP_0,
-  PROP_MODEL_FILE,
-  PROP_DEVICE,
   PROP_DEVICE_NAME,
-  PROP_GEMM,
-  PROP_PRECISION,
-  PROP_SIZE,
-  PROP_WIDTH,
-  PROP_HEIGHT,
-  PROP_INTERVAL,
-  PROP_WARM_UP,
-  PROP_OUTPUT,
-  PROP_RESET_ON,
-  PROP_CACHE_DIR,
   PROP_STATS,
-  PROP_QOS,
+  PROP_FIRST_SETTING,
 };
 
 static guint reset_state_signal;
@@ -114,21 +80,32 @@ GST_ELEMENT_REGISTER_DEFINE (rvmencode, "rvmencode", GST_RANK_NONE,
 static void
 post_error (GstRvmEncode * self, const GError * error, const gchar * when)
 {
-  if (error->domain == RVM_ERROR && error->code == RVM_ERROR_FILE)
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ, ("%s", error->message),
-        ("%s", when));
-  else if (error->domain == RVM_ERROR && error->code == RVM_ERROR_DEVICE)
-    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND, ("%s", error->message),
-        ("%s", when));
-  else if (error->domain == RVM_ERROR && error->code == RVM_ERROR_MEMORY)
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("%s", error->message),
-        ("%s", when));
-  else if (error->domain == RVM_ERROR && error->code == RVM_ERROR_ARGUMENT)
-    GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS, ("%s", error->message),
-        ("%s", when));
-  else
-    GST_ELEMENT_ERROR (self, LIBRARY, FAILED, ("%s", error->message),
-        ("%s", when));
+  GQuark domain = error->domain;
+  gint code = error->code;
+
+  if (domain == RVM_ERROR) {
+    static const struct
+    {
+      gboolean is_resource;     /* else of the library */
+      gint code;
+    } codes[] = {
+      [RVM_ERROR_DEVICE] = {TRUE, GST_RESOURCE_ERROR_NOT_FOUND},
+      [RVM_ERROR_BUILD] = {FALSE, GST_LIBRARY_ERROR_INIT},
+      [RVM_ERROR_LAUNCH] = {FALSE, GST_LIBRARY_ERROR_FAILED},
+      [RVM_ERROR_MEMORY] = {TRUE, GST_RESOURCE_ERROR_NO_SPACE_LEFT},
+      [RVM_ERROR_FILE] = {TRUE, GST_RESOURCE_ERROR_OPEN_READ},
+      [RVM_ERROR_FORMAT] = {TRUE, GST_RESOURCE_ERROR_READ},
+      [RVM_ERROR_MODEL] = {FALSE, GST_LIBRARY_ERROR_FAILED},
+      [RVM_ERROR_ARGUMENT] = {FALSE, GST_LIBRARY_ERROR_SETTINGS},
+    };
+
+    g_return_if_fail ((guint) code < G_N_ELEMENTS (codes));
+    domain = codes[code].is_resource ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR;
+    code = codes[code].code;
+  }
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, domain,
+      code, g_strdup (error->message), g_strdup (when), __FILE__, G_STRFUNC,
+      __LINE__);
 }
 
 static void
@@ -164,6 +141,7 @@ gst_rvm_encode_start (GstBaseTransform * base)
   GstRvmEncode *self = GST_RVM_ENCODE (base);
   g_autofree gchar *file = NULL, *device = NULL, *cache_dir = NULL;
   g_autoptr (GError) error = NULL;
+  g_autoptr (RvmModel) model = NULL;
   RvmModelOptions options = { 0 };
 
   GST_OBJECT_LOCK (self);
@@ -183,20 +161,21 @@ gst_rvm_encode_start (GstBaseTransform * base)
             " weight file, or make one with 'rvm-cl-train init'"), (NULL));
     return FALSE;
   }
-  self->model = rvm_model_load (file, &options, &error);
-  if (self->model == NULL) {
+  model = rvm_model_load (file, &options, &error);
+  if (model == NULL) {
     post_error (self, error, "while loading the model");
     return FALSE;
   }
   GST_OBJECT_LOCK (self);
   g_free (self->device_name);
   self->device_name =
-      g_strdup (rvm_device_get_name (rvm_model_get_device (self->model)));
+      g_strdup (rvm_device_get_name (rvm_model_get_device (model)));
   GST_OBJECT_UNLOCK (self);
-  GST_INFO_OBJECT (self, "model %s on %s", rvm_model_get_id (self->model),
-      rvm_device_get_name (rvm_model_get_device (self->model)));
-  self->generation = 0;
+  GST_INFO_OBJECT (self, "model %s on %s", rvm_model_get_id (model),
+      rvm_device_get_name (rvm_model_get_device (model)));
+  self->session = rvm_encode_session_new (model);
   self->have_info = FALSE;
+  self->until_update = 0;
   return TRUE;
 }
 
@@ -205,71 +184,36 @@ gst_rvm_encode_stop (GstBaseTransform * base)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
 
-  g_clear_pointer (&self->stream, rvm_stream_free);
-  g_clear_pointer (&self->analysis, rvm_analysis_free);
-  g_clear_pointer (&self->features, g_bytes_unref);
-  g_clear_pointer (&self->model, rvm_model_unref);
+  g_clear_pointer (&self->session, rvm_encode_session_free);
   self->have_info = FALSE;
   return TRUE;
 }
 
-/* Makes stream and converter fit the caps and the size properties. The state
- * survives if the analysis size stays. */
+/* Adopts what the properties say now; the error is posted. */
 static gboolean
-configure (GstRvmEncode * self)
+configure (GstRvmEncode * self, RvmEncodeRequest * request)
 {
-  const guint patch = rvm_model_get_config (self->model)->patch;
   g_autoptr (GError) error = NULL;
-  guint size, want_width, want_height, width, height;
 
   GST_OBJECT_LOCK (self);
-  size = self->settings.size;
-  want_width = self->settings.width;
-  want_height = self->settings.height;
+  request->size = self->settings.size;
+  request->width = self->settings.width;
+  request->height = self->settings.height;
+  request->parts = self->settings.output;
+  request->warm_up = self->settings.warm_up;
   GST_OBJECT_UNLOCK (self);
-
-  if (!rvm_analysis_choose_size (&self->info, patch, size, want_width,
-          want_height, &width, &height)) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("frames of %d x %d pixels are smaller than a patch of the model,"
-            " %u x %u", GST_VIDEO_INFO_WIDTH (&self->info),
-            GST_VIDEO_INFO_HEIGHT (&self->info), patch, patch), (NULL));
-    return FALSE;
-  }
-  if (self->analysis == NULL || width != self->stream_width
-      || height != self->stream_height
-      || !gst_video_info_is_equal (&self->analysis->in, &self->info)) {
-    g_clear_pointer (&self->analysis, rvm_analysis_free);
-    self->analysis = rvm_analysis_new (&self->info, width, height);
-    if (self->analysis == NULL) {
-      GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-          ("frames of format %s cannot be converted to RGB",
-              gst_video_format_to_string (GST_VIDEO_INFO_FORMAT
-                  (&self->info))), (NULL));
-      return FALSE;
-    }
-  }
-  if (self->stream && width == self->stream_width
-      && height == self->stream_height)
+  if (rvm_encode_session_configure (self->session, &self->info, request,
+          &error))
     return TRUE;
-
-  g_clear_pointer (&self->stream, rvm_stream_free);
-  self->stream = rvm_stream_new (self->model, width, height,
-      RVM_STREAM_DEFAULT, &error);
-  if (self->stream == NULL) {
-    post_error (self, error, "while preparing the stream");
-    return FALSE;
-  }
-  self->stream_width = width;
-  self->stream_height = height;
-  request_reset (self, "analysis size");
-  return TRUE;
+  post_error (self, error, "while preparing the analysis");
+  return FALSE;
 }
 
 static gboolean
 gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
+  RvmEncodeRequest request;
   GstVideoInfo info;
 
   if (!gst_video_info_from_caps (&info, in)) {
@@ -281,7 +225,7 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
     maybe_reset (self, GST_RVM_RESET_CAPS, "caps");
   self->info = info;
   self->have_info = TRUE;
-  return configure (self);
+  return configure (self, &request);
 }
 
 static gboolean
@@ -325,7 +269,6 @@ gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
   return GST_FLOW_OK;
 }
 
-
 /* What downstream says of its lateness; the base class would drop the buffer,
  * which carries a picture that somebody wants to see. */
 static gboolean
@@ -348,7 +291,7 @@ gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event)
       (base, event);
 }
 
-/* A late frame is not analysed, unless none was since the reset. */
+/* A frame that downstream would not show any more. */
 static gboolean
 is_late (GstRvmEncode * self, GstBuffer * buffer)
 {
@@ -360,7 +303,7 @@ is_late (GstRvmEncode * self, GstBuffer * buffer)
   qos = self->settings.qos;
   earliest = self->earliest;
   GST_OBJECT_UNLOCK (self);
-  if (!qos || self->features == NULL || !GST_BUFFER_PTS_IS_VALID (buffer)
+  if (!qos || !GST_BUFFER_PTS_IS_VALID (buffer)
       || !GST_CLOCK_TIME_IS_VALID (earliest))
     return FALSE;
   time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
@@ -374,143 +317,71 @@ apply_reset (GstRvmEncode * self)
   gboolean pending;
 
   GST_OBJECT_LOCK (self);
-  pending = self->reset_pending || self->generation == 0;
+  pending = self->reset_pending;
   self->reset_pending = FALSE;
-  if (pending && self->generation > 0)
-    self->counters.resets++;
   GST_OBJECT_UNLOCK (self);
-  if (!pending)
-    return;
-  rvm_stream_reset (self->stream);
-  g_clear_pointer (&self->features, g_bytes_unref);
-  self->generation++;
-  self->frames_since_reset = 0;
-  self->until_update = 0;
+  if (pending)
+    rvm_encode_session_reset (self->session);
 }
 
-static void
-count_update (GstRvmEncode * self, gint64 microseconds,
-    const RvmStreamHealth * health)
+/* Runs the model on the frame; the error is posted. */
+static gboolean
+analyse (GstRvmEncode * self, GstBuffer * buffer,
+    const RvmEncodeRequest * request)
 {
+  const gint64 start = g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+  RvmStreamHealth health;
+  guint64 microseconds;
+
+  if (!rvm_encode_session_analyse (self->session, buffer, request, &health,
+          &error)) {
+    post_error (self, error, "while running the model");
+    return FALSE;
+  }
+  microseconds = g_get_monotonic_time () - start;
   GST_OBJECT_LOCK (self);
   self->counters.updates++;
   self->counters.total_us += microseconds;
-  self->counters.max_us = MAX (self->counters.max_us, (guint64) microseconds);
-  self->counters.health = *health;
+  self->counters.max_us = MAX (self->counters.max_us, microseconds);
+  self->counters.health = health;
+  self->counters.resets =
+      rvm_encode_session_get_generation (self->session) - 1;
   GST_OBJECT_UNLOCK (self);
-}
-
-/* Folds the frame into the state and keeps its features. */
-static GstFlowReturn
-analyse (GstRvmEncode * self, GstBuffer * buffer, guint parts, guint passes)
-{
-  const gsize dim = rvm_stream_get_dim (self->stream);
-  const gsize tokens = rvm_stream_get_tokens (self->stream);
-  const gsize token = dim * sizeof (gfloat);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) all = NULL;
-  const gint64 start = g_get_monotonic_time ();
-  RvmStreamHealth health;
-  const guint8 *pixels;
-  gfloat *values;
-  gsize stride;
-
-  pixels = rvm_analysis_convert (self->analysis, buffer, &stride);
-  if (pixels == NULL) {
-    GST_ELEMENT_ERROR (self, STREAM, FAILED,
-        ("a buffer does not hold a picture of the caps"), (NULL));
-    return GST_FLOW_ERROR;
-  }
-  values = g_malloc (tokens * token);
-  all = g_bytes_new_take (values, tokens * token);
-  if (!rvm_stream_push (self->stream, pixels, stride, passes, values, &health,
-          &error)) {
-    g_autofree gchar *when = g_strdup_printf ("at the frame of time %"
-        GST_TIME_FORMAT, GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
-
-    g_prefix_error (&error, "%s: ", when);
-    post_error (self, error, when);
-    return GST_FLOW_ERROR;
-  }
-  g_clear_pointer (&self->features, g_bytes_unref);
-  if (parts == GST_RVM_FEATURE_CLASS)
-    /* A copy of one row, so that the other rows are not kept in memory. */
-    self->features = g_bytes_new (values, token);
-  else if (parts == GST_RVM_FEATURE_PATCHES)
-    self->features =
-        g_bytes_new_from_bytes (all, token, (tokens - 1) * token);
-  else if (parts)
-    self->features = g_bytes_ref (all);
-  self->features_parts = parts;
-  self->frames_since_reset++;
-  self->update_pts = GST_BUFFER_PTS (buffer);
-  count_update (self, g_get_monotonic_time () - start, &health);
-  return GST_FLOW_OK;
-}
-
-static void
-attach (GstRvmEncode * self, GstBuffer * buffer, gboolean carried)
-{
-  GstRvmFeatureMeta *meta;
-
-  meta = gst_rvm_buffer_add_feature_meta (buffer, self->features_parts,
-      rvm_stream_get_rows (self->stream),
-      rvm_stream_get_columns (self->stream),
-      rvm_stream_get_dim (self->stream), self->features,
-      rvm_model_get_id (self->model));
-  g_return_if_fail (meta != NULL);
-  meta->generation = self->generation;
-  meta->frames_since_reset = self->frames_since_reset;
-  meta->update_pts = self->update_pts;
-  meta->carried = carried;
-  meta->frame_width = GST_VIDEO_INFO_WIDTH (&self->info);
-  meta->frame_height = GST_VIDEO_INFO_HEIGHT (&self->info);
-  meta->analysis_width = self->stream_width;
-  meta->analysis_height = self->stream_height;
+  return TRUE;
 }
 
 static GstFlowReturn
 gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
-  guint interval, parts, warm_up;
+  RvmEncodeRequest request;
   gboolean skip;
-  GstFlowReturn flow;
 
-  if (self->stream == NULL)
+  if (!self->have_info)
     return GST_FLOW_NOT_NEGOTIATED;
-  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT)
-      && self->generation > 0)
+  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
     maybe_reset (self, GST_RVM_RESET_DISCONT, "discont");
   /* size, width and height may have changed. */
-  if (!configure (self))
+  if (!configure (self, &request))
     return GST_FLOW_ERROR;
   apply_reset (self);
 
-  GST_OBJECT_LOCK (self);
-  interval = self->settings.interval;
-  parts = self->settings.output;
-  warm_up = self->settings.warm_up;
-  GST_OBJECT_UNLOCK (self);
+  skip = rvm_encode_session_has_features (self->session)
+      && (self->until_update > 0 || is_late (self, buffer));
+  if (!skip && !analyse (self, buffer, &request))
+    return GST_FLOW_ERROR;
 
-  skip = self->until_update > 0 || is_late (self, buffer);
-  if (!skip) {
-    flow = analyse (self, buffer, parts,
-        self->frames_since_reset == 0 ? 1 + warm_up : 1);
-    if (flow != GST_FLOW_OK)
-      return flow;
-    self->until_update = interval;
-  } else if (self->until_update > 0) {
+  GST_OBJECT_LOCK (self);
+  if (!skip)
+    self->until_update = self->settings.interval;
+  else if (self->until_update > 0)
     self->until_update--;
-  }
-
-  GST_OBJECT_LOCK (self);
   self->counters.frames++;
   self->counters.skipped += skip;
-  self->counters.carried += skip && self->features != NULL;
+  self->counters.carried += skip && request.parts != 0;
   GST_OBJECT_UNLOCK (self);
-  if (self->features)
-    attach (self, buffer, skip);
+  rvm_encode_session_attach (self->session, buffer, skip);
   return GST_FLOW_OK;
 }
 
@@ -553,69 +424,18 @@ get_stats (GstRvmEncode * self)
       "mean-update-gate", G_TYPE_DOUBLE, (gdouble) c->health.update_mean, NULL);
 }
 
-/* The setting behind a property, NULL for computed ones. */
-static gpointer
-find_setting (GstRvmEncode * self, guint id)
-{
-  Settings *s = &self->settings;
-
-  switch (id) {
-    case PROP_MODEL_FILE:
-      return &s->model_file;
-    case PROP_DEVICE:
-      return &s->device;
-    case PROP_CACHE_DIR:
-      return &s->cache_dir;
-    case PROP_GEMM:
-      return &s->gemm;
-    case PROP_PRECISION:
-      return &s->precision;
-    case PROP_SIZE:
-      return &s->size;
-    case PROP_WIDTH:
-      return &s->width;
-    case PROP_HEIGHT:
-      return &s->height;
-    case PROP_INTERVAL:
-      return &s->interval;
-    case PROP_WARM_UP:
-      return &s->warm_up;
-    case PROP_OUTPUT:
-      return &s->output;
-    case PROP_RESET_ON:
-      return &s->reset_on;
-    case PROP_QOS:
-      return &s->qos;
-    default:
-      return NULL;
-  }
-}
-
 static void
 gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value,
     GParamSpec * pspec)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
-  gpointer at = find_setting (self, id);
+  gboolean known;
 
-  if (at == NULL) {
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    return;
-  }
   GST_OBJECT_LOCK (self);
-  if (G_IS_PARAM_SPEC_STRING (pspec)) {
-    g_free (*(gchar **) at);
-    *(gchar **) at = g_value_dup_string (value);
-  } else if (G_IS_PARAM_SPEC_ENUM (pspec)) {
-    *(gint *) at = g_value_get_enum (value);
-  } else if (G_IS_PARAM_SPEC_FLAGS (pspec)) {
-    *(guint *) at = g_value_get_flags (value);
-  } else if (G_IS_PARAM_SPEC_BOOLEAN (pspec)) {
-    *(gboolean *) at = g_value_get_boolean (value);
-  } else {
-    *(guint *) at = g_value_get_uint (value);
-  }
+  known = gst_rvm_encode_settings_set (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -623,26 +443,18 @@ gst_rvm_encode_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
-  gpointer at = find_setting (self, id);
+  gboolean known = TRUE;
 
   GST_OBJECT_LOCK (self);
   if (id == PROP_DEVICE_NAME)
     g_value_set_string (value, self->device_name);
   else if (id == PROP_STATS)
     g_value_take_boxed (value, get_stats (self));
-  else if (at == NULL)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  else if (G_IS_PARAM_SPEC_STRING (pspec))
-    g_value_set_string (value, *(gchar **) at);
-  else if (G_IS_PARAM_SPEC_ENUM (pspec))
-    g_value_set_enum (value, *(gint *) at);
-  else if (G_IS_PARAM_SPEC_FLAGS (pspec))
-    g_value_set_flags (value, *(guint *) at);
-  else if (G_IS_PARAM_SPEC_BOOLEAN (pspec))
-    g_value_set_boolean (value, *(gboolean *) at);
   else
-    g_value_set_uint (value, *(guint *) at);
+    known = gst_rvm_encode_settings_get (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -650,9 +462,7 @@ gst_rvm_encode_finalize (GObject * object)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
 
-  g_free (self->settings.model_file);
-  g_free (self->settings.device);
-  g_free (self->settings.cache_dir);
+  gst_rvm_encode_settings_clear (&self->settings);
   g_free (self->device_name);
   G_OBJECT_CLASS (gst_rvm_encode_parent_class)->finalize (object);
 }
@@ -660,58 +470,16 @@ gst_rvm_encode_finalize (GObject * object)
 static void
 install_properties (GObjectClass * object)
 {
-  const GParamFlags live = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_PLAYING;
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
   const GParamFlags shown = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-#define INSTALL(id, spec) g_object_class_install_property (object, id, spec)
-  INSTALL (PROP_MODEL_FILE, g_param_spec_string ("model-file", "Model file",
-          "Weights, .npz or .safetensors", NULL, ready));
-  INSTALL (PROP_DEVICE, g_param_spec_string ("device", "Device",
-          "OpenCL device: its index, or part of its or its platform's name"
-          " (unset: the first GPU, else the CPU)", NULL, ready));
-  INSTALL (PROP_DEVICE_NAME, g_param_spec_string ("device-name", "Device name",
+  g_object_class_install_property (object, PROP_DEVICE_NAME,
+      g_param_spec_string ("device-name", "Device name",
           "OpenCL device in use", NULL, shown));
-  INSTALL (PROP_GEMM, g_param_spec_enum ("gemm", "GEMM",
-          "Who multiplies matrices", gst_rvm_gemm_get_type (), RVM_GEMM_AUTO,
-          ready));
-  INSTALL (PROP_PRECISION, g_param_spec_enum ("precision", "Precision",
-          "How weights are stored; sums are always 32 bits",
-          gst_rvm_precision_get_type (), RVM_PRECISION_F32, ready));
-  INSTALL (PROP_SIZE, g_param_spec_uint ("size", "Size",
-          "Shorter side of the analysed picture, pixels, rounded to whole"
-          " patches (0 = the video's own)", 0, MAX_SIDE, 0, live));
-  INSTALL (PROP_WIDTH, g_param_spec_uint ("width", "Width",
-          "Width of the analysed picture, pixels, rounded to whole patches"
-          " (0 = from height or size)", 0, MAX_SIDE, 0, live));
-  INSTALL (PROP_HEIGHT, g_param_spec_uint ("height", "Height",
-          "Height of the analysed picture, pixels, rounded to whole patches"
-          " (0 = from width or size)", 0, MAX_SIDE, 0, live));
-  INSTALL (PROP_INTERVAL, g_param_spec_uint ("interval", "Interval",
-          "Frames skipped between two that are analysed; they carry the last"
-          " features, marked so", 0, G_MAXUINT, 0, live));
-  INSTALL (PROP_WARM_UP, g_param_spec_uint ("warm-up", "Warm-up",
-          "Extra passes of the recurrent core over the first frame after a"
-          " reset (0 = as published)", 0, 1000, 0, live));
-  INSTALL (PROP_OUTPUT, g_param_spec_flags ("output", "Output",
-          "Which tokens are attached", GST_RVM_TYPE_FEATURE_PARTS,
-          DEFAULT_OUTPUT, live));
-  INSTALL (PROP_RESET_ON, g_param_spec_flags ("reset-on", "Reset on",
-          "What makes the recurrent state start anew, besides a change of the"
-          " analysis size", gst_rvm_reset_on_get_type (), DEFAULT_RESET_ON,
-          live));
-  INSTALL (PROP_CACHE_DIR, g_param_spec_string ("cache-dir", "Cache directory",
-          "Where compiled kernels are kept (unset: gst-rvm in the user's cache"
-          " directory, empty: nowhere)", NULL, ready));
-  INSTALL (PROP_STATS, g_param_spec_boxed ("stats", "Statistics",
+  g_object_class_install_property (object, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
           "frames, skipped, carried, resets, mean-us, max-us, state-norm,"
           " mean-update-gate", GST_TYPE_STRUCTURE, shown));
-  INSTALL (PROP_QOS, g_param_spec_boolean ("qos", "QoS",
-          "Do not analyse frames that are late downstream; they carry the last"
-          " features", FALSE, live));
-#undef INSTALL
+  gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);
 }
 
 static void
@@ -765,8 +533,6 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
 static void
 gst_rvm_encode_init (GstRvmEncode * self)
 {
-  self->settings.output = DEFAULT_OUTPUT;
-  self->settings.reset_on = DEFAULT_RESET_ON;
   self->earliest = GST_CLOCK_TIME_NONE;
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (self), TRUE);
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), FALSE);

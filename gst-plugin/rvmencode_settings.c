@@ -1,0 +1,142 @@
+/* One list says all there is to say about a property: its specification and
+ * the field behind it. The field's offset travels with the GParamSpec, so
+ * setting and getting need no list of their own. */
+#include "rvmencode_settings.h"
+
+#include "kernels/gemm.h"
+#include "meta/gstrvmmeta.h"
+#include "rvmencode_types.h"
+
+#define MAX_SIDE 16384
+#define MAX_WARM_UP 1000
+
+static GQuark
+offset_quark (void)
+{
+  return g_quark_from_static_string ("gst-rvm-encode-settings-offset");
+}
+
+void
+gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
+{
+  const GParamFlags live = G_PARAM_READWRITE | G_PARAM_CONSTRUCT
+      | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_CONSTRUCT
+      | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+#define AT(field) G_STRUCT_OFFSET (GstRvmEncodeSettings, field)
+  const struct
+  {
+    gsize offset;
+    GParamSpec *spec;
+  } properties[] = {
+    {AT (model_file), g_param_spec_string ("model-file", "Model file",
+              "Weights, .npz or .safetensors", NULL, ready)},
+    {AT (device), g_param_spec_string ("device", "Device",
+              "OpenCL device: its index, or part of its or its platform's name"
+              " (unset: the first GPU, else the CPU)", NULL, ready)},
+    {AT (gemm), g_param_spec_enum ("gemm", "GEMM",
+              "Who multiplies matrices", gst_rvm_gemm_get_type (),
+              RVM_GEMM_AUTO, ready)},
+    {AT (precision), g_param_spec_enum ("precision", "Precision",
+              "How weights are stored; sums are always 32 bits",
+              gst_rvm_precision_get_type (), RVM_PRECISION_F32, ready)},
+    {AT (size), g_param_spec_uint ("size", "Size",
+              "Shorter side of the analysed picture, pixels, rounded to whole"
+              " patches (0 = the video's own)", 0, MAX_SIDE, 0, live)},
+    {AT (width), g_param_spec_uint ("width", "Width",
+              "Width of the analysed picture, pixels, rounded to whole patches"
+              " (0 = from height or size)", 0, MAX_SIDE, 0, live)},
+    {AT (height), g_param_spec_uint ("height", "Height",
+              "Height of the analysed picture, pixels, rounded to whole patches"
+              " (0 = from width or size)", 0, MAX_SIDE, 0, live)},
+    {AT (interval), g_param_spec_uint ("interval", "Interval",
+              "Frames skipped between two that are analysed; they carry the"
+              " last features, marked so", 0, G_MAXUINT, 0, live)},
+    {AT (warm_up), g_param_spec_uint ("warm-up", "Warm-up",
+              "Extra passes of the recurrent core over the first frame after a"
+              " reset (0 = as published)", 0, MAX_WARM_UP, 0, live)},
+    {AT (output), g_param_spec_flags ("output", "Output",
+              "Which tokens are attached", GST_RVM_TYPE_FEATURE_PARTS,
+              GST_RVM_FEATURE_CLASS | GST_RVM_FEATURE_PATCHES, live)},
+    {AT (reset_on), g_param_spec_flags ("reset-on", "Reset on",
+              "What makes the recurrent state start anew, besides a change of"
+              " the analysis size", gst_rvm_reset_on_get_type (),
+              GST_RVM_RESET_FLUSH | GST_RVM_RESET_SEGMENT | GST_RVM_RESET_CAPS
+              | GST_RVM_RESET_STREAM_START, live)},
+    {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory",
+              "Where compiled kernels are kept (unset: gst-rvm in the user's"
+              " cache directory, empty: nowhere)", NULL, ready)},
+    {AT (qos), g_param_spec_boolean ("qos", "QoS",
+              "Do not analyse frames that are late downstream; they carry the"
+              " last features", FALSE, live)},
+  };
+#undef AT
+
+  for (guint i = 0; i < G_N_ELEMENTS (properties); i++) {
+    g_param_spec_set_qdata (properties[i].spec, offset_quark (),
+        GSIZE_TO_POINTER (properties[i].offset + 1));
+    g_object_class_install_property (klass, first_id + i, properties[i].spec);
+  }
+}
+
+/* The field behind @pspec, or NULL. */
+static gpointer
+find_field (const GstRvmEncodeSettings * settings, GParamSpec * pspec)
+{
+  const gsize offset =
+      GPOINTER_TO_SIZE (g_param_spec_get_qdata (pspec, offset_quark ()));
+
+  return offset ? G_STRUCT_MEMBER_P (settings, offset - 1) : NULL;
+}
+
+void
+gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings)
+{
+  g_clear_pointer (&settings->model_file, g_free);
+  g_clear_pointer (&settings->device, g_free);
+  g_clear_pointer (&settings->cache_dir, g_free);
+}
+
+gboolean
+gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
+    const GValue * value, GParamSpec * pspec)
+{
+  gpointer field = find_field (settings, pspec);
+
+  if (field == NULL)
+    return FALSE;
+  if (G_IS_PARAM_SPEC_STRING (pspec)) {
+    g_free (*(gchar **) field);
+    *(gchar **) field = g_value_dup_string (value);
+  } else if (G_IS_PARAM_SPEC_ENUM (pspec)) {
+    *(gint *) field = g_value_get_enum (value);
+  } else if (G_IS_PARAM_SPEC_FLAGS (pspec)) {
+    *(guint *) field = g_value_get_flags (value);
+  } else if (G_IS_PARAM_SPEC_BOOLEAN (pspec)) {
+    *(gboolean *) field = g_value_get_boolean (value);
+  } else {
+    *(guint *) field = g_value_get_uint (value);
+  }
+  return TRUE;
+}
+
+gboolean
+gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
+    GValue * value, GParamSpec * pspec)
+{
+  gconstpointer field = find_field (settings, pspec);
+
+  if (field == NULL)
+    return FALSE;
+  if (G_IS_PARAM_SPEC_STRING (pspec))
+    g_value_set_string (value, *(gchar * const *) field);
+  else if (G_IS_PARAM_SPEC_ENUM (pspec))
+    g_value_set_enum (value, *(const gint *) field);
+  else if (G_IS_PARAM_SPEC_FLAGS (pspec))
+    g_value_set_flags (value, *(const guint *) field);
+  else if (G_IS_PARAM_SPEC_BOOLEAN (pspec))
+    g_value_set_boolean (value, *(const gboolean *) field);
+  else
+    g_value_set_uint (value, *(const guint *) field);
+  return TRUE;
+}

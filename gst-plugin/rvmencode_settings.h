@@ -1,0 +1,31 @@
+/* The properties of rvmencode that a user sets, and where they are kept. The
+ * element guards them with its object lock. */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  gchar *model_file, *device, *cache_dir;
+  gint gemm;                    /* RvmGemmProvider */
+  gint precision;               /* RvmPrecision */
+  guint size, width, height, interval, warm_up;
+  guint output;                 /* GstRvmFeatureParts */
+  guint reset_on;               /* GstRvmResetOn */
+  gboolean qos;
+} GstRvmEncodeSettings;
+
+/* Installs a property for each field, with ids from @first_id. */
+void gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id);
+
+void gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings);
+
+/* FALSE if @pspec is not one of the properties installed above. */
+gboolean gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
+    const GValue * value, GParamSpec * pspec);
+gboolean gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
+    GValue * value, GParamSpec * pspec);
+
+G_END_DECLS
