@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Times a frame of RVM in this project and in the engines that people would use instead, side by side in one run.
+
+    peers.py --frame BUILD/tests/bench/frame --check BUILD/tests/model/check_golden MODEL.npz WxH [MODEL.npz WxH ...]
+
+The same network is built from the same weight file as an ONNX graph (for OpenVINO and ONNX Runtime) and as a JAX function. All must agree
+within 1e-4 of the largest feature: JAX's outputs are the expectation, which check_golden compares ours with. Then everything is timed in turn,
+in several rounds, on all processors of the machine; the table shows medians over rounds and the ratio to ours. numpy, onnx, onnxruntime,
+openvino and jax are installed from PyPI into --environment when they are missing.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "jax"]
+TOLERANCE = 1e-4
+
+
+def enter_environment(path):
+    """Runs this script again with the environment's Python, which is made first if need be."""
+    python = path / "bin" / "python"
+    if pathlib.Path(sys.prefix) == path:
+        return
+    if not (path / "complete").exists():
+        print(f"installing {', '.join(PACKAGES)} into {path}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", path], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
+        (path / "complete").touch()
+    os.execv(python, [python, *sys.argv])
+
+
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return "unknown processor"
+
+
+def vector_extension():
+    flags = next(line for line in open("/proc/cpuinfo") if line.startswith("flags")).split()
+    return next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("sse4_2", "SSE 4.2")) if flag in flags), "no vectors")
+
+
+class Jax:
+    def __init__(self, weights, height, width, folder):
+        import rvm_jax
+
+        self.step, self.state = rvm_jax.build(weights, height, width), None
+
+    def push(self, pixels, state):
+        import numpy as np
+
+        return np.asarray(self.step(pixels, state))
+
+
+class OnnxRuntime:
+    def __init__(self, path, threads):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def push(self, pixels, state):
+        return self.session.run(None, {"pixels": pixels, "state": state})[0]
+
+
+class OpenVino:
+    def __init__(self, path, threads):
+        import openvino
+
+        core = openvino.Core()
+        model = core.compile_model(core.read_model(path), "CPU", {
+            "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
+        self.request = model.create_infer_request()
+
+    def push(self, pixels, state):
+        return self.request.infer({"pixels": pixels, "state": state})["next"].copy()
+
+
+def engines(weights, height, width, folder, threads):
+    """(name, engine) for each peer, and one line per variant that an engine does not take."""
+    import rvm_onnx
+
+    yield "JAX", Jax(weights, height, width, folder)
+    for suffix, attention_op in (("", False), (" (Attention op)", True)):
+        path = os.path.join(folder, f"rvm{int(attention_op)}.onnx")
+        rvm_onnx.build(weights, height, width, path, attention_op)
+        for name, kind in (("ONNX Runtime", OnnxRuntime), ("OpenVINO", OpenVino)):
+            try:
+                yield name + suffix, kind(path, threads)
+            except Exception as error:
+                print(f"{name}{suffix}: not available: {str(error).splitlines()[0][:120]}", file=sys.stderr)
+
+
+def check_ours(check, device, model, pixels, features, folder):
+    import numpy as np
+
+    path = os.path.join(folder, "forward.npz")
+    np.savez(path, **{"clip/frames": pixels, "clip/features": features})
+    done = subprocess.run([check, *(["--device", device] if device else []), "--tolerance", str(TOLERANCE), model, path],
+                          capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"this project disagrees with JAX:\n{done.stdout}{done.stderr}")
+
+
+def time_ours(frame, device, model, size, frames):
+    command = [frame, "--no-start", "--model", model, "--size", size, "--frames", str(frames), *(["--device", device] if device else [])]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def time_engine(engine, pixels, frames):
+    import numpy as np
+
+    state, times = np.zeros_like(engine.expected[0]), []
+    for i in range(frames + 1):
+        start = time.perf_counter()
+        state = engine.push(pixels[i % len(pixels)], state)
+        times.append(1e3 * (time.perf_counter() - start))
+    return times[1:]
+
+
+def compare(args, model, size):
+    import numpy as np
+    import rvm_weights
+
+    width, height = (int(side) for side in size.split("x"))
+    weights = rvm_weights.load(model)
+    pixels = np.random.RandomState(0).randint(0, 256, (3, height, width, 3)).astype(np.uint8)
+    tokens = (height // 16) * (width // 16) + 1
+    with tempfile.TemporaryDirectory() as folder:
+        peers, expected = [], None
+        for name, engine in engines(weights, height, width, folder, args.threads):
+            states = [np.zeros((tokens, weights["cls_token"].shape[1]), np.float32)]
+            for picture in pixels:
+                states.append(engine.push(picture, states[-1]))
+            expected = states[1:] if expected is None else expected
+            error = max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(states[1:], expected))
+            if not error < TOLERANCE:
+                sys.exit(f"{name} disagrees with JAX by {error:.1e}")
+            engine.expected = expected
+            peers.append((name, engine, []))
+        check_ours(args.check, args.device, model, pixels, np.stack(expected), folder)
+    ours, frames = [], max(3, int(args.seconds / args.rounds * 150e9 / (tokens * 75e6)) if args.frames == 0 else args.frames)
+    for _ in range(args.rounds):
+        ours.append(time_ours(args.frame, args.device, model, size, frames))
+        for _, engine, times in peers:
+            times += time_engine(engine, pixels, frames)
+    median = statistics.median(run["ms_median"] for run in ours)
+    of_gemm = statistics.median(run["of_gemm"] for run in ours)
+    print(f"\n{os.path.basename(model)} {size}, {tokens} tokens, {ours[0]['gflop']:.1f} GFLOP a frame, {args.rounds} rounds of {frames} frames")
+    print(f"| engine | ms a frame, median | this project is faster by |\n| --- | --- | --- |")
+    print(f"| gst-rvm on {ours[0]['device']} | {median:.1f} | {of_gemm:.2f} of the GEMM rate, {ours[0]['gemm_gflops']:.0f} GFLOP/s |")
+    for name, _, times in peers:
+        value = statistics.median(times)
+        print(f"| {name} | {value:.1f} | {value / median:.2f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frame", required=True, help="this project's benchmark program")
+    parser.add_argument("--check", required=True, help="this project's check_golden")
+    parser.add_argument("--device", help="OpenCL device of this project: index or part of its name")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=0, help="frames a round (default: by size)")
+    parser.add_argument("--seconds", type=float, default=10, help="roughly, for each engine")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--environment", type=pathlib.Path,
+                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "gst-rvm-tests" / "peers")
+    parser.add_argument("cases", nargs="+", metavar="MODEL SIZE")
+    args = parser.parse_args()
+    if len(args.cases) % 2:
+        parser.error("each MODEL needs a SIZE")
+    enter_environment(args.environment.resolve())
+    import jax
+    import onnxruntime
+    import openvino
+
+    print(f"{processor()}, {vector_extension()}, {args.threads} threads; OpenVINO {openvino.__version__}, ONNX Runtime {onnxruntime.__version__}, JAX {jax.__version__}")
+    for model, size in zip(args.cases[::2], args.cases[1::2]):
+        compare(args, model, size)
+
+
+if __name__ == "__main__":
+    main()
