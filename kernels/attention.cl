@@ -39,6 +39,64 @@
 /* Lane l of vector x of row d of a private array of vectors. */
 #define LANE(array, d, l) (((float *) (array))[(d) * LANES + (l)])
 
+/* Dimensions that whole squares of RVM_VECTOR x RVM_VECTOR cover. */
+#define SQUARES (RVM_HEAD_DIM / RVM_VECTOR * RVM_VECTOR)
+
+/* Queries [start, start + LANES) of a head into lanes, scaled so that exp2 of a score is what exp of the published one is. Queries
+ * past the end repeat the last one. */
+void
+load_queries (vec *lanes, __global const float *restrict q, uint stride, uint start, uint queries)
+{
+  const float scale = M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM);
+
+#if RVM_VECTOR > 1
+  for (uint x = 0; x < RVM_QUERIES; x++)
+    for (uint d = 0; d < SQUARES; d += RVM_VECTOR) {
+      vec square[RVM_VECTOR];
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        square[l] = VLOAD (q + (size_t) min (start + x * RVM_VECTOR + l, queries - 1) * stride + d);
+      transpose_square (square);
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        lanes[(d + l) * RVM_QUERIES + x] = square[l] * scale;
+    }
+  for (uint l = 0; l < LANES; l++)
+    for (uint d = SQUARES; d < RVM_HEAD_DIM; d++)
+      LANE (lanes, d, l) = q[(size_t) min (start + l, queries - 1) * stride + d] * scale;
+#else
+  for (uint d = 0; d < RVM_HEAD_DIM; d++)
+    lanes[d] = q[(size_t) min (start, queries - 1) * stride + d] * scale;
+#endif
+}
+
+/* Lanes back to rows [start, start + LANES) of a matrix; rows past the end are not stored. */
+void
+store_rows (const vec *lanes, __global float *restrict out, uint stride, uint start, uint rows)
+{
+#if RVM_VECTOR > 1
+  for (uint x = 0; x < RVM_QUERIES; x++)
+    for (uint d = 0; d < SQUARES; d += RVM_VECTOR) {
+      vec square[RVM_VECTOR];
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        square[l] = lanes[(d + l) * RVM_QUERIES + x];
+      transpose_square (square);
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        if (start + x * RVM_VECTOR + l < rows)
+          VSTORE (square[l], out + (size_t) (start + x * RVM_VECTOR + l) * stride + d);
+    }
+  for (uint l = 0; l < LANES && start + l < rows; l++)
+    for (uint d = SQUARES; d < RVM_HEAD_DIM; d++)
+      out[(size_t) (start + l) * stride + d] = LANE (lanes, d, l);
+#else
+  if (start < rows)
+    for (uint d = 0; d < RVM_HEAD_DIM; d++)
+      out[(size_t) start * stride + d] = lanes[d];
+#endif
+}
+
 __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
@@ -59,11 +117,7 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
 #endif
 
-  for (uint l = 0; l < LANES; l++) {
-    __global const float *restrict from = q + (size_t) min (start + l, queries - 1) * query_stride;
-    for (uint d = 0; d < RVM_HEAD_DIM; d++)
-      LANE (q_lanes, d, l) = from[d] * rsqrt ((float) RVM_HEAD_DIM);
-  }
+  load_queries (q_lanes, q, query_stride, start, queries);
   for (uint i = 0; i < RVM_HEAD_DIM * RVM_QUERIES; i++)
     sums[i] = (vec) 0.0f;
   for (uint x = 0; x < RVM_QUERIES; x++) {
@@ -112,14 +166,14 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
     }
 
     for (uint x = 0; x < RVM_QUERIES; x++) {
-      shrink[x] = rvm_exp (highest[x] - top[x]);
+      shrink[x] = rvm_exp2_negative (highest[x] - top[x]);
       highest[x] = top[x];
       total[x] *= shrink[x];
     }
     for (uint j = 0; j < block; j++)
 #pragma unroll
       for (uint x = 0; x < RVM_QUERIES; x++) {
-        const vec p = rvm_exp (scores[j * RVM_QUERIES + x] - top[x]);
+        const vec p = rvm_exp2_negative (scores[j * RVM_QUERIES + x] - top[x]);
         scores[j * RVM_QUERIES + x] = p;
         total[x] += p;
       }
@@ -145,12 +199,12 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
     }
   }
 
+#pragma unroll
+  for (uint x = 0; x < RVM_QUERIES; x++)
+    total[x] = 1.0f / total[x];
   for (uint d = 0; d < RVM_HEAD_DIM; d++)
+#pragma unroll
     for (uint x = 0; x < RVM_QUERIES; x++)
-      sums[d * RVM_QUERIES + x] /= total[x];
-  for (uint l = 0; l < LANES && start + l < queries; l++) {
-    __global float *restrict to = out + (picture * queries + start + l) * out_stride + head;
-    for (uint d = 0; d < RVM_HEAD_DIM; d++)
-      to[d] = LANE (sums, d, l);
-  }
+      sums[d * RVM_QUERIES + x] *= total[x];
+  store_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries);
 }

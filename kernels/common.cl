@@ -16,7 +16,9 @@ typedef int ivec;
 #define VLOAD(p) (*(p))
 #define VSTORE(v, p) (*(p) = (v))
 #define AS_VEC(x) as_float (x)
+#define AS_IVEC(x) as_int (x)
 #define TO_IVEC_ROUND(x) convert_int_rte (x)
+#define TO_VEC(x) convert_float (x)
 #define VSUM(v) (v)
 #else
 typedef RVM_JOIN (float, RVM_VECTOR) vec;
@@ -24,7 +26,9 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #define VLOAD(p) RVM_JOIN (vload, RVM_VECTOR) (0, p)
 #define VSTORE(v, p) RVM_JOIN (vstore, RVM_VECTOR) (v, 0, p)
 #define AS_VEC(x) RVM_JOIN (as_float, RVM_VECTOR) (x)
+#define AS_IVEC(x) RVM_JOIN (as_int, RVM_VECTOR) (x)
 #define TO_IVEC_ROUND(x) RVM_JOIN (RVM_JOIN (convert_int, RVM_VECTOR), _rte) (x)
+#define TO_VEC(x) RVM_JOIN (convert_float, RVM_VECTOR) (x)
 #if RVM_VECTOR == 4
 #define VSUM(v) sum4 (v)
 #elif RVM_VECTOR == 8
@@ -48,11 +52,7 @@ rvm_exp (vec x)
 {
   x = min (max (x, (vec) -87.0f), (vec) 88.0f);
   const ivec n = TO_IVEC_ROUND (x * 1.44269504088896341f);
-#if RVM_VECTOR == 1
-  const vec nf = convert_float (n);
-#else
-  const vec nf = RVM_JOIN (convert_float, RVM_VECTOR) (n);
-#endif
+  const vec nf = TO_VEC (n);
   vec r = fma (nf, (vec) -0.693359375f, x);
   r = fma (nf, (vec) 2.12194440e-4f, r);
   vec p = fma ((vec) 1.9875691500e-4f, r, (vec) 1.3981999507e-3f);
@@ -63,6 +63,45 @@ rvm_exp (vec x)
   p = fma (p, r * r, r) + 1.0f;
   return p * AS_VEC ((n + 127) << 23);
 }
+
+/* 2^x for x <= 0 with a relative error below 3e-7; x below -126 give about 1e-38. A degree 5 minimax polynomial for the
+ * fraction (Remez, relative error 8e-8 before rounding). For softmax, whose base can be folded into the scale of the scores. */
+vec
+rvm_exp2_negative (vec x)
+{
+  x = max (x, (vec) -126.0f);
+  const ivec n = TO_IVEC_ROUND (x);
+  const vec f = x - TO_VEC (n);
+  vec p = fma ((vec) 1.3276471993e-03f, f, (vec) 9.6755413345e-03f);
+  p = fma (p, f, (vec) 5.5507132735e-02f);
+  p = fma (p, f, (vec) 2.4022119724e-01f);
+  p = fma (p, f, (vec) 6.9314696706e-01f);
+  p = fma (p, f, (vec) 1.0f);
+  return AS_VEC (AS_IVEC (p) + (n << 23));
+}
+
+#if RVM_VECTOR > 1
+/* Transposes a square of vectors in place, by log2 (RVM_VECTOR) perfect shuffles of row i with row i + RVM_VECTOR / 2: shuffles of whole
+ * registers instead of a scalar load and store per element. */
+void
+transpose_square (vec *rows)
+{
+#pragma unroll
+  for (uint step = 1; step < RVM_VECTOR; step *= 2) {
+    vec mixed[RVM_VECTOR];
+#pragma unroll
+    for (uint i = 0; i < RVM_VECTOR / 2; i++) {
+      mixed[2 * i].even = rows[i].lo;
+      mixed[2 * i].odd = rows[i + RVM_VECTOR / 2].lo;
+      mixed[2 * i + 1].even = rows[i].hi;
+      mixed[2 * i + 1].odd = rows[i + RVM_VECTOR / 2].hi;
+    }
+#pragma unroll
+    for (uint i = 0; i < RVM_VECTOR; i++)
+      rows[i] = mixed[i];
+  }
+}
+#endif
 
 vec
 rvm_sigmoid (vec x)
