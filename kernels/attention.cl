@@ -8,7 +8,12 @@
  * scores and outputs of a work-item stay in the first-level cache.
  *
  * With RVM_GROUP > 1 (GPUs, RVM_VECTOR 1) a work-item owns one query and the group shares each block of keys and values in local
- * memory. Global size (work-items for the queries, heads, batch), local size (RVM_GROUP, 1, 1). */
+ * memory.
+ *
+ * normaliser (batch, heads, queries) is the binary logarithm of the softmax's denominator, all that the way back
+ * (attention_backward.cl) needs to know the probabilities again.
+ *
+ * Global size (work-items for the queries, heads, batch), local size (RVM_GROUP, 1, 1). */
 
 #ifndef RVM_HEAD_DIM
 #define RVM_HEAD_DIM 64
@@ -36,71 +41,10 @@
 #define VALUE(j, d) v[(size_t) (first + (j)) * value_stride + (d)]
 #endif
 
-/* Lane l of vector x of row d of a private array of vectors. */
-#define LANE(array, d, l) (((float *) (array))[(d) * LANES + (l)])
-
-/* Dimensions that whole squares of RVM_VECTOR x RVM_VECTOR cover. */
-#define SQUARES (RVM_HEAD_DIM / RVM_VECTOR * RVM_VECTOR)
-
-/* Queries [start, start + LANES) of a head into lanes, scaled so that exp2 of a score is what exp of the published one is. Queries
- * past the end repeat the last one. */
-void
-load_queries (vec *lanes, __global const float *restrict q, uint stride, uint start, uint queries)
-{
-  const float scale = M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM);
-
-#if RVM_VECTOR > 1
-  for (uint x = 0; x < RVM_QUERIES; x++)
-    for (uint d = 0; d < SQUARES; d += RVM_VECTOR) {
-      vec square[RVM_VECTOR];
-#pragma unroll
-      for (uint l = 0; l < RVM_VECTOR; l++)
-        square[l] = VLOAD (q + (size_t) min (start + x * RVM_VECTOR + l, queries - 1) * stride + d);
-      transpose_square (square);
-#pragma unroll
-      for (uint l = 0; l < RVM_VECTOR; l++)
-        lanes[(d + l) * RVM_QUERIES + x] = square[l] * scale;
-    }
-  for (uint l = 0; l < LANES; l++)
-    for (uint d = SQUARES; d < RVM_HEAD_DIM; d++)
-      LANE (lanes, d, l) = q[(size_t) min (start + l, queries - 1) * stride + d] * scale;
-#else
-  for (uint d = 0; d < RVM_HEAD_DIM; d++)
-    lanes[d] = q[(size_t) min (start, queries - 1) * stride + d] * scale;
-#endif
-}
-
-/* Lanes back to rows [start, start + LANES) of a matrix; rows past the end are not stored. */
-void
-store_rows (const vec *lanes, __global float *restrict out, uint stride, uint start, uint rows)
-{
-#if RVM_VECTOR > 1
-  for (uint x = 0; x < RVM_QUERIES; x++)
-    for (uint d = 0; d < SQUARES; d += RVM_VECTOR) {
-      vec square[RVM_VECTOR];
-#pragma unroll
-      for (uint l = 0; l < RVM_VECTOR; l++)
-        square[l] = lanes[(d + l) * RVM_QUERIES + x];
-      transpose_square (square);
-#pragma unroll
-      for (uint l = 0; l < RVM_VECTOR; l++)
-        if (start + x * RVM_VECTOR + l < rows)
-          VSTORE (square[l], out + (size_t) (start + x * RVM_VECTOR + l) * stride + d);
-    }
-  for (uint l = 0; l < LANES && start + l < rows; l++)
-    for (uint d = SQUARES; d < RVM_HEAD_DIM; d++)
-      out[(size_t) (start + l) * stride + d] = LANE (lanes, d, l);
-#else
-  if (start < rows)
-    for (uint d = 0; d < RVM_HEAD_DIM; d++)
-      out[(size_t) start * stride + d] = lanes[d];
-#endif
-}
-
 __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global float *restrict out, uint queries, uint keys)
+    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys)
 {
   const uint start = get_global_id (0) * LANES;
   const uint head = get_global_id (1) * RVM_HEAD_DIM;
@@ -117,7 +61,8 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
 #endif
 
-  load_queries (q_lanes, q, query_stride, start, queries);
+  /* exp2 of a score is then what exp of the published one is. */
+  rows_to_lanes (q_lanes, q, query_stride, start, queries, RVM_HEAD_DIM, RVM_QUERIES, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
   for (uint i = 0; i < RVM_HEAD_DIM * RVM_QUERIES; i++)
     sums[i] = (vec) 0.0f;
   for (uint x = 0; x < RVM_QUERIES; x++) {
@@ -200,11 +145,16 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   }
 
 #pragma unroll
-  for (uint x = 0; x < RVM_QUERIES; x++)
+  for (uint x = 0; x < RVM_QUERIES; x++) {
+    const uint first = start + x * RVM_VECTOR;
+    if (first < queries)
+      store_upto (highest[x] + log2 (total[x]), normaliser + (picture * get_global_size (1) + get_global_id (1)) * queries + first,
+          queries - first);
     total[x] = 1.0f / total[x];
+  }
   for (uint d = 0; d < RVM_HEAD_DIM; d++)
 #pragma unroll
     for (uint x = 0; x < RVM_QUERIES; x++)
       sums[d * RVM_QUERIES + x] *= total[x];
-  store_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries);
+  lanes_to_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries, RVM_HEAD_DIM, RVM_QUERIES);
 }

@@ -103,6 +103,64 @@ transpose_square (vec *rows)
 }
 #endif
 
+/* Rows of a matrix in the lanes of vectors, for kernels whose lanes are rows: lanes[d * vectors + x], lane l, is element d of row
+ * start + x * RVM_VECTOR + l. Rows past the end repeat the last one when read and are not written. @dim and @vectors are constants. */
+#define LANE(array, vectors, d, l) (((float *) (array))[(d) * (vectors) * RVM_VECTOR + (l)])
+
+void
+rows_to_lanes (vec *lanes, __global const float *restrict from, uint stride, uint start, uint rows, uint dim, uint vectors, float scale)
+{
+#if RVM_VECTOR > 1
+  const uint squares = dim / RVM_VECTOR * RVM_VECTOR; /* elements that whole squares cover */
+
+  for (uint x = 0; x < vectors; x++)
+    for (uint d = 0; d < squares; d += RVM_VECTOR) {
+      vec square[RVM_VECTOR];
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        square[l] = VLOAD (from + (size_t) min (start + x * RVM_VECTOR + l, rows - 1) * stride + d);
+      transpose_square (square);
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        lanes[(d + l) * vectors + x] = square[l] * scale;
+    }
+  for (uint l = 0; l < vectors * RVM_VECTOR; l++)
+    for (uint d = squares; d < dim; d++)
+      LANE (lanes, vectors, d, l) = from[(size_t) min (start + l, rows - 1) * stride + d] * scale;
+#else
+  for (uint d = 0; d < dim; d++)
+    lanes[d] = from[(size_t) min (start, rows - 1) * stride + d] * scale;
+#endif
+}
+
+void
+lanes_to_rows (const vec *lanes, __global float *restrict to, uint stride, uint start, uint rows, uint dim, uint vectors)
+{
+#if RVM_VECTOR > 1
+  const uint squares = dim / RVM_VECTOR * RVM_VECTOR;
+
+  for (uint x = 0; x < vectors; x++)
+    for (uint d = 0; d < squares; d += RVM_VECTOR) {
+      vec square[RVM_VECTOR];
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        square[l] = lanes[(d + l) * vectors + x];
+      transpose_square (square);
+#pragma unroll
+      for (uint l = 0; l < RVM_VECTOR; l++)
+        if (start + x * RVM_VECTOR + l < rows)
+          VSTORE (square[l], to + (size_t) (start + x * RVM_VECTOR + l) * stride + d);
+    }
+  for (uint l = 0; l < vectors * RVM_VECTOR && start + l < rows; l++)
+    for (uint d = squares; d < dim; d++)
+      to[(size_t) (start + l) * stride + d] = LANE (lanes, vectors, d, l);
+#else
+  if (start < rows)
+    for (uint d = 0; d < dim; d++)
+      to[(size_t) start * stride + d] = lanes[d];
+#endif
+}
+
 vec
 rvm_sigmoid (vec x)
 {
@@ -116,6 +174,68 @@ rvm_gelu (vec x)
 {
   const vec inner = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
   return x * rvm_sigmoid (2.0f * inner);
+}
+
+/* The derivative of rvm_gelu. */
+vec
+rvm_gelu_slope (vec x)
+{
+  const vec inner = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
+  const vec s = rvm_sigmoid (2.0f * inner);
+  const vec slope = fma (x * x, (vec) 0.2140644488f, (vec) 1.5957691216f); /* of 2 inner */
+  return fma (x * s * (1.0f - s), slope, s);
+}
+
+/* A vector of which only the first @count floats exist (all of them if @count is larger): zeros are read after them, nothing is
+ * written there. For the columns after the last whole vector. */
+vec
+load_upto (__global const float *from, uint count)
+{
+  float lanes[RVM_VECTOR];
+
+  if (count >= RVM_VECTOR)
+    return VLOAD (from);
+  for (uint l = 0; l < RVM_VECTOR; l++)
+    lanes[l] = l < count ? from[l] : 0.0f;
+  return VLOAD (lanes);
+}
+
+void
+store_upto (vec x, __global float *to, uint count)
+{
+  float lanes[RVM_VECTOR];
+
+  if (count >= RVM_VECTOR) {
+    VSTORE (x, to);
+    return;
+  }
+  VSTORE (x, lanes);
+  for (uint l = 0; l < count; l++)
+    to[l] = lanes[l];
+}
+
+/* What a linear layer does to y, its product plus bias, on the way to memory: at most RVM_VECTOR columns, @count of them left in the row.
+ *
+ * FLAG_INNER: y is also stored at @inner. FLAG_GELU: y = GELU (y). FLAG_GELU_SLOPE: y is multiplied by GELU' (@inner), which is the
+ * way back through FLAG_INNER | FLAG_GELU. FLAG_RESIDUAL: @residual is added last. */
+#define FLAG_BIAS 1u
+#define FLAG_GELU 2u
+#define FLAG_RESIDUAL 4u
+#define FLAG_INNER 8u
+#define FLAG_GELU_SLOPE 16u
+
+void
+rvm_epilogue (vec y, __global const float *residual, __global float *inner, __global float *to, uint count, uint flags)
+{
+  if (flags & FLAG_GELU_SLOPE)
+    y *= rvm_gelu_slope (load_upto (inner, count));
+  if (flags & FLAG_INNER)
+    store_upto (y, inner, count);
+  if (flags & FLAG_GELU)
+    y = rvm_gelu (y);
+  if (flags & FLAG_RESIDUAL)
+    y += load_upto (residual, count);
+  store_upto (y, to, count);
 }
 
 /* Sums over a row by a work-group of RVM_GROUP work-items: 1 on CPUs, a power of two on GPUs. Deterministic: the order of

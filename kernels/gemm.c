@@ -134,20 +134,99 @@ rvm_gemm_weights_end (RvmGemmWeights *weights, GError **error)
   return ok;
 }
 
+guint
+rvm_gemm_get_flags (const RvmGemmWeights *weights, const RvmGemm *gemm)
+{
+  return (weights->bias ? RVM_EPILOGUE_BIAS : 0) | (gemm->gelu ? RVM_EPILOGUE_GELU : 0) | (gemm->residual ? RVM_EPILOGUE_RESIDUAL : 0)
+      | (gemm->inner ? (gemm->gelu ? RVM_EPILOGUE_INNER : RVM_EPILOGUE_GELU_SLOPE) : 0);
+}
+
+guint
+rvm_gemm_weights_get_k (const RvmGemmWeights *weights)
+{
+  return weights->k;
+}
+
+guint
+rvm_gemm_weights_get_n (const RvmGemmWeights *weights)
+{
+  return weights->n;
+}
+
+RvmBuffer *
+rvm_gemm_weights_get_kernel (const RvmGemmWeights *weights)
+{
+  return weights->kernel;
+}
+
+RvmBuffer *
+rvm_gemm_weights_get_bias (const RvmGemmWeights *weights)
+{
+  return weights->bias;
+}
+
+/* Where element (row, column) is stored. */
+static gsize
+place (const RvmGemmWeights *weights, guint row, guint column)
+{
+  if (weights->provider == RVM_GEMM_CLBLAST)
+    return (gsize) row * weights->n + column;
+  return ((gsize) (column / weights->panel) * weights->k + row) * weights->panel + column % weights->panel;
+}
+
+void
+rvm_gemm_weights_pack (const RvmGemmWeights *weights, float *stored, guint column, guint columns, const float *kernel)
+{
+  g_return_if_fail (weights->precision == RVM_PRECISION_F32 && columns <= weights->n && column <= weights->n - columns);
+
+  for (guint row = 0; row < weights->k; row++)
+    for (guint j = 0; j < columns; j++)
+      stored[place (weights, row, column + j)] = *kernel++;
+}
+
+void
+rvm_gemm_weights_unpack (const RvmGemmWeights *weights, const float *stored, guint column, guint columns, float *kernel)
+{
+  g_return_if_fail (weights->precision == RVM_PRECISION_F32 && columns <= weights->n && column <= weights->n - columns);
+
+  for (guint row = 0; row < weights->k; row++)
+    for (guint j = 0; j < columns; j++)
+      *kernel++ = stored[place (weights, row, column + j)];
+}
+
+RvmGemmWeights *
+rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGemmWeights *weights, GError **error)
+{
+  RvmGemmWeights *transposed;
+
+  if (weights->provider == RVM_GEMM_NATIVE)
+    return rvm_gemm_weights_new (device, weights->provider, weights->precision, weights->n, weights->k, FALSE, error);
+  transposed = g_new0 (RvmGemmWeights, 1);
+  *transposed = *weights;
+  transposed->k = weights->n;
+  transposed->n = weights->k;
+  transposed->padded_n = (weights->k + weights->panel - 1) / weights->panel * weights->panel;
+  transposed->transposed = TRUE;
+  transposed->kernel = rvm_buffer_ref (weights->kernel);
+  transposed->bias = NULL;
+  transposed->kernel_map = NULL;
+  transposed->bias_map = NULL;
+  return transposed;
+}
+
 static void
 gemm_native (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
 {
   const RvmTiles *tiles = &weights->tiles;
   const gsize global[2] = { (gemm->m + tiles->gemm_rows - 1) / tiles->gemm_rows, weights->padded_n / weights->panel };
-  const guint flags = (weights->bias ? RVM_EPILOGUE_BIAS : 0) | (gemm->gelu ? RVM_EPILOGUE_GELU : 0)
-      | (gemm->residual ? RVM_EPILOGUE_RESIDUAL : 0);
   /* Buffers that the flags exclude are still arguments: some drivers do not take NULL. */
   const RvmArg args[] = {
     RVM_ARG_BUFFER (gemm->a), RVM_ARG_UINT (gemm->a_offset), RVM_ARG_UINT (gemm->a_stride), RVM_ARG_BUFFER (weights->kernel),
     RVM_ARG_BUFFER (weights->bias ? weights->bias : weights->kernel), RVM_ARG_BUFFER (gemm->residual ? gemm->residual : gemm->out),
-    RVM_ARG_UINT (gemm->residual_rows ? gemm->residual_rows : gemm->m), RVM_ARG_BUFFER (gemm->out), RVM_ARG_UINT (gemm->out_offset),
+    RVM_ARG_UINT (gemm->residual_rows ? gemm->residual_rows : gemm->m), RVM_ARG_BUFFER (gemm->inner ? gemm->inner : gemm->out),
+    RVM_ARG_BUFFER (gemm->out), RVM_ARG_UINT (gemm->out_offset),
     RVM_ARG_UINT (gemm->out_stride), RVM_ARG_UINT (gemm->m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k),
-    RVM_ARG_UINT (flags),
+    RVM_ARG_UINT (rvm_gemm_get_flags (weights, gemm)),
   };
   char options[128];
 

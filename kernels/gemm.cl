@@ -1,7 +1,7 @@
-/* out = act (A W + bias) + residual, one register tile of RVM_ROWS x (RVM_VECTORS * RVM_VECTOR) per work-item.
+/* out = epilogue (A W), one register tile of RVM_ROWS x (RVM_VECTORS * RVM_VECTOR) per work-item; rvm_epilogue() in common.cl says what it may do.
  *
  * a: (m, k) row-major with a stride. w: panels of RVM_VECTORS * RVM_VECTOR columns, (panels, k, panel width), the last one
- * filled up with zeros. out: (m, n) with a stride. residual: (residual_rows, n), added to row m mod residual_rows.
+ * filled up with zeros. out: (m, n) with a stride. residual: (residual_rows, n), added to row m mod residual_rows. inner: (m, n).
  *
  * A work-group is ONE work-item: CPU implementations spread groups over their threads, and neither barriers nor local memory
  * pay there. Groups that follow each other share a panel of w, which stays in cache while the rows go by. */
@@ -17,10 +17,6 @@
 #endif
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
-
-#define FLAG_BIAS 1u
-#define FLAG_GELU 2u
-#define FLAG_RESIDUAL 4u
 
 #if RVM_HALF
 typedef ushort weight;
@@ -54,8 +50,8 @@ typedef float weight;
 
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global const weight *restrict w,
-    __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *out,
-    uint out_offset, uint out_stride, uint m, uint n, uint k, uint flags)
+    __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *inner,
+    __global float *out, uint out_offset, uint out_stride, uint m, uint n, uint k, uint flags)
 {
   const uint row = get_global_id (0) * RVM_ROWS;
   const uint column = get_global_id (1) * PANEL;
@@ -91,24 +87,9 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
     const uint c = column + j * RVM_VECTOR;
     const vec shift = flags & FLAG_BIAS ? VLOAD (bias + c) : (vec) 0.0f; /* bias is as wide as the panels */
 #pragma unroll
-    for (uint i = 0; i < RVM_ROWS; i++) {
-      if (row + i < m && c < n) {
-        vec y = acc[i][j] + shift;
-        __global float *restrict to = out + out_offset + (size_t) (row + i) * out_stride + c;
-        __global const float *from = residual + (size_t) ((row + i) % residual_rows) * n + c;
-        if (flags & FLAG_GELU)
-          y = rvm_gelu (y);
-        if (c + RVM_VECTOR <= n) {
-          if (flags & FLAG_RESIDUAL)
-            y += VLOAD (from);
-          VSTORE (y, to);
-        } else {
-          float lanes[RVM_VECTOR];
-          VSTORE (y, lanes);
-          for (uint l = 0; c + l < n; l++)
-            to[l] = lanes[l] + (flags & FLAG_RESIDUAL ? from[l] : 0.0f);
-        }
-      }
-    }
+    for (uint i = 0; i < RVM_ROWS; i++)
+      if (row + i < m && c < n)
+        rvm_epilogue (acc[i][j] + shift, residual + (size_t) ((row + i) % residual_rows) * n + c, inner + (size_t) (row + i) * n + c,
+            out + out_offset + (size_t) (row + i) * out_stride + c, n - c, flags);
   }
 }

@@ -35,6 +35,16 @@ void rvm_gemm_weights_set_kernel (RvmGemmWeights *weights, guint row, guint colu
 void rvm_gemm_weights_set_bias (RvmGemmWeights *weights, guint column, guint columns, const float *bias);
 gboolean rvm_gemm_weights_end (RvmGemmWeights *weights, GError **error);
 
+/* The stored form: native in panels, clblast row-major, both with what fills up the last panel; the bias as wide as the panels. An
+ * array of the same layout (a gradient, a moment) is moved to and from the host in pieces: @stored is a copy of such an array, @kernel
+ * is (k, @columns) row-major, f32 only. */
+guint rvm_gemm_weights_get_k (const RvmGemmWeights *weights);
+guint rvm_gemm_weights_get_n (const RvmGemmWeights *weights);
+RvmBuffer *rvm_gemm_weights_get_kernel (const RvmGemmWeights *weights);
+RvmBuffer *rvm_gemm_weights_get_bias (const RvmGemmWeights *weights); /* NULL if there is none */
+void rvm_gemm_weights_pack (const RvmGemmWeights *weights, float *stored, guint column, guint columns, const float *kernel);
+void rvm_gemm_weights_unpack (const RvmGemmWeights *weights, const float *stored, guint column, guint columns, float *kernel);
+
 /* One product. Strides and offsets in floats; `out` may be `residual` (same rows, same stride). */
 typedef struct {
   const RvmBuffer *a;        /* (m, k), row stride a_stride */
@@ -43,6 +53,7 @@ typedef struct {
   guint out_offset, out_stride;
   guint m;
   gboolean gelu;
+  RvmBuffer *inner;          /* NULL, or (m, n): with gelu, takes what GELU is applied to; without, the result is multiplied by GELU' (inner) */
   const RvmBuffer *residual; /* NULL, or (residual_rows, n), row stride n: added after the activation to row m mod residual_rows */
   guint residual_rows;       /* 0: as many as m */
 } RvmGemm;

@@ -12,13 +12,22 @@ struct _RvmGemmWeights {
   guint k, n;
   guint panel;       /* columns of a panel; clblast: of the vectors of the epilogue */
   guint padded_n;    /* n rounded up to whole panels: length of the bias and, in native weights, columns stored */
+  gboolean transposed; /* clblast: the kernel belongs to other weights and is stored as (n, k) */
   RvmBuffer *kernel; /* native: (padded_n / panel, k, panel); clblast: (k, n) */
   RvmBuffer *bias;   /* (padded_n) or NULL */
   gpointer kernel_map;
   float *bias_map;
 };
 
-/* Flags of gemm.cl and epilogue.cl. */
-enum { RVM_EPILOGUE_BIAS = 1, RVM_EPILOGUE_GELU = 2, RVM_EPILOGUE_RESIDUAL = 4 };
+/* Flags of rvm_epilogue() in common.cl. */
+enum { RVM_EPILOGUE_BIAS = 1, RVM_EPILOGUE_GELU = 2, RVM_EPILOGUE_RESIDUAL = 4, RVM_EPILOGUE_INNER = 8, RVM_EPILOGUE_GELU_SLOPE = 16 };
 
+guint rvm_gemm_get_flags (const RvmGemmWeights *weights, const RvmGemm *gemm);
+
+/* Weights of W^T for those of W: their own memory (native), or a view (clblast). */
+RvmGemmWeights *rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGemmWeights *weights, GError **error);
+
+/* gradient (k, n) = or += A^T D, in row-major order. */
+void rvm_gemm_clblast_gradient (RvmQueue *queue, const RvmGemmWeights *weights, RvmBuffer *gradient, const RvmBuffer *a, guint a_offset,
+    guint a_stride, const RvmBuffer *d, guint d_offset, guint d_stride, guint m, gboolean accumulate);
 void rvm_gemm_clblast (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm);

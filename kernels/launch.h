@@ -45,6 +45,12 @@ typedef struct {
 void rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dims, const gsize *global,
     const gsize *local, guint n_args, const RvmArg *args);
 
+/* The two common shapes, with RVM_VECTOR and RVM_GROUP set for the device: a work-group for each of @groups rows or blocks of rows; a
+ * work-item for each vector of @columns and each of @rows. */
+void rvm_queue_launch_rows (RvmQueue *queue, const char *file, const char *name, gsize groups, guint n_args, const RvmArg *args);
+void rvm_queue_launch_columns (RvmQueue *queue, const char *file, const char *name, guint columns, gsize rows, guint n_args,
+    const RvmArg *args);
+
 /* For a provider that enqueues by itself (CLBlast): counts and, if @event, profiles under @name; releases @event. */
 void rvm_queue_count (RvmQueue *queue, const char *name, cl_event event);
 gboolean rvm_queue_is_profiling (RvmQueue *queue);

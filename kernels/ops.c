@@ -4,26 +4,6 @@
 #include "launch.h"
 #include "tiles.h"
 
-#define OPTIONS_SIZE 256
-
-static void
-row_options (const RvmTiles *tiles, char options[OPTIONS_SIZE])
-{
-  g_snprintf (options, OPTIONS_SIZE, "-DRVM_VECTOR=%u -DRVM_GROUP=%u", tiles->vector, tiles->group);
-}
-
-/* One work-group per row. */
-static void
-launch_rows (RvmQueue *queue, const char *file, const char *name, guint rows, guint n_args, const RvmArg *args)
-{
-  const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
-  char options[OPTIONS_SIZE];
-
-  row_options (&tiles, options);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, file, name, options), name, 1, (const gsize[]){ (gsize) rows * tiles.group },
-      (const gsize[]){ tiles.group }, n_args, args);
-}
-
 void
 rvm_patches (RvmQueue *queue, const RvmBuffer *pixels, RvmBuffer *out, guint batch, guint rows, guint columns, guint patch)
 {
@@ -36,6 +16,53 @@ rvm_patches (RvmQueue *queue, const RvmBuffer *pixels, RvmBuffer *out, guint bat
 }
 
 void
+rvm_visible_patches (RvmQueue *queue, const RvmBuffer *pixels, const RvmBuffer *visible, RvmBuffer *out, guint batch, guint kept,
+    guint rows, guint columns, guint patch)
+{
+  const gsize global[2] = { (gsize) batch * kept, patch };
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (pixels), RVM_ARG_BUFFER (visible), RVM_ARG_BUFFER (out), RVM_ARG_UINT (kept), RVM_ARG_UINT (rows),
+    RVM_ARG_UINT (columns), RVM_ARG_UINT (patch),
+  };
+
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patch", "visible_patches", ""), "visible_patches", 2, global, NULL,
+      G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_token_table (RvmQueue *queue, const RvmBuffer *class_token, const RvmBuffer *bias, const RvmBuffer *position, RvmBuffer *out,
+    guint patches, guint dim)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (class_token), RVM_ARG_BUFFER (bias), RVM_ARG_BUFFER (position), RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim),
+  };
+
+  rvm_queue_launch_columns (queue, "tokens", "token_table", dim, 1 + (gsize) patches, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_gather_rows (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *index, RvmBuffer *out, guint rows, guint dim)
+{
+  const RvmArg args[] = { RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (index), RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim) };
+
+  rvm_queue_launch_columns (queue, "tokens", "gather_rows", dim, rows, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (tokens->embedded), RVM_ARG_BUFFER (tokens->slot), RVM_ARG_BUFFER (tokens->mask_token),
+    RVM_ARG_BUFFER (tokens->position), RVM_ARG_BUFFER (tokens->gap_kernel), RVM_ARG_BUFFER (tokens->gap_bias),
+    RVM_ARG_BUFFER (tokens->gap), RVM_ARG_BUFFER (tokens->out), RVM_ARG_UINT (tokens->kept), RVM_ARG_UINT (tokens->tokens),
+    RVM_ARG_UINT (tokens->dim),
+  };
+
+  rvm_queue_launch_columns (queue, "tokens", "decoder_tokens", tokens->dim, (gsize) tokens->pictures * tokens->tokens,
+      G_N_ELEMENTS (args), args);
+}
+
+void
 rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, const RvmBuffer *bias, RvmBuffer *out, guint rows,
     guint dim, float epsilon)
 {
@@ -44,7 +71,7 @@ rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, cons
     RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim), RVM_ARG_FLOAT (epsilon),
   };
 
-  launch_rows (queue, "layernorm", "layernorm", rows, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "layernorm", "layernorm", rows, G_N_ELEMENTS (args), args);
 }
 
 void
@@ -56,7 +83,7 @@ rvm_gate_context (RvmQueue *queue, RvmBuffer *gates, const RvmBuffer *state, con
     RVM_ARG_BUFFER (update_mean), RVM_ARG_UINT (dim), RVM_ARG_FLOAT (epsilon),
   };
 
-  launch_rows (queue, "gate", "gate_context", rows, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "gate", "gate_context", rows, G_N_ELEMENTS (args), args);
 }
 
 void
@@ -67,7 +94,7 @@ rvm_state_update (RvmQueue *queue, const RvmBuffer *gates, const RvmBuffer *stat
     RVM_ARG_BUFFER (gates), RVM_ARG_BUFFER (state), RVM_ARG_BUFFER (candidate), RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim),
   };
 
-  launch_rows (queue, "gate", "state_update", rows, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "gate", "state_update", rows, G_N_ELEMENTS (args), args);
 }
 
 /* Fewer vectors of queries a work-item when there would be too few work-items for the device's units, or when most lanes of the
@@ -90,7 +117,7 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
   const gsize global[3] = { (items + tiles.group - 1) / tiles.group * tiles.group, attention->heads, attention->batch };
   const gsize local[3] = { tiles.group, 1, 1 };
   guint dim_tile = 4, key_block = tiles.key_block;
-  char options[OPTIONS_SIZE];
+  char options[256];
 
   while (head_dim % dim_tile != 0)
     dim_tile--;
@@ -105,7 +132,7 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
     RVM_ARG_BUFFER (attention->query), RVM_ARG_UINT (attention->query_offset), RVM_ARG_UINT (attention->query_stride),
     RVM_ARG_BUFFER (attention->key), RVM_ARG_UINT (attention->key_offset), RVM_ARG_UINT (attention->key_stride),
     RVM_ARG_BUFFER (attention->value), RVM_ARG_UINT (attention->value_offset), RVM_ARG_UINT (attention->value_stride),
-    RVM_ARG_BUFFER (attention->out), RVM_ARG_UINT (attention->queries), RVM_ARG_UINT (attention->keys),
+    RVM_ARG_BUFFER (attention->out), RVM_ARG_BUFFER (attention->normaliser), RVM_ARG_UINT (attention->queries), RVM_ARG_UINT (attention->keys),
   };
   rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention", "attention", options), "attention", 3, global, local,
       G_N_ELEMENTS (args), args);

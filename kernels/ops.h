@@ -1,4 +1,4 @@
-/* Launchers of the forward kernels other than GEMM. All tensors float32, row-major, contiguous unless a stride is given.
+/* Launchers of the forward kernels other than GEMM. All tensors float32 (indices uint32), row-major, contiguous unless a stride is given.
  * Nothing is returned: see the sticky error in queue.h. */
 #pragma once
 
@@ -13,6 +13,35 @@ G_BEGIN_DECLS
  * it becomes the class token when the token table is added. */
 void rvm_patches (RvmQueue *queue, const RvmBuffer *pixels, RvmBuffer *out, guint batch, guint rows, guint columns, guint patch);
 
+/* The same rows for some tokens only: @visible (batch, kept), 0 for the class token, 1 + p for patch p; out (batch, kept, ...). */
+void rvm_visible_patches (RvmQueue *queue, const RvmBuffer *pixels, const RvmBuffer *visible, RvmBuffer *out, guint batch, guint kept,
+    guint rows, guint columns, guint patch);
+
+/* What is added to the product of patches and kernel, (1 + patches, dim): row 0 = @class_token, row 1 + p = @position row p + @bias. */
+void rvm_token_table (RvmQueue *queue, const RvmBuffer *class_token, const RvmBuffer *bias, const RvmBuffer *position, RvmBuffer *out,
+    guint patches, guint dim);
+
+/* out[i] = x[index[i]] for @rows rows of @dim floats. Every index is a row of @x: the caller's duty. */
+void rvm_gather_rows (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *index, RvmBuffer *out, guint rows, guint dim);
+
+#define RVM_SLOT_HIDDEN G_MAXUINT32
+
+/* The decoder's input (model.md 4), (pictures, tokens, dim). A token is its embedding, or @mask_token if it is masked; patches also get
+ * their position and the embedding of their picture's gap. */
+typedef struct {
+  const RvmBuffer *embedded;   /* (pictures, kept, dim) */
+  const RvmBuffer *slot;       /* (pictures, tokens): place among the kept ones or RVM_SLOT_HIDDEN */
+  const RvmBuffer *mask_token; /* (dim) */
+  const RvmBuffer *position;   /* (tokens - 1, dim) */
+  const RvmBuffer *gap_kernel; /* (gaps, dim) */
+  const RvmBuffer *gap_bias;   /* (dim) */
+  const RvmBuffer *gap;        /* (pictures), each less than gaps */
+  RvmBuffer *out;
+  guint pictures, kept, tokens, dim;
+} RvmDecoderTokens;
+
+void rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens);
+
 /* out = (x - mean) / sqrt (variance + epsilon) * scale + bias over the last axis of (rows, dim); @bias may be NULL; @out may be @x. */
 void rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, const RvmBuffer *bias, RvmBuffer *out, guint rows,
     guint dim, float epsilon);
@@ -24,7 +53,8 @@ typedef struct {
   guint query_offset, query_stride;
   guint key_offset, key_stride;
   guint value_offset, value_stride;
-  RvmBuffer *out; /* (batch, queries, heads * head_dim) */
+  RvmBuffer *out;        /* (batch, queries, heads * head_dim) */
+  RvmBuffer *normaliser; /* (batch, heads, queries): log2 of the softmax's denominator, for the way back */
   guint batch, heads, head_dim;
   guint queries, keys; /* rows of a picture */
 } RvmAttention;

@@ -3,14 +3,14 @@
 #include "tiles.h"
 
 static const RvmTiles cpu_tiles[] = {
-  { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .key_tile = 4, .key_block = 64 },
-  { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .key_tile = 4, .key_block = 64 },
-  { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .key_tile = 4, .key_block = 64 },
+  { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
+  { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
+  { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
 };
 
 /* One query a work-item, rows shared by a group; 64 is a multiple of every GPU's wavefront or a whole one. */
 static const RvmTiles gpu_tiles = {
-  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 1, .attention_queries = 1, .key_tile = 4, .key_block = 32,
+  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 1, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .key_block = 32,
 };
 
 RvmTiles

@@ -12,6 +12,7 @@ typedef struct {
   guint gemm_rows;         /* rows of a GEMM tile */
   guint gemm_vectors;      /* vectors in a row of a GEMM tile */
   guint attention_queries; /* vectors of queries of a work-item */
+  guint attention_lanes;   /* vectors of rows of a work-item on the way back */
   guint key_tile;          /* keys scored at once */
   guint key_block;         /* keys between two looks at the running maximum */
 } RvmTiles;

@@ -1,121 +1,100 @@
-/* One allocation per family of activations; see activations.h. */
+/* Tables of buffers, shared or kept; see activations.h. */
 #include "activations.h"
 
-/* Where the next buffer comes from. Families are what may share memory: two layers never need the same family at once. */
-typedef struct {
-  RvmDevice *device;
-  GPtrArray *buffers;
-  guint64 rows; /* batch * tokens */
-  gboolean keep;
-  GError **error;
-  gboolean failed;
-} Allocator;
-
-static RvmBuffer *
-allocate (Allocator *allocator, guint64 bytes, const char *what)
+RvmWorkspace
+rvm_workspace_take (RvmArena *arena, const RvmTransformerConfig *a, const RvmTransformerConfig *b, guint64 rows)
 {
-  RvmBuffer *buffer;
+  const guint64 dim = MAX (a->dim, b->dim);
 
-  if (allocator->failed)
-    return NULL;
-  buffer = rvm_buffer_new (allocator->device, bytes, what, allocator->error);
-  if (buffer == NULL)
-    allocator->failed = TRUE;
-  else
-    g_ptr_array_add (allocator->buffers, buffer);
-  return buffer;
-}
-
-static RvmBuffer *
-rows_of (Allocator *allocator, guint64 width, const char *what)
-{
-  return allocate (allocator, allocator->rows * width * sizeof (float), what);
-}
-
-/* A member of a family: its own buffer if activations are kept, else the family's one. */
-static RvmBuffer *
-member (Allocator *allocator, RvmBuffer *family, guint64 width, const char *what)
-{
-  return allocator->keep ? rows_of (allocator, width, what) : family;
-}
-
-typedef struct {
-  RvmBuffer *x, *norm, *projected, *mixed, *hidden;
-} Families;
-
-static void
-fill_attention (Allocator *allocator, const Families *families, RvmAttentionActivations *act, guint64 dim, guint64 projected)
-{
-  act->norm = member (allocator, families->norm, dim, "normalised tokens");
-  act->projected = member (allocator, families->projected, projected, "queries, keys and values");
-  act->mixed = member (allocator, families->mixed, dim, "attention output");
-  act->out = member (allocator, families->x, dim, "tokens");
+  return (RvmWorkspace){
+    .x = rvm_arena_take (arena, rows, dim, "tokens"),
+    .norm = rvm_arena_take (arena, rows, dim, "normalised tokens"),
+    .projected = rvm_arena_take (arena, rows, 3 * dim, "queries, keys and values"),
+    .mixed = rvm_arena_take (arena, rows, dim, "attention output"),
+    .normaliser = rvm_arena_take (arena, rows, MAX (a->heads, b->heads), "softmax normalisers"),
+    .hidden = rvm_arena_take (arena, rows, MAX (a->mlp, b->mlp), "hidden layer"),
+  };
 }
 
 static void
-fill_mlp (Allocator *allocator, const Families *families, RvmMlpActivations *act, guint64 dim, guint64 hidden)
+take_attention (RvmAttentionActivations *act, RvmArena *arena, const RvmTransformerConfig *config, const RvmWorkspace *workspace,
+    guint64 rows, guint64 projected)
 {
-  act->norm = member (allocator, families->norm, dim, "normalised tokens");
-  act->hidden = member (allocator, families->hidden, hidden, "hidden layer");
-  act->out = member (allocator, families->x, dim, "tokens");
+  if (workspace) {
+    *act = (RvmAttentionActivations){
+      workspace->norm, workspace->projected, workspace->mixed, workspace->normaliser, workspace->x,
+    };
+    return;
+  }
+  act->norm = rvm_arena_take (arena, rows, config->dim, "normalised tokens");
+  act->projected = rvm_arena_take (arena, rows, projected, "queries, keys and values");
+  act->mixed = rvm_arena_take (arena, rows, config->dim, "attention output");
+  act->normaliser = rvm_arena_take (arena, rows, config->heads, "softmax normalisers");
+  act->out = rvm_arena_take (arena, rows, config->dim, "tokens");
 }
 
 static void
-fill_core (Allocator *allocator, const Families *families, RvmCoreActivations *core, const RvmTransformerConfig *config)
+take_mlp (RvmMlpActivations *act, RvmArena *arena, const RvmTransformerConfig *config, const RvmWorkspace *workspace, guint64 rows)
 {
-  const guint64 dim = config->dim;
-
-  core->gates = rows_of (allocator, 2 * dim, "gates");
-  core->context = rows_of (allocator, dim, "context");
-  core->update_mean = rows_of (allocator, 1, "mean gates");
-  core->projected = rows_of (allocator, 2 * dim * config->layers, "keys and values of the context");
-  core->candidate = member (allocator, families->norm, dim, "candidate");
-  core->blocks = g_new0 (RvmCrossBlockActivations, config->layers);
-  for (guint i = 0; i < config->layers; i++) {
-    fill_attention (allocator, families, &core->blocks[i].cross, dim, dim);
-    fill_mlp (allocator, families, &core->blocks[i].mlp, dim, config->mlp);
-    fill_attention (allocator, families, &core->blocks[i].self, dim, 3 * dim);
+  if (workspace) {
+    *act = (RvmMlpActivations){ workspace->norm, NULL, workspace->hidden, workspace->x };
+    return;
   }
-}
-
-RvmActivations *
-rvm_activations_new (const RvmModel *model, guint batch, guint rows, guint columns, gboolean keep, GError **error)
-{
-  g_autoptr (RvmActivations) act = g_new0 (RvmActivations, 1);
-  const RvmConfig *config = &model->config;
-  const guint64 dim = config->encoder.dim, patches = (guint64) rows * columns;
-  const guint64 pixels = (guint64) config->patch * config->patch * 3;
-  Allocator allocator = { .device = model->device, .rows = batch * (patches + 1), .keep = keep, .error = error };
-  Families families = { 0 };
-
-  act->buffers = allocator.buffers = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_buffer_unref);
-  act->pixels = allocate (&allocator, batch * patches * pixels, "pixels");
-  act->patches = rows_of (&allocator, pixels, "patches");
-  act->tokens = rows_of (&allocator, dim, "tokens");
-  act->encoded = rows_of (&allocator, dim, "encoder output");
-  if (!keep) {
-    families.x = act->tokens;
-    families.norm = rows_of (&allocator, dim, "normalised tokens");
-    families.projected = rows_of (&allocator, 3 * dim, "queries, keys and values");
-    families.mixed = rows_of (&allocator, dim, "attention output");
-    families.hidden = rows_of (&allocator, MAX (config->encoder.mlp, config->core.mlp), "hidden layer");
-  }
-  act->blocks = g_new0 (RvmEncoderBlockActivations, config->encoder.layers);
-  for (guint i = 0; i < config->encoder.layers; i++) {
-    fill_attention (&allocator, &families, &act->blocks[i].attention, dim, 3 * dim);
-    fill_mlp (&allocator, &families, &act->blocks[i].mlp, dim, config->encoder.mlp);
-  }
-  fill_core (&allocator, &families, &act->core, &config->core);
-  return allocator.failed ? NULL : g_steal_pointer (&act);
+  act->norm = rvm_arena_take (arena, rows, config->dim, "normalised tokens");
+  act->inner = rvm_arena_take (arena, rows, config->mlp, "hidden layer");
+  act->hidden = rvm_arena_take (arena, rows, config->mlp, "hidden layer");
+  act->out = rvm_arena_take (arena, rows, config->dim, "tokens");
 }
 
 void
-rvm_activations_free (RvmActivations *activations)
+rvm_encoder_activations_take (RvmEncoderActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
+    const RvmWorkspace *workspace, guint64 rows)
 {
-  if (activations == NULL)
-    return;
-  g_free (activations->blocks);
-  g_free (activations->core.blocks);
-  g_ptr_array_unref (activations->buffers);
-  g_free (activations);
+  act->blocks = rvm_arena_alloc0 (arena, config->layers * sizeof *act->blocks);
+  for (guint i = 0; i < config->layers; i++) {
+    take_attention (&act->blocks[i].attention, arena, config, workspace, rows, 3 * (guint64) config->dim);
+    take_mlp (&act->blocks[i].mlp, arena, config, workspace, rows);
+  }
+  act->out = rvm_arena_take (arena, rows, config->dim, "encoder output");
+}
+
+void
+rvm_cross_transformer_activations_take (RvmCrossTransformerActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
+    const RvmWorkspace *workspace, guint64 rows, guint64 context_rows)
+{
+  act->projected = rvm_arena_take (arena, context_rows, 2 * (guint64) config->dim * config->layers, "keys and values of the context");
+  act->blocks = rvm_arena_alloc0 (arena, config->layers * sizeof *act->blocks);
+  for (guint i = 0; i < config->layers; i++) {
+    take_attention (&act->blocks[i].cross, arena, config, workspace, rows, config->dim);
+    take_mlp (&act->blocks[i].mlp, arena, config, workspace, rows);
+    take_attention (&act->blocks[i].self, arena, config, workspace, rows, 3 * (guint64) config->dim);
+  }
+  act->out = workspace ? workspace->norm : rvm_arena_take (arena, rows, config->dim, "normalised tokens");
+}
+
+void
+rvm_core_activations_take (RvmCoreActivations *act, RvmArena *arena, const RvmTransformerConfig *config, const RvmWorkspace *workspace,
+    guint64 rows)
+{
+  act->gates = rvm_arena_take (arena, rows, 2 * (guint64) config->dim, "gates");
+  act->context = rvm_arena_take (arena, rows, config->dim, "context");
+  act->update_mean = rvm_arena_take (arena, rows, 1, "mean gates");
+  rvm_cross_transformer_activations_take (&act->transformer, arena, config, workspace, rows, rows);
+}
+
+void
+rvm_activations_take (RvmActivations *act, RvmArena *arena, const RvmConfig *config, guint rows, guint columns, gboolean keep)
+{
+  const guint64 patches = (guint64) rows * columns, pixels = (guint64) config->patch * config->patch * 3;
+  RvmWorkspace shared, *workspace = NULL;
+
+  act->pixels = rvm_arena_take_bytes (arena, patches * pixels, "pixels");
+  act->patches = rvm_arena_take (arena, patches + 1, pixels, "patches");
+  if (!keep) {
+    shared = rvm_workspace_take (arena, &config->encoder, &config->core, patches + 1);
+    workspace = &shared;
+  }
+  act->tokens = workspace ? workspace->x : rvm_arena_take (arena, patches + 1, config->encoder.dim, "tokens");
+  rvm_encoder_activations_take (&act->encoder, arena, &config->encoder, workspace, patches + 1);
+  rvm_core_activations_take (&act->core, arena, &config->core, workspace, patches + 1);
 }

@@ -1,8 +1,6 @@
 /* The recurrent core: one frame folded into the state. */
 #include "core.h"
 
-#define STATE_NORM_EPSILON 1e-4f
-
 static RvmGemmWeights *
 load_gates (RvmLoader *loader, guint dim, const char *input)
 {
@@ -41,14 +39,15 @@ rvm_core_forward (RvmQueue *queue, const RvmCore *core, const RvmBuffer *encoded
   rvm_gemm (queue, core->input_gates, &(RvmGemm){ .a = encoded, .a_stride = dim, .out = act->gates, .out_stride = 2 * dim, .m = rows });
   rvm_gemm (queue, core->state_gates,
       &(RvmGemm){ .a = state, .a_stride = dim, .out = act->gates, .out_stride = 2 * dim, .m = rows, .residual = act->gates });
-  rvm_gate_context (queue, act->gates, state, core->state_scale, act->context, act->update_mean, rows, dim, STATE_NORM_EPSILON);
-  rvm_cross_transformer_forward (queue, &core->transformer, encoded, act->context, act->projected, act->blocks, act->candidate, batch,
-      tokens, tokens);
-  rvm_state_update (queue, act->gates, state, act->candidate, next, rows, dim);
+  rvm_gate_context (queue, act->gates, state, core->state_scale, act->context, act->update_mean, rows, dim, RVM_STATE_NORM_EPSILON);
+  rvm_cross_transformer_forward (queue, &core->transformer, encoded, act->context, &act->transformer,
+      &(RvmCrossShape){ .contexts = batch, .pictures = 1, .rows = tokens, .context_rows = tokens });
+  rvm_state_update (queue, act->gates, state, act->transformer.out, next, rows, dim);
 }
 
 guint64
 rvm_core_flops (const RvmCore *core, guint64 tokens)
 {
-  return 2 * 2 * tokens * core->dim * 2 * core->dim + rvm_cross_transformer_flops (&core->transformer, tokens, tokens);
+  return 2 * 2 * tokens * core->dim * 2 * core->dim + rvm_cross_transformer_flops (&core->transformer,
+          &(RvmCrossShape){ .contexts = 1, .pictures = 1, .rows = tokens, .context_rows = tokens });
 }

@@ -11,6 +11,8 @@
 
 G_BEGIN_DECLS
 
+#define RVM_STATE_NORM_EPSILON 1e-4f
+
 typedef struct {
   guint dim;
   RvmGemmWeights *input_gates; /* (dim, 2 dim): update | reset */
@@ -24,9 +26,7 @@ typedef struct {
   RvmBuffer *gates;       /* (rows, 2 dim): u | r */
   RvmBuffer *context;     /* (rows, dim): c */
   RvmBuffer *update_mean; /* (rows): mean of u over the channels */
-  RvmBuffer *projected;   /* (rows, layers * 2 dim): keys and values of c */
-  RvmCrossBlockActivations *blocks;
-  RvmBuffer *candidate;   /* (rows, dim): h */
+  RvmCrossTransformerActivations transformer; /* its out is h */
 } RvmCoreActivations;
 
 void rvm_core_load (RvmCore *core, RvmLoader *loader, const RvmTransformerConfig *config);

@@ -45,35 +45,44 @@ rvm_cross_transformer_clear (RvmCrossTransformer *transformer)
 }
 
 void
-rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *transformer, const RvmBuffer *x,
-    const RvmBuffer *context, RvmBuffer *projected, const RvmCrossBlockActivations *blocks, RvmBuffer *out, guint batch, guint rows,
-    guint context_rows)
+rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *transformer, const RvmBuffer *x, const RvmBuffer *context,
+    const RvmCrossTransformerActivations *act, const RvmCrossShape *shape)
 {
   const guint dim = transformer->dim, stride = transformer->n_blocks * 2 * dim;
+  const guint pictures = shape->contexts * shape->pictures, rows = shape->rows;
 
   rvm_gemm (queue, transformer->context,
-      &(RvmGemm){ .a = context, .a_stride = dim, .out = projected, .out_stride = stride, .m = batch * context_rows });
+      &(RvmGemm){ .a = context, .a_stride = dim, .out = act->projected, .out_stride = stride, .m = shape->contexts * shape->context_rows });
   for (guint i = 0; i < transformer->n_blocks; i++) {
     const RvmCrossBlock *block = &transformer->blocks[i];
-    const RvmContext kv = { .buffer = projected, .offset = i * 2 * dim, .stride = stride, .rows = context_rows };
+    const RvmCrossBlockActivations *to = &act->blocks[i];
+    const RvmContext kv = rvm_cross_transformer_get_context (transformer, i, act->projected, shape->context_rows);
 
-    rvm_cross_attention_forward (queue, &block->cross, x, &kv, &blocks[i].cross, batch, rows);
-    rvm_mlp_forward (queue, &block->mlp, blocks[i].cross.out, &blocks[i].mlp, batch * rows);
-    rvm_self_attention_forward (queue, &block->self, blocks[i].mlp.out, &blocks[i].self, batch, rows);
-    x = blocks[i].self.out;
+    rvm_cross_attention_forward (queue, &block->cross, x, &kv, &to->cross, shape->contexts, shape->pictures * rows);
+    rvm_mlp_forward (queue, &block->mlp, to->cross.out, &to->mlp, pictures * rows);
+    rvm_self_attention_forward (queue, &block->self, to->mlp.out, &to->self, pictures, rows);
+    x = to->self.out;
   }
-  rvm_norm_forward (queue, &transformer->norm, x, out, batch * rows);
+  rvm_norm_forward (queue, &transformer->norm, x, act->out, pictures * rows);
+}
+
+RvmContext
+rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *projected, guint rows)
+{
+  const guint pair = 2 * transformer->dim;
+
+  return (RvmContext){ .buffer = projected, .offset = block * pair, .stride = transformer->n_blocks * pair, .rows = rows };
 }
 
 guint64
-rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, guint64 tokens, guint64 context_tokens)
+rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, const RvmCrossShape *shape)
 {
-  const guint64 dim = transformer->dim;
-  guint64 flops = 2 * context_tokens * dim * transformer->n_blocks * 2 * dim;
+  const guint64 dim = transformer->dim, queries = (guint64) shape->pictures * shape->rows;
+  guint64 flops = 2 * shape->context_rows * dim * transformer->n_blocks * 2 * dim;
 
   for (guint i = 0; i < transformer->n_blocks; i++)
-    flops += rvm_attention_layer_flops (&transformer->blocks[i].cross, FALSE, tokens, context_tokens)
-        + rvm_mlp_flops (&transformer->blocks[i].mlp, tokens)
-        + rvm_attention_layer_flops (&transformer->blocks[i].self, TRUE, tokens, tokens);
-  return flops;
+    flops += rvm_attention_layer_flops (&transformer->blocks[i].cross, FALSE, queries, shape->context_rows)
+        + rvm_mlp_flops (&transformer->blocks[i].mlp, queries)
+        + shape->pictures * rvm_attention_layer_flops (&transformer->blocks[i].self, TRUE, shape->rows, shape->rows);
+  return shape->contexts * flops;
 }

@@ -28,16 +28,29 @@ typedef struct {
   RvmAttentionActivations self;
 } RvmCrossBlockActivations;
 
+typedef struct {
+  RvmBuffer *projected; /* (contexts * context_rows, n_blocks * 2 dim): keys and values of the context */
+  RvmCrossBlockActivations *blocks;
+  RvmBuffer *out;       /* (contexts * pictures * rows, dim) */
+} RvmCrossTransformerActivations;
+
+/* Self-attention stays within a picture of @rows tokens; cross-attention, which looks at each row alone, goes from the @pictures of a
+ * context to its @context_rows. */
+typedef struct {
+  guint contexts, pictures, rows, context_rows;
+} RvmCrossShape;
+
 /* @key: "rnn_core/transformer" or "decoder". */
 void rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, const char *key);
 void rvm_cross_transformer_clear (RvmCrossTransformer *transformer);
 
-/* @x (batch * rows, dim), @context (batch * context_rows, dim) -> @projected (batch * context_rows, n_blocks * 2 dim) -> @blocks -> @out
- * (batch * rows, dim). @x is not written unless it is an output too. */
+/* @x (contexts * pictures * rows, dim), @context (contexts * context_rows, dim) -> @act->out. @x is not written unless it is an output too. */
 void rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *transformer, const RvmBuffer *x,
-    const RvmBuffer *context, RvmBuffer *projected, const RvmCrossBlockActivations *blocks, RvmBuffer *out, guint batch, guint rows,
-    guint context_rows);
+    const RvmBuffer *context, const RvmCrossTransformerActivations *act, const RvmCrossShape *shape);
 
-guint64 rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, guint64 tokens, guint64 context_tokens);
+/* Where block @block finds its keys and values; @rows of a picture. */
+RvmContext rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *projected, guint rows);
+
+guint64 rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, const RvmCrossShape *shape);
 
 G_END_DECLS

@@ -31,18 +31,18 @@ rvm_encoder_clear (RvmEncoder *encoder)
 }
 
 void
-rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens,
-    const RvmEncoderBlockActivations *blocks, RvmBuffer *encoded, guint batch, guint rows)
+rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens, const RvmEncoderActivations *act,
+    guint batch, guint rows)
 {
   const RvmBuffer *x = tokens;
 
   for (guint i = 0; i < encoder->n_blocks; i++) {
-    rvm_self_attention_forward (queue, &encoder->blocks[i].attention, x, &blocks[i].attention, batch, rows);
-    x = blocks[i].attention.out;
-    rvm_mlp_forward (queue, &encoder->blocks[i].mlp, x, &blocks[i].mlp, batch * rows);
-    x = blocks[i].mlp.out;
+    rvm_self_attention_forward (queue, &encoder->blocks[i].attention, x, &act->blocks[i].attention, batch, rows);
+    x = act->blocks[i].attention.out;
+    rvm_mlp_forward (queue, &encoder->blocks[i].mlp, x, &act->blocks[i].mlp, batch * rows);
+    x = act->blocks[i].mlp.out;
   }
-  rvm_norm_forward (queue, &encoder->norm, x, encoded, batch * rows);
+  rvm_norm_forward (queue, &encoder->norm, x, act->out, batch * rows);
 }
 
 guint64

@@ -22,12 +22,17 @@ typedef struct {
   RvmMlpActivations mlp;
 } RvmEncoderBlockActivations;
 
+typedef struct {
+  RvmEncoderBlockActivations *blocks; /* one per block */
+  RvmBuffer *out;                     /* (rows, dim) */
+} RvmEncoderActivations;
+
 void rvm_encoder_load (RvmEncoder *encoder, RvmLoader *loader, const RvmTransformerConfig *config);
 void rvm_encoder_clear (RvmEncoder *encoder);
 
-/* @tokens (batch * rows, dim) -> @encoded, through @blocks (one entry per block). @tokens may be the blocks' output. */
-void rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens,
-    const RvmEncoderBlockActivations *blocks, RvmBuffer *encoded, guint batch, guint rows);
+/* @tokens (batch * rows, dim), which may be what the blocks write, -> @act->out. */
+void rvm_encoder_forward (RvmQueue *queue, const RvmEncoder *encoder, const RvmBuffer *tokens, const RvmEncoderActivations *act,
+    guint batch, guint rows);
 
 guint64 rvm_encoder_flops (const RvmEncoder *encoder, guint64 tokens);
 

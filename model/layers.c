@@ -94,22 +94,47 @@ project_out (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x
       &(RvmGemm){ .a = act->mixed, .a_stride = layer->dim, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
 }
 
+RvmAttention
+rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens)
+{
+  const guint dim = layer->dim;
+
+  return (RvmAttention){
+    .query = act->projected, .query_stride = 3 * dim,
+    .key = act->projected, .key_offset = dim, .key_stride = 3 * dim,
+    .value = act->projected, .value_offset = 2 * dim, .value_stride = 3 * dim,
+    .out = act->mixed, .normaliser = act->normaliser,
+    .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
+    .queries = tokens, .keys = tokens,
+  };
+}
+
+RvmAttention
+rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *context, const RvmAttentionActivations *act, guint batch,
+    guint tokens)
+{
+  const guint dim = layer->dim;
+
+  return (RvmAttention){
+    .query = act->projected, .query_stride = dim,
+    .key = context->buffer, .key_offset = context->offset, .key_stride = context->stride,
+    .value = context->buffer, .value_offset = context->offset + dim, .value_stride = context->stride,
+    .out = act->mixed, .normaliser = act->normaliser,
+    .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
+    .queries = tokens, .keys = context->rows,
+  };
+}
+
 void
 rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x,
     const RvmAttentionActivations *act, guint batch, guint tokens)
 {
+  const RvmAttention attention = rvm_self_attention_describe (layer, act, batch, tokens);
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
   rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = 3 * dim, .m = rows });
-  rvm_attention (queue, &(RvmAttention){
-                            .query = act->projected, .query_stride = 3 * dim,
-                            .key = act->projected, .key_offset = dim, .key_stride = 3 * dim,
-                            .value = act->projected, .value_offset = 2 * dim, .value_stride = 3 * dim,
-                            .out = act->mixed,
-                            .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
-                            .queries = tokens, .keys = tokens,
-                        });
+  rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
 
@@ -117,18 +142,12 @@ void
 rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmContext *context,
     const RvmAttentionActivations *act, guint batch, guint tokens)
 {
+  const RvmAttention attention = rvm_cross_attention_describe (layer, context, act, batch, tokens);
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
   rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = dim, .m = rows });
-  rvm_attention (queue, &(RvmAttention){
-                            .query = act->projected, .query_stride = dim,
-                            .key = context->buffer, .key_offset = context->offset, .key_stride = context->stride,
-                            .value = context->buffer, .value_offset = context->offset + dim, .value_stride = context->stride,
-                            .out = act->mixed,
-                            .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
-                            .queries = tokens, .keys = context->rows,
-                        });
+  rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
 
@@ -137,7 +156,7 @@ rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, 
 {
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
   rvm_gemm (queue, layer->in,
-      &(RvmGemm){ .a = act->norm, .a_stride = layer->dim, .out = act->hidden, .out_stride = layer->hidden, .m = rows, .gelu = TRUE });
+      &(RvmGemm){ .a = act->norm, .a_stride = layer->dim, .out = act->hidden, .out_stride = layer->hidden, .m = rows, .gelu = TRUE, .inner = act->inner });
   rvm_gemm (queue, layer->out,
       &(RvmGemm){ .a = act->hidden, .a_stride = layer->hidden, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
 }

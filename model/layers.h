@@ -34,14 +34,16 @@ typedef struct {
 
 /* What a layer writes; borrowed. */
 typedef struct {
-  RvmBuffer *norm;      /* (rows, dim) */
-  RvmBuffer *projected; /* (rows, 3 dim) or, cross, (rows, dim) */
-  RvmBuffer *mixed;     /* (rows, dim): heads joined, before the out projection */
-  RvmBuffer *out;       /* (rows, dim); may be the layer's input */
+  RvmBuffer *norm;       /* (rows, dim) */
+  RvmBuffer *projected;  /* (rows, 3 dim) or, cross, (rows, dim) */
+  RvmBuffer *mixed;      /* (rows, dim): heads joined, before the out projection */
+  RvmBuffer *normaliser; /* (batch, heads, tokens), see RvmAttention */
+  RvmBuffer *out;        /* (rows, dim); may be the layer's input */
 } RvmAttentionActivations;
 
 typedef struct {
   RvmBuffer *norm;   /* (rows, dim) */
+  RvmBuffer *inner;  /* (rows, hidden), before GELU; may be NULL */
   RvmBuffer *hidden; /* (rows, hidden), after GELU */
   RvmBuffer *out;    /* (rows, dim); may be the layer's input */
 } RvmMlpActivations;
@@ -69,6 +71,11 @@ void rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer
 void rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmContext *context,
     const RvmAttentionActivations *act, guint batch, guint tokens);
 void rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows);
+
+/* How a layer calls rvm_attention(), for its forward pass and its way back. */
+RvmAttention rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens);
+RvmAttention rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *context, const RvmAttentionActivations *act,
+    guint batch, guint tokens);
 
 /* Floating point operations of one layer on @tokens rows of one picture; @keys rows of context. */
 guint64 rvm_attention_layer_flops (const RvmAttentionLayer *layer, gboolean self, guint64 tokens, guint64 keys);

@@ -15,7 +15,8 @@ struct _RvmStream {
   gboolean cold;       /* the state is to become zeros before the next frame */
   RvmBuffer *table;    /* class token and positional code of this grid */
   RvmBuffer *state;    /* (tokens, dim) */
-  RvmActivations *act;
+  RvmArena *arena;     /* owns the buffers of act */
+  RvmActivations act;
   guint8 *packed;      /* pictures whose rows have padding are packed here */
   float *update_mean;  /* (tokens), host */
 };
@@ -46,6 +47,19 @@ check_grid (const RvmConfig *config, guint width, guint height, GError **error)
   return TRUE;
 }
 
+/* Uses the state, which is not in use yet, as a place for the positional codes. */
+static gboolean
+make_table (RvmStream *stream, GError **error)
+{
+  const guint patches = stream->tokens - 1;
+  g_autofree float *position = g_new (float, (gsize) patches * stream->dim);
+
+  rvm_position_table (stream->rows, stream->columns, stream->dim, position);
+  rvm_queue_write (stream->queue, stream->state, 0, position, (gsize) patches * stream->dim * sizeof (float));
+  rvm_tokenizer_make_table (stream->queue, &stream->model->tokenizer, stream->state, stream->table, patches);
+  return rvm_queue_finish (stream->queue, error);
+}
+
 RvmStream *
 rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags, GError **error)
 {
@@ -67,14 +81,11 @@ rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags
   stream->queue = rvm_queue_new (model->device, flags & RVM_STREAM_PROFILE, error);
   if (stream->queue == NULL)
     return NULL;
-  stream->table = rvm_tokenizer_make_table (&model->tokenizer, model->device, stream->rows, stream->columns, error);
-  if (stream->table == NULL)
-    return NULL;
-  stream->state = rvm_buffer_new (model->device, (gsize) stream->tokens * stream->dim * sizeof (float), "state", error);
-  if (stream->state == NULL)
-    return NULL;
-  stream->act = rvm_activations_new (model, 1, stream->rows, stream->columns, stream->keep, error);
-  if (stream->act == NULL)
+  stream->arena = rvm_arena_new (model->device);
+  stream->table = rvm_arena_take (stream->arena, stream->tokens, stream->dim, "positional table");
+  stream->state = rvm_arena_take (stream->arena, stream->tokens, stream->dim, "state");
+  rvm_activations_take (&stream->act, stream->arena, config, stream->rows, stream->columns, stream->keep);
+  if (!rvm_arena_finish (stream->arena, error) || !make_table (stream, error))
     return NULL;
   return g_steal_pointer (&stream);
 }
@@ -85,9 +96,7 @@ rvm_stream_free (RvmStream *stream)
   if (stream == NULL)
     return;
   g_clear_pointer (&stream->queue, rvm_queue_free);
-  g_clear_pointer (&stream->act, rvm_activations_free);
-  g_clear_pointer (&stream->table, rvm_buffer_unref);
-  g_clear_pointer (&stream->state, rvm_buffer_unref);
+  g_clear_pointer (&stream->arena, rvm_arena_free);
   g_free (stream->packed);
   g_free (stream->update_mean);
   rvm_model_unref (stream->model);
@@ -170,7 +179,7 @@ rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint pa
 {
   const RvmModel *model = stream->model;
   const gsize line = (gsize) stream->columns * model->config.patch * 3, lines = (gsize) stream->rows * model->config.patch;
-  RvmActivations *act = stream->act;
+  const RvmActivations *act = &stream->act;
   RvmQueue *queue = stream->queue;
 
   g_return_val_if_fail (stride >= line && passes >= 1, FALSE);
@@ -184,9 +193,9 @@ rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint pa
     rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
   rvm_queue_write (queue, act->pixels, 0, pixels, line * lines);
   rvm_tokenizer_forward (queue, &model->tokenizer, stream->table, act->pixels, act->patches, act->tokens, 1, stream->rows, stream->columns);
-  rvm_encoder_forward (queue, &model->encoder, act->tokens, act->blocks, act->encoded, 1, stream->tokens);
+  rvm_encoder_forward (queue, &model->encoder, act->tokens, &act->encoder, 1, stream->tokens);
   for (guint i = 0; i < passes; i++)
-    rvm_core_forward (queue, &model->core, act->encoded, stream->state, &act->core, stream->state, 1, stream->tokens);
+    rvm_core_forward (queue, &model->core, act->encoder.out, stream->state, &act->core, stream->state, 1, stream->tokens);
   rvm_queue_read (queue, stream->state, 0, features, rvm_buffer_get_size (stream->state));
   rvm_queue_read (queue, act->core.update_mean, 0, stream->update_mean, stream->tokens * sizeof (float));
 
@@ -201,7 +210,7 @@ read_gates (RvmStream *stream, guint column, float *values, GError **error)
   const gsize dim = stream->dim;
   g_autofree float *gates = g_new (float, stream->tokens * 2 * dim);
 
-  rvm_queue_read (stream->queue, stream->act->core.gates, 0, gates, stream->tokens * 2 * dim * sizeof (float));
+  rvm_queue_read (stream->queue, stream->act.core.gates, 0, gates, stream->tokens * 2 * dim * sizeof (float));
   if (!rvm_queue_finish (stream->queue, error))
     return FALSE;
   for (guint t = 0; t < stream->tokens; t++)
@@ -212,7 +221,7 @@ read_gates (RvmStream *stream, guint column, float *values, GError **error)
 gboolean
 rvm_stream_read_activation (RvmStream *stream, RvmActivation which, guint layer, float *values, GError **error)
 {
-  const RvmActivations *act = stream->act;
+  const RvmActivations *act = &stream->act;
   RvmBuffer *buffer = NULL;
 
   g_return_val_if_fail (stream->keep, FALSE);
@@ -223,10 +232,10 @@ rvm_stream_read_activation (RvmStream *stream, RvmActivation which, guint layer,
       break;
     case RVM_ACTIVATION_ENCODER_BLOCK:
       g_return_val_if_fail (layer < stream->model->config.encoder.layers, FALSE);
-      buffer = act->blocks[layer].mlp.out;
+      buffer = act->encoder.blocks[layer].mlp.out;
       break;
     case RVM_ACTIVATION_ENCODED:
-      buffer = act->encoded;
+      buffer = act->encoder.out;
       break;
     case RVM_ACTIVATION_UPDATE_GATE:
       return read_gates (stream, 0, values, error);
@@ -234,10 +243,10 @@ rvm_stream_read_activation (RvmStream *stream, RvmActivation which, guint layer,
       return read_gates (stream, stream->dim, values, error);
     case RVM_ACTIVATION_CORE_BLOCK:
       g_return_val_if_fail (layer < stream->model->config.core.layers, FALSE);
-      buffer = act->core.blocks[layer].self.out;
+      buffer = act->core.transformer.blocks[layer].self.out;
       break;
     case RVM_ACTIVATION_CANDIDATE:
-      buffer = act->core.candidate;
+      buffer = act->core.transformer.out;
       break;
   }
   g_return_val_if_fail (buffer != NULL, FALSE);

@@ -2,7 +2,6 @@
 #include "tokens.h"
 
 #include <math.h>
-#include <string.h>
 
 #define GRID 16 /* side of the published positional table */
 
@@ -16,16 +15,16 @@ rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, gui
   tokenizer->embed = rvm_loader_begin_linear (loader, patch * patch * 3, dim, FALSE);
   rvm_loader_add_linear (loader, tokenizer->embed, "%s", key);
   tokenizer->embed = rvm_loader_end_linear (loader, tokenizer->embed);
-  tokenizer->bias = rvm_loader_values (loader, "%s/bias", key);
-  tokenizer->class_token = rvm_loader_values (loader, "cls_token");
+  tokenizer->bias = rvm_loader_vector (loader, "%s/bias", key);
+  tokenizer->class_token = rvm_loader_vector (loader, "cls_token");
 }
 
 void
 rvm_tokenizer_clear (RvmTokenizer *tokenizer)
 {
   g_clear_pointer (&tokenizer->embed, rvm_gemm_weights_free);
-  g_clear_pointer (&tokenizer->bias, g_free);
-  g_clear_pointer (&tokenizer->class_token, g_free);
+  g_clear_pointer (&tokenizer->bias, rvm_buffer_unref);
+  g_clear_pointer (&tokenizer->class_token, rvm_buffer_unref);
 }
 
 /* Keys' cubic convolution kernel with a = -0.5. */
@@ -60,22 +59,27 @@ resize_weights (guint size)
   return weights;
 }
 
+static double
+position_value (guint position, guint channel, guint dim)
+{
+  const double angle = position / pow (10000.0, 2.0 * (channel / 2) / dim);
+
+  return channel % 2 ? cos (angle) : sin (angle);
+}
+
 void
 rvm_position_table (guint rows, guint columns, guint dim, float *table)
 {
-  g_autofree double *code = g_new (double, (gsize) GRID * GRID * dim);
-  g_autofree double *wide = NULL, *down = NULL, *across = NULL;
+  g_autofree double *code = NULL, *wide = NULL, *down = NULL, *across = NULL;
 
-  for (guint p = 0; p < GRID * GRID; p++)
-    for (guint j = 0; j < dim; j++) {
-      const double angle = p / pow (10000.0, 2.0 * (j / 2) / dim);
-      code[(gsize) p * dim + j] = j % 2 ? cos (angle) : sin (angle);
-    }
   if (rows == GRID && columns == GRID) {
-    for (gsize i = 0; i < (gsize) GRID * GRID * dim; i++)
-      table[i] = code[i];
+    rvm_position_code (GRID * GRID, dim, table);
     return;
   }
+  code = g_new (double, (gsize) GRID * GRID * dim);
+  for (guint p = 0; p < GRID * GRID; p++)
+    for (guint j = 0; j < dim; j++)
+      code[(gsize) p * dim + j] = position_value (p, j, dim);
 
   /* Separable: columns first, into (GRID, columns, dim), then rows. */
   wide = g_new0 (double, (gsize) GRID * columns * dim);
@@ -97,22 +101,18 @@ rvm_position_table (guint rows, guint columns, guint dim, float *table)
     }
 }
 
-RvmBuffer *
-rvm_tokenizer_make_table (const RvmTokenizer *tokenizer, RvmDevice *device, guint rows, guint columns, GError **error)
+void
+rvm_position_code (guint count, guint dim, float *table)
 {
-  const guint dim = tokenizer->dim;
-  const gsize patches = (gsize) rows * columns;
-  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, (1 + patches) * dim * sizeof (float), "positional table", error);
-  float *table = buffer ? rvm_buffer_map_write (buffer, error) : NULL;
-
-  if (table == NULL)
-    return NULL;
-  memcpy (table, tokenizer->class_token, dim * sizeof (float));
-  rvm_position_table (rows, columns, dim, table + dim);
-  for (gsize p = 0; p < patches; p++)
+  for (guint p = 0; p < count; p++)
     for (guint j = 0; j < dim; j++)
-      table[(1 + p) * dim + j] += tokenizer->bias[j];
-  return rvm_buffer_unmap (buffer, table, error) ? g_steal_pointer (&buffer) : NULL;
+      table[(gsize) p * dim + j] = position_value (p, j, dim);
+}
+
+void
+rvm_tokenizer_make_table (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *position, RvmBuffer *out, guint patches)
+{
+  rvm_token_table (queue, tokenizer->class_token, tokenizer->bias, position, out, patches, tokenizer->dim);
 }
 
 void
@@ -126,6 +126,20 @@ rvm_tokenizer_forward (RvmQueue *queue, const RvmTokenizer *tokenizer, const Rvm
       &(RvmGemm){
           .a = patches, .a_stride = length, .out = out, .out_stride = tokenizer->dim, .m = batch * tokens,
           .residual = table, .residual_rows = tokens,
+      });
+}
+
+void
+rvm_tokenizer_forward_visible (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmVisibleTokens *visible)
+{
+  const guint m = visible->batch * visible->kept, length = tokenizer->patch * tokenizer->patch * 3;
+
+  rvm_visible_patches (queue, visible->pixels, visible->visible, visible->patches, visible->batch, visible->kept, visible->rows,
+      visible->columns, tokenizer->patch);
+  rvm_gather_rows (queue, table, visible->visible, visible->added, m, tokenizer->dim);
+  rvm_gemm (queue, tokenizer->embed,
+      &(RvmGemm){
+          .a = visible->patches, .a_stride = length, .out = visible->out, .out_stride = tokenizer->dim, .m = m, .residual = visible->added,
       });
 }
 

@@ -11,9 +11,9 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint patch, dim;
-  RvmGemmWeights *embed; /* (patch * patch * 3, dim), no bias */
-  float *bias;           /* (dim), host */
-  float *class_token;    /* (dim), host */
+  RvmGemmWeights *embed;  /* (patch * patch * 3, dim), no bias */
+  RvmBuffer *bias;        /* (dim) */
+  RvmBuffer *class_token; /* (dim) */
 } RvmTokenizer;
 
 void rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, guint dim);
@@ -23,12 +23,27 @@ void rvm_tokenizer_clear (RvmTokenizer *tokenizer);
  * bicubic resize with antialias, as jax.image.resize does (model.md 1.3). */
 void rvm_position_table (guint rows, guint columns, guint dim, float *table);
 
-/* (transfer full): the table above for one grid, on the device. */
-RvmBuffer *rvm_tokenizer_make_table (const RvmTokenizer *tokenizer, RvmDevice *device, guint rows, guint columns, GError **error);
+/* The published table's formula for @count positions in a row, which is what the decoder adds: @count * @dim floats. */
+void rvm_position_code (guint count, guint dim, float *table);
+
+/* The table that is added to the product: class token and bias as they are now, @position (rows * columns, dim), @out one row more. */
+void rvm_tokenizer_make_table (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *position, RvmBuffer *out, guint patches);
 
 /* @pixels uint8 (batch, rows * patch, columns * patch, 3); @patches (batch * tokens, patch * patch * 3) is scratch; @out (batch * tokens, dim). */
 void rvm_tokenizer_forward (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmBuffer *pixels,
     RvmBuffer *patches, RvmBuffer *out, guint batch, guint rows, guint columns);
+
+/* The same for some tokens only. @visible uint32 (batch, kept): 0 for the class token, 1 + p for patch p. @added (batch * kept, dim) is
+ * scratch. */
+typedef struct {
+  const RvmBuffer *pixels, *visible;
+  RvmBuffer *patches; /* (batch * kept, patch * patch * 3) */
+  RvmBuffer *added;
+  RvmBuffer *out;     /* (batch * kept, dim) */
+  guint batch, kept, rows, columns;
+} RvmVisibleTokens;
+
+void rvm_tokenizer_forward_visible (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmVisibleTokens *visible);
 
 guint64 rvm_tokenizer_flops (const RvmTokenizer *tokenizer, guint64 patches);
 

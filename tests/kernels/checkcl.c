@@ -169,13 +169,14 @@ check_attention (guint batch, guint heads, guint head_dim, guint queries, guint 
   const gsize count = (gsize) batch * queries * dim;
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) a = upload (q, q_count * sizeof (float)), b = upload (kv, kv_count * sizeof (float)), out = new_output (count);
+  g_autoptr (RvmBuffer) normaliser = new_output ((gsize) batch * heads * queries);
   g_autofree char *what = g_strdup_printf ("attention %u x %u heads of %u, %u queries, %u keys, scale %g", batch, heads, head_dim, queries, keys,
       scale);
 
   reference_attention (q, q_stride, kv, kv_stride, kv + dim, kv_stride, expected, batch, heads, head_dim, queries, keys);
   rvm_attention (queue, &(RvmAttention){
                             .query = a, .query_stride = q_stride, .key = b, .key_stride = kv_stride,
-                            .value = b, .value_offset = dim, .value_stride = kv_stride, .out = out,
+                            .value = b, .value_offset = dim, .value_stride = kv_stride, .out = out, .normaliser = normaliser,
                             .batch = batch, .heads = heads, .head_dim = head_dim, .queries = queries, .keys = keys,
                         });
   /* Logits of scale^2 sqrt (head_dim) carry their rounding into the exponent. */
@@ -266,7 +267,7 @@ median_ms (void (*run) (gpointer data), gpointer data)
 
 typedef struct {
   RvmGemmWeights *weights;
-  RvmBuffer *a, *out;
+  RvmBuffer *a, *out, *normaliser;
   guint m, n, k, heads;
 } BenchJob;
 
@@ -286,7 +287,7 @@ run_attention (gpointer data)
 
   rvm_attention (queue, &(RvmAttention){
                             .query = job->a, .query_stride = 3 * dim, .key = job->a, .key_offset = dim, .key_stride = 3 * dim,
-                            .value = job->a, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = job->out,
+                            .value = job->a, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = job->out, .normaliser = job->normaliser,
                             .batch = 1, .heads = job->heads, .head_dim = dim / job->heads, .queries = job->m, .keys = job->m,
                         });
 }
@@ -302,7 +303,7 @@ bench_all (void)
     g_autofree float *values = random_values ((gsize) MAX (m, n) * k, 1);
     g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (device, RVM_GEMM_NATIVE, RVM_PRECISION_F32, k, n, FALSE, NULL);
     g_autoptr (RvmBuffer) a = upload (values, (gsize) m * k * sizeof (float)), out = new_output ((gsize) m * n);
-    BenchJob job = { weights, a, out, m, n, k, 0 };
+    BenchJob job = { weights, a, out, NULL, m, n, k, 0 };
 
     rvm_gemm_weights_begin (weights, NULL);
     rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, values);
@@ -313,7 +314,8 @@ bench_all (void)
     const guint m = attention[i][0], dim = 384;
     g_autofree float *values = random_values ((gsize) m * 3 * dim, 1);
     g_autoptr (RvmBuffer) a = upload (values, (gsize) m * 3 * dim * sizeof (float)), out = new_output ((gsize) m * dim);
-    BenchJob job = { NULL, a, out, m, 0, dim, attention[i][1] };
+    g_autoptr (RvmBuffer) normaliser = new_output ((gsize) m * attention[i][1]);
+    BenchJob job = { NULL, a, out, normaliser, m, 0, dim, attention[i][1] };
 
     g_print ("attention %u tokens, %u heads: %.1f GFLOP/s\n", m, job.heads, 4e-6 * m * m * dim / median_ms (run_attention, &job));
   }

@@ -1,0 +1,48 @@
+/* The decoder (model.md 4): masked frames from what is visible of them and the features of earlier frames. Only training and pictures of
+ * reconstructions need it. Private to model/ and trainer/. */
+#pragma once
+
+#include "cross_transformer.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guint dim;     /* width of the decoder */
+  guint pixels;  /* patch * patch * 3 */
+  guint gaps;    /* rows of gap_kernel */
+  RvmGemmWeights *embed; /* (encoder dim, dim) */
+  RvmBuffer *mask_token; /* (dim) */
+  RvmBuffer *gap_kernel; /* (gaps, dim) */
+  RvmBuffer *gap_bias;   /* (dim) */
+  RvmCrossTransformer transformer;
+  RvmGemmWeights *detokenize; /* (dim, pixels) */
+} RvmDecoder;
+
+/* What the decoder writes; borrowed. @samples of @sources frames of context and @targets masked frames each. */
+typedef struct {
+  RvmBuffer *context;   /* (samples * sources * tokens, dim) */
+  RvmBuffer *embedded;  /* (samples * targets * kept, dim) */
+  RvmBuffer *tokens;    /* (samples * targets * tokens, dim) */
+  RvmCrossTransformerActivations transformer;
+  RvmBuffer *predicted; /* (samples * targets * tokens, pixels); the class token's rows mean nothing */
+} RvmDecoderActivations;
+
+typedef struct {
+  const RvmBuffer *features; /* (samples, sources, tokens, encoder dim): the states after each source frame */
+  const RvmBuffer *encoded;  /* (samples, targets, kept, encoder dim): visible tokens, the class token first */
+  const RvmBuffer *slot;     /* uint32 (samples, targets, tokens), see RvmDecoderTokens */
+  const RvmBuffer *gap;      /* uint32 (samples, targets): frames after the last source frame */
+  const RvmBuffer *position; /* (tokens - 1, dim), see rvm_position_code() */
+  guint samples, sources, targets, tokens, kept;
+} RvmDecoderInput;
+
+/* Whether there is one follows from @patch's configuration: @config has layers. */
+void rvm_decoder_load (RvmDecoder *decoder, RvmLoader *loader, const RvmTransformerConfig *config, guint encoder_dim, guint patch,
+    guint gaps);
+void rvm_decoder_clear (RvmDecoder *decoder);
+
+void rvm_decoder_forward (RvmQueue *queue, const RvmDecoder *decoder, const RvmDecoderInput *input, const RvmDecoderActivations *act);
+
+guint64 rvm_decoder_flops (const RvmDecoder *decoder, const RvmDecoderInput *input, guint encoder_dim);
+
+G_END_DECLS
