@@ -49,6 +49,28 @@ rvm_gather_rows (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *index, Rv
 }
 
 void
+rvm_put_frame (RvmQueue *queue, const RvmBuffer *one, RvmBuffer *frames, const RvmFrameOf *which)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (one), RVM_ARG_BUFFER (frames), RVM_ARG_UINT (which->n), RVM_ARG_UINT (which->frame), RVM_ARG_UINT (which->rows),
+    RVM_ARG_UINT (which->dim),
+  };
+
+  rvm_queue_launch_columns (queue, "tokens", "put_frame", which->dim, (gsize) which->samples * which->rows, G_N_ELEMENTS (args), args);
+}
+
+void
+rvm_get_frame (RvmQueue *queue, const RvmBuffer *frames, const RvmBuffer *added, RvmBuffer *one, const RvmFrameOf *which)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (frames), RVM_ARG_BUFFER (added ? added : one), RVM_ARG_BUFFER (one), RVM_ARG_UINT (which->n),
+    RVM_ARG_UINT (which->frame), RVM_ARG_UINT (which->rows), RVM_ARG_UINT (which->dim), RVM_ARG_UINT (added != NULL),
+  };
+
+  rvm_queue_launch_columns (queue, "tokens", "get_frame", which->dim, (gsize) which->samples * which->rows, G_N_ELEMENTS (args), args);
+}
+
+void
 rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens)
 {
   const RvmArg args[] = {

@@ -24,6 +24,15 @@ void rvm_token_table (RvmQueue *queue, const RvmBuffer *class_token, const RvmBu
 /* out[i] = x[index[i]] for @rows rows of @dim floats. Every index is a row of @x: the caller's duty. */
 void rvm_gather_rows (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *index, RvmBuffer *out, guint rows, guint dim);
 
+/* One frame of each sample out of @frames (samples, n, rows, dim), to or from @one (samples, rows, dim). @added, of the shape of @one, or
+ * NULL, is added on the way out and may be @one. */
+typedef struct {
+  guint samples, n, frame, rows, dim;
+} RvmFrameOf;
+
+void rvm_put_frame (RvmQueue *queue, const RvmBuffer *one, RvmBuffer *frames, const RvmFrameOf *which);
+void rvm_get_frame (RvmQueue *queue, const RvmBuffer *frames, const RvmBuffer *added, RvmBuffer *one, const RvmFrameOf *which);
+
 #define RVM_SLOT_HIDDEN G_MAXUINT32
 
 /* The decoder's input (model.md 4), (pictures, tokens, dim). A token is its embedding, or @mask_token if it is masked; patches also get

@@ -133,9 +133,12 @@ rvm_decoder_token_sums (RvmQueue *queue, const RvmBuffer *d, const RvmBuffer *sl
 }
 
 void
-rvm_sum_by_gap (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *gap, RvmBuffer *out, guint pictures, guint gaps, guint dim)
+rvm_sum_by_gap (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *gap, RvmBuffer *out, guint pictures, guint gaps, guint dim,
+    gboolean accumulate)
 {
-  const RvmArg args[] = { RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (gap), RVM_ARG_BUFFER (out), RVM_ARG_UINT (pictures), RVM_ARG_UINT (dim) };
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (gap), RVM_ARG_BUFFER (out), RVM_ARG_UINT (pictures), RVM_ARG_UINT (dim), RVM_ARG_UINT (accumulate),
+  };
 
   rvm_queue_launch_columns (queue, "tokens", "sum_by_gap", dim, gaps, G_N_ELEMENTS (args), args);
 }

@@ -66,8 +66,9 @@ void rvm_gate_context_backward (RvmQueue *queue, const RvmGateContextBackward *g
 /* Per picture, the sums of @d (pictures, tokens, dim) over its patches and over its masked patches: @out (2, pictures, dim). */
 void rvm_decoder_token_sums (RvmQueue *queue, const RvmBuffer *d, const RvmBuffer *slot, RvmBuffer *out, guint pictures, guint tokens,
     guint dim);
-/* out[g] = sum of x (pictures, dim) over the pictures whose gap is g; @out (gaps, dim). */
-void rvm_sum_by_gap (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *gap, RvmBuffer *out, guint pictures, guint gaps, guint dim);
+/* out[g] = or += sum of x (pictures, dim) over the pictures whose gap is g; @out (gaps, dim). */
+void rvm_sum_by_gap (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *gap, RvmBuffer *out, guint pictures, guint gaps, guint dim,
+    gboolean accumulate);
 
 /* Squared error of reconstructed patches against uint8 pixels / 255 (model.md 4). */
 typedef struct {

@@ -69,16 +69,41 @@ decoder_token_sums (__global const float *restrict d, __global const uint *restr
   store_upto (hidden, out + (pictures + picture) * dim + c, dim - c);
 }
 
-/* out[g] = sum of x over the pictures of gap g; x (pictures, dim). Global size (ceil (dim / RVM_VECTOR), gaps). */
+/* out[g] = or += sum of x over the pictures of gap g; x (pictures, dim). Global size (ceil (dim / RVM_VECTOR), gaps). */
 __kernel void
-sum_by_gap (__global const float *restrict x, __global const uint *restrict gap, __global float *restrict out, uint pictures, uint dim)
+sum_by_gap (__global const float *restrict x, __global const uint *restrict gap, __global float *restrict out, uint pictures, uint dim,
+    uint accumulate)
 {
   const uint c = get_global_id (0) * RVM_VECTOR;
   const size_t row = get_global_id (1);
-  vec sum = (vec) 0.0f;
+  vec sum = accumulate ? load_upto (out + row * dim + c, dim - c) : (vec) 0.0f;
 
   for (uint b = 0; b < pictures; b++)
     if (gap[b] == row)
       sum += load_upto (x + (size_t) b * dim + c, dim - c);
   store_upto (sum, out + row * dim + c, dim - c);
+}
+
+/* frames (samples, n, rows, dim): its frame `frame` = or from one (samples, rows, dim). put_frame: frames = one. get_frame: one = frames, +
+ * added if add. Global size (ceil (dim / RVM_VECTOR), samples * rows). */
+__kernel void
+put_frame (__global const float *restrict one, __global float *restrict frames, uint n, uint frame, uint rows, uint dim)
+{
+  const uint c = get_global_id (0) * RVM_VECTOR;
+  const size_t row = get_global_id (1), there = (row / rows * n + frame) * rows + row % rows;
+
+  store_upto (load_upto (one + row * dim + c, dim - c), frames + there * dim + c, dim - c);
+}
+
+__kernel void
+get_frame (__global const float *restrict frames, __global const float *added, __global float *one, uint n, uint frame, uint rows,
+    uint dim, uint add)
+{
+  const uint c = get_global_id (0) * RVM_VECTOR;
+  const size_t row = get_global_id (1), there = (row / rows * n + frame) * rows + row % rows;
+  vec x = load_upto (frames + there * dim + c, dim - c);
+
+  if (add)
+    x += load_upto (added + row * dim + c, dim - c);
+  store_upto (x, one + row * dim + c, dim - c);
 }

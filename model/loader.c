@@ -14,6 +14,7 @@ struct _RvmLoader {
   guint k, n, column; /* of the linear layer being filled */
   gboolean has_bias;
   XXH3_state_t *hash;
+  GPtrArray *parameters; /* (element-type RvmParameter), NULL: nobody asked */
   GError *error;
 };
 
@@ -38,6 +39,7 @@ rvm_loader_free (RvmLoader *loader)
     return;
   g_free (loader->values);
   XXH3_freeState (loader->hash);
+  g_clear_pointer (&loader->parameters, g_ptr_array_unref);
   g_clear_error (&loader->error);
   g_free (loader);
 }
@@ -79,18 +81,30 @@ read_values (RvmLoader *loader, const char *name)
   return elements;
 }
 
-float *
-rvm_loader_values (RvmLoader *loader, const char *format, ...)
+void
+rvm_loader_keep_parameters (RvmLoader *loader)
 {
-  g_autofree char *name = NULL;
-  va_list args;
-  gsize elements;
+  loader->parameters = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_parameter_free);
+}
 
-  va_start (args, format);
-  name = g_strdup_vprintf (format, args);
-  va_end (args);
-  elements = read_values (loader, name);
-  return elements ? g_memdup2 (loader->values, elements * sizeof (float)) : NULL;
+GPtrArray *
+rvm_loader_steal_parameters (RvmLoader *loader)
+{
+  return g_steal_pointer (&loader->parameters);
+}
+
+static void
+keep_parameter (RvmLoader *loader, const char *name, RvmParameter place)
+{
+  RvmParameter *parameter;
+
+  if (loader->parameters == NULL || loader->error)
+    return;
+  parameter = g_memdup2 (&place, sizeof place);
+  parameter->array = *rvm_weights_find (loader->weights, name);
+  parameter->array.name = g_strdup (name);
+  parameter->array.dtype = RVM_DTYPE_F32;
+  g_ptr_array_add (loader->parameters, parameter);
 }
 
 RvmBuffer *
@@ -113,7 +127,10 @@ rvm_loader_vector (RvmLoader *loader, const char *format, ...)
   if (map == NULL)
     return NULL;
   memcpy (map, loader->values, elements * sizeof (float));
-  return rvm_buffer_unmap (buffer, map, &loader->error) ? g_steal_pointer (&buffer) : NULL;
+  if (!rvm_buffer_unmap (buffer, map, &loader->error))
+    return NULL;
+  keep_parameter (loader, name, (RvmParameter){ .vector = buffer });
+  return g_steal_pointer (&buffer);
 }
 
 RvmGemmWeights *
@@ -153,10 +170,12 @@ rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *fo
   columns = elements / loader->k;
   g_return_if_fail (elements % loader->k == 0 && columns <= loader->n - loader->column);
   rvm_gemm_weights_set_kernel (linear, 0, loader->column, loader->k, columns, loader->values);
+  keep_parameter (loader, kernel, (RvmParameter){ .linear = linear, .column = loader->column, .columns = columns });
   if (loader->has_bias) {
     if (read_values (loader, bias) == 0)
       return;
     rvm_gemm_weights_set_bias (linear, loader->column, columns, loader->values);
+    keep_parameter (loader, bias, (RvmParameter){ .linear = linear, .is_bias = TRUE, .column = loader->column, .columns = columns });
   }
   loader->column += columns;
 }

@@ -6,6 +6,7 @@
 
 #include "kernels/buffer.h"
 #include "kernels/gemm.h"
+#include "parameters.h"
 #include "weights.h"
 
 G_BEGIN_DECLS
@@ -19,15 +20,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLoader, rvm_loader_free)
 /* A vector as device memory. The name is formatted as by printf. */
 RvmBuffer *rvm_loader_vector (RvmLoader *loader, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-/* A vector on the host: (transfer full), freed with g_free(). */
-float *rvm_loader_values (RvmLoader *loader, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
 /* Linear layers of the same k inputs, side by side in one matrix of n columns in the order of the calls of
  * rvm_loader_add_linear(), which reads NAME/kernel and, with @has_bias, NAME/bias. */
 RvmGemmWeights *rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias);
 void rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* Returns @linear, or NULL (and frees it) after a failure. */
 RvmGemmWeights *rvm_loader_end_linear (RvmLoader *loader, RvmGemmWeights *linear);
+
+/* Keeps a list of every array and its place: (transfer full) (element-type RvmParameter), to be fetched after rvm_loader_finish(). */
+void rvm_loader_keep_parameters (RvmLoader *loader);
+GPtrArray *rvm_loader_steal_parameters (RvmLoader *loader);
 
 /* Whether everything worked; moves the first error to @error. */
 gboolean rvm_loader_finish (RvmLoader *loader, GError **error);

@@ -16,6 +16,8 @@ model_free (RvmModel *model)
   rvm_tokenizer_clear (&model->tokenizer);
   rvm_encoder_clear (&model->encoder);
   rvm_core_clear (&model->core);
+  rvm_decoder_clear (&model->decoder);
+  g_clear_pointer (&model->parameters, g_ptr_array_unref);
   g_clear_pointer (&model->device, rvm_device_unref);
   g_free (model->id);
   g_free (model->key);
@@ -38,7 +40,7 @@ make_key (const char *path, const RvmDevice *device, const RvmModelOptions *opti
 }
 
 static RvmModel *
-load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision, GError **error)
+load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision, gboolean trainable, GError **error)
 {
   g_autoptr (RvmWeights) weights = rvm_weights_open (path, error);
   g_autoptr (RvmLoader) loader = NULL;
@@ -47,6 +49,10 @@ load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision pr
 
   if (weights == NULL || !rvm_config_from_weights (&config, weights, error))
     return NULL;
+  if (trainable && config.decoder.layers == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: has no decoder, which training needs (array 'decoder_embedder/kernel')", path);
+    return NULL;
+  }
   model = g_new0 (RvmModel, 1);
   model->refs = 1;
   model->config = config;
@@ -54,15 +60,31 @@ load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision pr
   model->gemm = gemm;
   model->precision = precision;
   loader = rvm_loader_new (weights, device, gemm, precision);
+  if (trainable)
+    rvm_loader_keep_parameters (loader);
   rvm_tokenizer_load (&model->tokenizer, loader, config.patch, config.encoder.dim);
   rvm_encoder_load (&model->encoder, loader, &config.encoder);
   rvm_core_load (&model->core, loader, &config.core);
+  if (trainable)
+    rvm_decoder_load (&model->decoder, loader, &config.decoder, config.encoder.dim, config.patch, config.deltas);
   if (!rvm_loader_finish (loader, error)) {
     model_free (model);
     return NULL;
   }
   model->id = rvm_loader_get_id (loader);
+  model->parameters = rvm_loader_steal_parameters (loader);
   return model;
+}
+
+RvmModel *
+rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GError **error)
+{
+  g_autoptr (RvmDevice) device = rvm_device_open (options->device, options->cache_dir, error);
+  RvmGemmProvider gemm = options->gemm;
+
+  if (device == NULL || !rvm_gemm_resolve (device, &gemm, RVM_PRECISION_F32, error))
+    return NULL;
+  return load (path, device, gemm, RVM_PRECISION_F32, TRUE, error);
 }
 
 RvmModel *
@@ -82,7 +104,7 @@ rvm_model_load (const char *path, const RvmModelOptions *options, GError **error
   if (model) {
     model->refs++;
   } else {
-    model = load (path, device, gemm, options->precision, error);
+    model = load (path, device, gemm, options->precision, FALSE, error);
     if (model && key) {
       if (table == NULL)
         table = g_hash_table_new (g_str_hash, g_str_equal);

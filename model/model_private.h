@@ -1,7 +1,8 @@
-/* The inside of RvmModel, for the files of model/ that run it. */
+/* The inside of RvmModel, for the files of model/ that run it and for trainer/, which changes it. */
 #pragma once
 
 #include "core.h"
+#include "decoder.h"
 #include "encoder.h"
 #include "model.h"
 #include "tokens.h"
@@ -17,4 +18,9 @@ struct _RvmModel {
   RvmTokenizer tokenizer;
   RvmEncoder encoder;
   RvmCore core;
+  RvmDecoder decoder;    /* only of a trainable model */
+  GPtrArray *parameters; /* (element-type RvmParameter), only of a trainable model */
 };
+
+/* A model of its own, never shared, whose weights may change: with decoder, of precision f32. A file without decoder is an error. */
+RvmModel *rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GError **error);

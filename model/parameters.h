@@ -1,0 +1,31 @@
+/* RvmParameter: a named array of a weight file, and where it lives on the device. Private to model/ and trainer/.
+ *
+ * Layers of the same input lie side by side in one matrix, packed for its provider, so a name is a range of columns of a linear layer, or
+ * of its bias, or a vector of its own. */
+#pragma once
+
+#include "kernels/gemm.h"
+#include "npy.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  RvmArray array;         /* name and shape, dtype F32 */
+  RvmGemmWeights *linear; /* (transfer none), NULL for a vector */
+  gboolean is_bias;       /* of the linear layer, not its kernel */
+  guint column, columns;
+  RvmBuffer *vector;      /* (transfer none), NULL for a linear layer */
+} RvmParameter;
+
+void rvm_parameter_free (RvmParameter *parameter);
+
+/* The device memory the array is in, alone or with others. */
+RvmBuffer *rvm_parameter_get_buffer (const RvmParameter *parameter);
+guint64 rvm_parameter_get_size (const RvmParameter *parameter); /* elements */
+
+/* Between @values, in the file's order, and @stored, a host copy of a buffer of the parameter's layout: the parameter itself, its
+ * gradient, an optimiser's moment. */
+void rvm_parameter_pack (const RvmParameter *parameter, float *stored, const float *values);
+void rvm_parameter_unpack (const RvmParameter *parameter, const float *stored, float *values);
+
+G_END_DECLS

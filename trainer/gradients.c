@@ -1,0 +1,138 @@
+/* Two tables from weights to gradients, and the list of arrays that follows from them. */
+#include "gradients.h"
+
+struct _RvmGradients {
+  GHashTable *linears; /* RvmGemmWeights -> RvmGemmGradient */
+  GHashTable *vectors; /* RvmBuffer -> RvmVectorGradient */
+  GArray *arrays;      /* RvmGradientArray, in the model's order */
+};
+
+static void
+vector_gradient_free (gpointer data)
+{
+  RvmVectorGradient *vector = data;
+
+  rvm_buffer_unref (vector->gradient);
+  g_free (vector);
+}
+
+static void
+add_array (RvmGradients *gradients, RvmBuffer *value, RvmBuffer *gradient, gboolean is_kernel)
+{
+  const RvmGradientArray array = { value, gradient, rvm_buffer_get_size (value) / sizeof (float), is_kernel };
+
+  g_array_append_val (gradients->arrays, array);
+}
+
+static gboolean
+add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParameter *parameter, GError **error)
+{
+  if (parameter->linear) {
+    RvmGemmGradient *linear = g_hash_table_lookup (gradients->linears, parameter->linear);
+
+    if (linear)
+      return TRUE; /* its neighbour was here first */
+    linear = rvm_gemm_gradient_new (model->device, parameter->linear, error);
+    if (linear == NULL)
+      return FALSE;
+    g_hash_table_insert (gradients->linears, parameter->linear, linear);
+    add_array (gradients, rvm_gemm_weights_get_kernel (parameter->linear), rvm_gemm_gradient_get_kernel (linear), TRUE);
+    if (rvm_gemm_gradient_get_bias (linear))
+      add_array (gradients, rvm_gemm_weights_get_bias (parameter->linear), rvm_gemm_gradient_get_bias (linear), FALSE);
+  } else {
+    RvmVectorGradient *vector;
+    RvmBuffer *buffer = rvm_buffer_new (model->device, rvm_buffer_get_size (parameter->vector), "gradient", error);
+
+    if (buffer == NULL)
+      return FALSE;
+    vector = g_new0 (RvmVectorGradient, 1);
+    vector->gradient = buffer;
+    vector->empty = TRUE;
+    g_hash_table_insert (gradients->vectors, parameter->vector, vector);
+    add_array (gradients, parameter->vector, buffer, g_str_has_suffix (parameter->array.name, "/kernel"));
+  }
+  return TRUE;
+}
+
+RvmGradients *
+rvm_gradients_new (const RvmModel *model, GError **error)
+{
+  g_autoptr (RvmGradients) gradients = g_new0 (RvmGradients, 1);
+
+  gradients->linears = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) rvm_gemm_gradient_free);
+  gradients->vectors = g_hash_table_new_full (NULL, NULL, NULL, vector_gradient_free);
+  gradients->arrays = g_array_new (FALSE, FALSE, sizeof (RvmGradientArray));
+  for (guint i = 0; i < model->parameters->len; i++)
+    if (!add_parameter (gradients, model, g_ptr_array_index (model->parameters, i), error))
+      return NULL;
+  return g_steal_pointer (&gradients);
+}
+
+void
+rvm_gradients_free (RvmGradients *gradients)
+{
+  if (gradients == NULL)
+    return;
+  g_hash_table_unref (gradients->linears);
+  g_hash_table_unref (gradients->vectors);
+  g_array_unref (gradients->arrays);
+  g_free (gradients);
+}
+
+RvmGemmGradient *
+rvm_gradients_find_linear (const RvmGradients *gradients, const RvmGemmWeights *weights)
+{
+  return g_hash_table_lookup (gradients->linears, weights);
+}
+
+RvmVectorGradient *
+rvm_gradients_find_vector (const RvmGradients *gradients, const RvmBuffer *vector)
+{
+  return g_hash_table_lookup (gradients->vectors, vector);
+}
+
+RvmBuffer *
+rvm_gradients_find_buffer (const RvmGradients *gradients, const RvmBuffer *value)
+{
+  for (guint i = 0; i < gradients->arrays->len; i++)
+    if (g_array_index (gradients->arrays, RvmGradientArray, i).value == value)
+      return g_array_index (gradients->arrays, RvmGradientArray, i).gradient;
+  return NULL;
+}
+
+void
+rvm_gradients_reset (RvmGradients *gradients)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, gradients->linears);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    rvm_gemm_gradient_reset (value);
+  g_hash_table_iter_init (&iter, gradients->vectors);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    ((RvmVectorGradient *) value)->empty = TRUE;
+}
+
+void
+rvm_gradients_refresh (RvmQueue *queue, RvmGradients *gradients)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, gradients->linears);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    rvm_gemm_gradient_refresh (queue, value);
+}
+
+guint
+rvm_gradients_get_n_arrays (const RvmGradients *gradients)
+{
+  return gradients->arrays->len;
+}
+
+const RvmGradientArray *
+rvm_gradients_get_array (const RvmGradients *gradients, guint index)
+{
+  return &g_array_index (gradients->arrays, RvmGradientArray, index);
+}

@@ -1,0 +1,40 @@
+/* RvmGradients: the gradient of every weight of a trainable model, on the device, found by the weight it belongs to.
+ *
+ * A gradient starts empty: what is added first replaces it, so nothing has to be zeroed. */
+#pragma once
+
+#include "kernels/gemm_backward.h"
+#include "model/model_private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmGradients RvmGradients;
+
+typedef struct {
+  RvmBuffer *gradient; /* (transfer none) */
+  gboolean empty;
+} RvmVectorGradient;
+
+/* One flat array as the optimiser sees it. */
+typedef struct {
+  RvmBuffer *value, *gradient; /* (transfer none) */
+  guint count;                 /* floats */
+  gboolean is_kernel;          /* decays */
+} RvmGradientArray;
+
+RvmGradients *rvm_gradients_new (const RvmModel *model, GError **error);
+void rvm_gradients_free (RvmGradients *gradients);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmGradients, rvm_gradients_free)
+
+RvmGemmGradient *rvm_gradients_find_linear (const RvmGradients *gradients, const RvmGemmWeights *weights);
+RvmVectorGradient *rvm_gradients_find_vector (const RvmGradients *gradients, const RvmBuffer *vector);
+/* Of the array that @value is the memory of. */
+RvmBuffer *rvm_gradients_find_buffer (const RvmGradients *gradients, const RvmBuffer *value);
+
+void rvm_gradients_reset (RvmGradients *gradients); /* empties all */
+void rvm_gradients_refresh (RvmQueue *queue, RvmGradients *gradients); /* after the weights have changed */
+
+guint rvm_gradients_get_n_arrays (const RvmGradients *gradients);
+const RvmGradientArray *rvm_gradients_get_array (const RvmGradients *gradients, guint index);
+
+G_END_DECLS

@@ -1,0 +1,452 @@
+/* A training step: the forward pass of model/ on a batch, its loss, and the same files in reverse. */
+#include "step.h"
+
+#include <math.h>
+
+#include "backward/network.h"
+#include "kernels/error.h"
+
+struct _RvmStep {
+  RvmModel *model;
+  RvmStepShape shape;
+  guint tokens, kept, dim; /* of a picture; kept with the class token */
+  gboolean all_patches;
+  RvmQueue *queue;
+  RvmGradients *gradients;
+  RvmArena *arena;
+
+  RvmBuffer *position, *table, *decoder_position;
+  /* source frames, (samples, sources, ...) */
+  RvmBuffer *source, *source_patches, *source_tokens;
+  RvmEncoderActivations source_encoder;
+  /* per source frame, (samples, ...) */
+  RvmBuffer **encoded, **states; /* states[0] is zero, states[t + 1] after frame t */
+  RvmCoreActivations *core;
+  RvmBuffer *features; /* (samples, sources, ...) */
+  /* target frames, (samples, targets, ...) */
+  RvmBuffer *target, *visible, *slot, *gap, *visible_rows;
+  RvmBuffer *target_patches, *added, *target_tokens;
+  RvmEncoderActivations target_encoder;
+  RvmDecoderActivations decoder;
+  RvmBuffer *row_loss;
+  /* the way back */
+  RvmBackward backward;
+  RvmCoreBackward core_backward;
+  RvmDecoderBackward decoder_backward;
+  RvmBuffer *dpredicted, *dfeatures, *dstate, *dencoded, *dsource, *dtarget, *dtokens;
+
+  guint32 *visible_host, *slot_host, *rows_host;
+  float *row_loss_host;
+  guint last_sources;
+};
+
+static void
+take_forward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
+{
+  const RvmStepShape *shape = &step->shape;
+  const guint64 patches = (guint64) shape->rows * shape->columns, pixels = (guint64) config->patch * config->patch * 3;
+  const guint64 tokens = patches + 1, kept = (guint64) shape->kept + 1, dim = config->encoder.dim, wide = config->decoder.dim;
+  const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
+
+  step->position = rvm_arena_take (arena, patches, dim, "positional codes");
+  step->table = rvm_arena_take (arena, tokens, dim, "positional table");
+  step->decoder_position = rvm_arena_take (arena, patches, wide, "positional codes");
+  step->source = rvm_arena_take_bytes (arena, sources * patches * pixels, "source frames");
+  step->source_patches = rvm_arena_take (arena, sources * tokens, pixels, "source patches");
+  step->source_tokens = rvm_arena_take (arena, sources * tokens, dim, "source tokens");
+  rvm_encoder_activations_take (&step->source_encoder, arena, &config->encoder, NULL, sources * tokens);
+  step->encoded = rvm_arena_alloc0 (arena, shape->sources * sizeof *step->encoded);
+  step->states = rvm_arena_alloc0 (arena, (shape->sources + 1) * sizeof *step->states);
+  step->core = rvm_arena_alloc0 (arena, shape->sources * sizeof *step->core);
+  for (guint t = 0; t < shape->sources; t++) {
+    step->encoded[t] = rvm_arena_take (arena, shape->samples * tokens, dim, "encoded frame");
+    rvm_core_activations_take (&step->core[t], arena, &config->core, NULL, shape->samples * tokens);
+  }
+  for (guint t = 0; t <= shape->sources; t++)
+    step->states[t] = rvm_arena_take (arena, shape->samples * tokens, dim, "state");
+  step->features = rvm_arena_take (arena, sources * tokens, dim, "features");
+
+  step->target = rvm_arena_take_bytes (arena, targets * patches * pixels, "target frames");
+  step->visible = rvm_arena_take (arena, targets, kept, "visible tokens");
+  step->visible_rows = rvm_arena_take (arena, targets, kept, "visible tokens");
+  step->slot = rvm_arena_take (arena, targets, tokens, "places of tokens");
+  step->gap = rvm_arena_take (arena, targets, 1, "gaps");
+  step->target_patches = rvm_arena_take (arena, targets * kept, pixels, "target patches");
+  step->added = rvm_arena_take (arena, targets * kept, dim, "positional codes");
+  step->target_tokens = rvm_arena_take (arena, targets * kept, dim, "target tokens");
+  rvm_encoder_activations_take (&step->target_encoder, arena, &config->encoder, NULL, targets * kept);
+  step->decoder.context = rvm_arena_take (arena, sources * tokens, wide, "decoder context");
+  step->decoder.embedded = rvm_arena_take (arena, targets * kept, wide, "embedded tokens");
+  step->decoder.tokens = rvm_arena_take (arena, targets * tokens, wide, "decoder tokens");
+  rvm_cross_transformer_activations_take (&step->decoder.transformer, arena, &config->decoder, NULL, targets * tokens, sources * tokens);
+  step->decoder.predicted = rvm_arena_take (arena, targets * tokens, pixels, "reconstructed patches");
+  step->row_loss = rvm_arena_take (arena, targets, tokens, "losses");
+}
+
+static void
+take_backward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
+{
+  const RvmStepShape *shape = &step->shape;
+  const guint64 tokens = (guint64) shape->rows * shape->columns + 1, kept = (guint64) shape->kept + 1;
+  const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
+  const guint64 dim = config->encoder.dim, wide = config->decoder.dim, pixels = (guint64) config->patch * config->patch * 3;
+  const RvmTransformerConfig *const stacks[] = { &config->encoder, &config->encoder, &config->core, &config->decoder };
+  const guint64 rows[] = { sources * tokens, targets * kept, shape->samples * tokens, targets * tokens };
+
+  rvm_backward_take (&step->backward, arena, stacks, rows, G_N_ELEMENTS (rows));
+  step->core_backward = (RvmCoreBackward){
+    .dcandidate = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of candidate"),
+    .dcontext = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of context"),
+    .dgates = rvm_arena_take (arena, shape->samples * tokens, 2 * dim, "gradient of gates"),
+    .dprojected = rvm_arena_take (arena, shape->samples * tokens, 2 * dim * config->core.layers, "gradient of keys and values"),
+  };
+  step->decoder_backward = (RvmDecoderBackward){
+    .dout = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder"),
+    .dtokens = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder tokens"),
+    .dcontext = rvm_arena_take (arena, sources * tokens, wide, "gradient of decoder context"),
+    .dembedded = rvm_arena_take (arena, targets * kept, wide, "gradient of embedded tokens"),
+    .dprojected = rvm_arena_take (arena, sources * tokens, 2 * wide * config->decoder.layers, "gradient of keys and values"),
+    .sums = rvm_arena_take (arena, 2 * targets, wide, "token sums"),
+  };
+  step->dpredicted = rvm_arena_take (arena, targets * tokens, pixels, "gradient of patches");
+  step->dfeatures = rvm_arena_take (arena, sources * tokens, dim, "gradient of features");
+  step->dstate = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of state");
+  step->dencoded = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of encoded frame");
+  step->dsource = rvm_arena_take (arena, sources * tokens, dim, "gradient of source frames");
+  step->dtarget = rvm_arena_take (arena, targets * kept, dim, "gradient of target frames");
+  step->dtokens = rvm_arena_take (arena, MAX (sources * tokens, targets * kept), dim, "gradient of tokens");
+}
+
+guint64
+rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape)
+{
+  g_autoptr (RvmArena) arena = rvm_arena_new (NULL);
+  RvmStep step = { .shape = *shape };
+
+  take_forward (&step, arena, config);
+  take_backward (&step, arena, config);
+  return rvm_arena_get_bytes (arena);
+}
+
+/* Kernels index with 32 bits. */
+static gboolean
+check_shape (const RvmConfig *config, const RvmStepShape *shape, GError **error)
+{
+  const guint64 patches = (guint64) shape->rows * shape->columns, tokens = patches + 1;
+  const guint64 pictures = (guint64) shape->samples * MAX (shape->sources, shape->targets);
+  const guint64 widest = MAX (MAX (3 * (guint64) MAX (config->encoder.dim, config->decoder.dim), 3 * (guint64) config->patch * config->patch),
+      MAX (MAX (MAX (config->encoder.mlp, config->core.mlp), config->decoder.mlp),
+          2 * (guint64) MAX (config->core.dim * config->core.layers, config->decoder.dim * config->decoder.layers)));
+
+  if (patches == 0 || shape->samples == 0 || shape->sources == 0 || shape->targets == 0) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch needs at least one patch, sample, source and target frame");
+    return FALSE;
+  }
+  if (shape->kept < 1 || shape->kept >= patches) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+        "%u of %" G_GUINT64_FORMAT " patches visible: expected at least one visible and one masked", shape->kept, patches);
+    return FALSE;
+  }
+  if (tokens > G_MAXUINT32 / widest || pictures > G_MAXUINT32 / (tokens * widest)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch of %u samples of %u x %u patches is too large", shape->samples,
+        shape->columns, shape->rows);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+write_positions (RvmStep *step, GError **error)
+{
+  const guint patches = step->tokens - 1, wide = step->model->config.decoder.dim;
+  g_autofree float *position = g_new (float, (gsize) patches * step->dim), *code = g_new (float, (gsize) patches * wide);
+
+  rvm_position_table (step->shape.rows, step->shape.columns, step->dim, position);
+  rvm_position_code (patches, wide, code);
+  rvm_queue_write (step->queue, step->position, 0, position, (gsize) patches * step->dim * sizeof (float));
+  rvm_queue_write (step->queue, step->decoder_position, 0, code, (gsize) patches * wide * sizeof (float));
+  rvm_queue_zero (step->queue, step->states[0], 0, rvm_buffer_get_size (step->states[0]));
+  return rvm_queue_finish (step->queue, error);
+}
+
+RvmStep *
+rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, gboolean profile, GError **error)
+{
+  g_autoptr (RvmStep) step = NULL;
+  const gsize pictures = (gsize) shape->samples * shape->targets;
+
+  g_return_val_if_fail (model->parameters != NULL, NULL);
+
+  if (!check_shape (&model->config, shape, error))
+    return NULL;
+  step = g_new0 (RvmStep, 1);
+  step->model = rvm_model_ref (model);
+  step->shape = *shape;
+  step->tokens = shape->rows * shape->columns + 1;
+  step->kept = shape->kept + 1;
+  step->dim = model->config.encoder.dim;
+  step->all_patches = all_patches;
+  step->visible_host = g_new (guint32, pictures * step->kept);
+  step->rows_host = g_new (guint32, pictures * step->kept);
+  step->slot_host = g_new (guint32, pictures * step->tokens);
+  step->row_loss_host = g_new (float, pictures * step->tokens);
+  step->queue = rvm_queue_new (model->device, profile, error);
+  step->gradients = step->queue ? rvm_gradients_new (model, error) : NULL;
+  if (step->gradients == NULL)
+    return NULL;
+  step->arena = rvm_arena_new (model->device);
+  take_forward (step, step->arena, &model->config);
+  take_backward (step, step->arena, &model->config);
+  if (!rvm_arena_finish (step->arena, error) || !write_positions (step, error))
+    return NULL;
+  step->backward.queue = step->queue;
+  step->backward.gradients = step->gradients;
+  return g_steal_pointer (&step);
+}
+
+void
+rvm_step_free (RvmStep *step)
+{
+  if (step == NULL)
+    return;
+  g_clear_pointer (&step->queue, rvm_queue_free);
+  rvm_gradients_free (step->gradients);
+  g_clear_pointer (&step->arena, rvm_arena_free);
+  g_free (step->visible_host);
+  g_free (step->rows_host);
+  g_free (step->slot_host);
+  g_free (step->row_loss_host);
+  rvm_model_unref (step->model);
+  g_free (step);
+}
+
+RvmQueue *
+rvm_step_get_queue (RvmStep *step)
+{
+  return step->queue;
+}
+
+RvmGradients *
+rvm_step_get_gradients (RvmStep *step)
+{
+  return step->gradients;
+}
+
+static RvmDecoderInput
+describe_decoder_input (const RvmStep *step, guint sources)
+{
+  return (RvmDecoderInput){
+    .features = step->features, .encoded = step->target_encoder.out, .slot = step->slot, .gap = step->gap,
+    .position = step->decoder_position,
+    .samples = step->shape.samples, .sources = sources, .targets = step->shape.targets, .tokens = step->tokens, .kept = step->kept,
+  };
+}
+
+guint64
+rvm_step_count_flops (const RvmStep *step, guint sources)
+{
+  const RvmModel *model = step->model;
+  const guint64 pictures = (guint64) step->shape.samples * sources, targets = (guint64) step->shape.samples * step->shape.targets;
+  const RvmDecoderInput input = describe_decoder_input (step, sources);
+
+  return pictures * (rvm_tokenizer_flops (&model->tokenizer, step->tokens - 1) + rvm_encoder_flops (&model->encoder, step->tokens)
+             + rvm_core_flops (&model->core, step->tokens))
+      + targets * (rvm_tokenizer_flops (&model->tokenizer, step->shape.kept) + rvm_encoder_flops (&model->encoder, step->kept))
+      + rvm_decoder_flops (&model->decoder, &input, step->dim);
+}
+
+void
+rvm_step_refresh (RvmStep *step)
+{
+  rvm_gradients_refresh (step->queue, step->gradients);
+  rvm_tokenizer_make_table (step->queue, &step->model->tokenizer, step->position, step->table, step->tokens - 1);
+}
+
+/* Tables of indices that follow from which patches are visible. */
+static gboolean
+index_visible (RvmStep *step, const RvmBatch *batch, GError **error)
+{
+  const guint pictures = step->shape.samples * step->shape.targets;
+
+  for (gsize i = 0; i < (gsize) pictures * step->tokens; i++)
+    step->slot_host[i] = RVM_SLOT_HIDDEN;
+  for (guint b = 0; b < pictures; b++) {
+    guint32 *slot = step->slot_host + (gsize) b * step->tokens;
+
+    if (batch->gaps[b] >= step->model->config.deltas) {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "target frame %u: gap %u, expected less than %u", b, batch->gaps[b],
+          step->model->config.deltas);
+      return FALSE;
+    }
+    for (guint i = 0; i < step->kept; i++) {
+      const guint32 token = i ? 1 + batch->visible[(gsize) b * step->shape.kept + i - 1] : 0;
+
+      if (token >= step->tokens || slot[token] != RVM_SLOT_HIDDEN) {
+        g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "target frame %u: visible patch %u is out of range or named twice", b, token - 1);
+        return FALSE;
+      }
+      slot[token] = i;
+      step->visible_host[(gsize) b * step->kept + i] = token;
+      step->rows_host[(gsize) b * step->kept + i] = b * step->tokens + token;
+    }
+  }
+  return TRUE;
+}
+
+static void
+upload (RvmStep *step, const RvmBatch *batch)
+{
+  const RvmStepShape *shape = &step->shape;
+  const gsize patch = step->model->config.patch, picture = (gsize) shape->rows * shape->columns * patch * patch * 3;
+  const gsize targets = (gsize) shape->samples * shape->targets;
+
+  rvm_queue_write (step->queue, step->source, 0, batch->source, shape->samples * batch->sources * picture);
+  rvm_queue_write (step->queue, step->target, 0, batch->target, targets * picture);
+  rvm_queue_write (step->queue, step->gap, 0, batch->gaps, targets * sizeof (guint32));
+  rvm_queue_write (step->queue, step->visible, 0, step->visible_host, targets * step->kept * sizeof (guint32));
+  rvm_queue_write (step->queue, step->visible_rows, 0, step->rows_host, targets * step->kept * sizeof (guint32));
+  rvm_queue_write (step->queue, step->slot, 0, step->slot_host, targets * step->tokens * sizeof (guint32));
+}
+
+static RvmFrameOf
+frame_of (const RvmStep *step, guint sources, guint t)
+{
+  return (RvmFrameOf){ .samples = step->shape.samples, .n = sources, .frame = t, .rows = step->tokens, .dim = step->dim };
+}
+
+static void
+forward (RvmStep *step, guint sources)
+{
+  const RvmModel *model = step->model;
+  const RvmStepShape *shape = &step->shape;
+  const guint targets = shape->samples * shape->targets;
+  const RvmDecoderInput input = describe_decoder_input (step, sources);
+
+  rvm_tokenizer_forward (step->queue, &model->tokenizer, step->table, step->source, step->source_patches, step->source_tokens,
+      shape->samples * sources, shape->rows, shape->columns);
+  rvm_encoder_forward (step->queue, &model->encoder, step->source_tokens, &step->source_encoder, shape->samples * sources, step->tokens);
+  for (guint t = 0; t < sources; t++) {
+    const RvmFrameOf frame = frame_of (step, sources, t);
+    rvm_get_frame (step->queue, step->source_encoder.out, NULL, step->encoded[t], &frame);
+    rvm_core_forward (step->queue, &model->core, step->encoded[t], step->states[t], &step->core[t], step->states[t + 1], shape->samples,
+        step->tokens);
+    rvm_put_frame (step->queue, step->states[t + 1], step->features, &frame);
+  }
+  rvm_tokenizer_forward_visible (step->queue, &model->tokenizer, step->table,
+      &(RvmVisibleTokens){
+          .pixels = step->target, .visible = step->visible, .patches = step->target_patches, .added = step->added,
+          .out = step->target_tokens, .batch = targets, .kept = step->kept, .rows = shape->rows, .columns = shape->columns,
+      });
+  rvm_encoder_forward (step->queue, &model->encoder, step->target_tokens, &step->target_encoder, targets, step->kept);
+  rvm_decoder_forward (step->queue, &model->decoder, &input, &step->decoder);
+}
+
+/* How many values a mean squared error is the mean of. */
+static double
+count_values (const RvmStep *step, gboolean all)
+{
+  const double patches = step->tokens - 1 - (all ? 0 : step->shape.kept);
+
+  return patches * step->shape.samples * step->shape.targets * step->model->decoder.pixels;
+}
+
+static void
+compute_loss (RvmStep *step, double weight)
+{
+  rvm_reconstruction_loss (step->queue, &(RvmReconstructionLoss){
+                                            .predicted = step->decoder.predicted, .pixels = step->target, .slot = step->slot,
+                                            .all = step->all_patches, .scale = 2 * weight / count_values (step, step->all_patches),
+                                            .dpredicted = step->dpredicted, .row_loss = step->row_loss,
+                                            .pictures = step->shape.samples * step->shape.targets,
+                                            .rows = step->shape.rows, .columns = step->shape.columns,
+                                            .patch = step->model->config.patch,
+                                        });
+  rvm_queue_read (step->queue, step->row_loss, 0, step->row_loss_host, rvm_buffer_get_size (step->row_loss));
+}
+
+static void
+backward (RvmStep *step, guint sources)
+{
+  const RvmModel *model = step->model;
+  const RvmBackward *b = &step->backward;
+  const guint samples = step->shape.samples, targets = samples * step->shape.targets;
+  const RvmDecoderInput input = describe_decoder_input (step, sources);
+
+  rvm_decoder_backward (b, &model->decoder, &input, step->visible_rows, &step->decoder, &step->decoder_backward, step->dpredicted,
+      step->dfeatures, step->dtarget);
+  rvm_encoder_backward (b, &model->encoder, step->target_tokens, &step->target_encoder, step->dtarget, step->dtokens, targets, step->kept);
+  rvm_tokenizer_backward (b, &model->tokenizer, step->target_patches, step->dtokens, targets, step->kept);
+  for (guint t = sources; t-- > 0;) {
+    const RvmFrameOf frame = frame_of (step, sources, t);
+    rvm_get_frame (step->queue, step->dfeatures, t + 1 < sources ? step->dstate : NULL, step->dstate, &frame);
+    rvm_core_backward (b, &model->core, step->encoded[t], step->states[t], &step->core[t], &step->core_backward, step->dstate,
+        step->dstate, step->dencoded, samples, step->tokens);
+    rvm_put_frame (step->queue, step->dencoded, step->dsource, &frame);
+  }
+  rvm_encoder_backward (b, &model->encoder, step->source_tokens, &step->source_encoder, step->dsource, step->dtokens, samples * sources,
+      step->tokens);
+  rvm_tokenizer_backward (b, &model->tokenizer, step->source_patches, step->dtokens, samples * sources, step->tokens);
+}
+
+static gboolean
+finish (RvmStep *step, RvmLoss *loss, GError **error)
+{
+  const gsize rows = (gsize) step->shape.samples * step->shape.targets * step->tokens;
+  double masked = 0, all = 0;
+
+  if (!rvm_queue_finish (step->queue, error))
+    return FALSE;
+  for (gsize i = 0; i < rows; i++) {
+    all += step->row_loss_host[i];
+    if (step->slot_host[i] == RVM_SLOT_HIDDEN)
+      masked += step->row_loss_host[i];
+  }
+  loss->all = all / count_values (step, TRUE);
+  loss->masked = masked / count_values (step, FALSE);
+  if (!isfinite (loss->all)) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_MODEL, "the loss has become NaN or infinite");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+begin (RvmStep *step, const RvmBatch *batch, double weight, GError **error)
+{
+  g_return_val_if_fail (batch->sources >= 1 && batch->sources <= step->shape.sources, FALSE);
+
+  if (!index_visible (step, batch, error))
+    return FALSE;
+  step->last_sources = batch->sources;
+  upload (step, batch);
+  forward (step, batch->sources);
+  compute_loss (step, weight);
+  return TRUE;
+}
+
+gboolean
+rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error)
+{
+  return begin (step, batch, 1, error) && finish (step, loss, error);
+}
+
+gboolean
+rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error)
+{
+  if (!begin (step, batch, weight, error))
+    return FALSE;
+  backward (step, batch->sources);
+  return finish (step, loss, error);
+}
+
+gboolean
+rvm_step_read (RvmStep *step, float *predicted, float *features, GError **error)
+{
+  const gsize rows = (gsize) step->shape.samples * step->last_sources * step->tokens;
+
+  if (predicted)
+    rvm_queue_read (step->queue, step->decoder.predicted, 0, predicted, rvm_buffer_get_size (step->decoder.predicted));
+  if (features)
+    rvm_queue_read (step->queue, step->features, 0, features, rows * step->dim * sizeof (float));
+  return rvm_queue_finish (step->queue, error);
+}

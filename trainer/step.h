@@ -1,0 +1,59 @@
+/* RvmStep: one forward and backward pass over a batch, on a trainable model (model.md 4). Owns every activation; made once for the largest
+ * batch of a run. */
+#pragma once
+
+#include "gradients.h"
+
+G_BEGIN_DECLS
+
+/* Sizes of a batch. A picture is rows x columns patches. */
+typedef struct {
+  guint rows, columns;
+  guint samples;
+  guint sources; /* source frames of a sample: at most this many */
+  guint targets; /* target frames of a sample */
+  guint kept;    /* visible patches of a target */
+} RvmStepShape;
+
+/* One batch, on the host. */
+typedef struct {
+  guint sources;         /* <= the shape's */
+  const guint8 *source;  /* (samples, sources, height, width, 3) RGB */
+  const guint8 *target;  /* (samples, targets, height, width, 3) RGB */
+  const guint32 *gaps;   /* (samples, targets): frames after the last source frame, less than the model's deltas */
+  const guint32 *visible;/* (samples, targets, kept): patches, each at most once */
+} RvmBatch;
+
+typedef struct {
+  double masked; /* mean squared error over the masked patches, pixels in [0, 1] */
+  double all;    /* over all patches */
+} RvmLoss;
+
+typedef struct _RvmStep RvmStep;
+
+/* @all_patches: the gradient is that of RvmLoss.all instead of masked. @profile: see rvm_queue_new(). */
+RvmStep *rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, gboolean profile, GError **error);
+void rvm_step_free (RvmStep *step);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStep, rvm_step_free)
+
+/* Bytes of device memory that rvm_step_new() takes for activations and scratch; the weights, gradients and moments come on top. */
+guint64 rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape);
+/* Floating point operations of a forward pass; a step is counted as three times that. */
+guint64 rvm_step_count_flops (const RvmStep *step, guint sources);
+
+RvmQueue *rvm_step_get_queue (RvmStep *step);
+RvmGradients *rvm_step_get_gradients (RvmStep *step);
+
+/* The weights have changed: makes what is derived from them again. Also needed before the first pass. */
+void rvm_step_refresh (RvmStep *step);
+
+/* Forward only. A NaN or infinite loss is RVM_ERROR_MODEL. */
+gboolean rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error);
+/* Forward and backward; adds to the gradients (rvm_gradients_reset() empties them). The gradients are those of the loss times @weight. */
+gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error);
+
+/* Of the last pass. @predicted: (samples, targets, 1 + rows * columns, patch * patch * 3), the class token's rows undefined.
+ * @features: (samples, sources, 1 + rows * columns, dim). Either may be NULL. */
+gboolean rvm_step_read (RvmStep *step, float *predicted, float *features, GError **error);
+
+G_END_DECLS
