@@ -1,6 +1,8 @@
 /* Gradients of linear layers. */
 #include "gemm_backward.h"
 
+#include <string.h>
+
 #include "gemm_private.h"
 #include "ops_backward.h"
 
@@ -13,6 +15,18 @@ struct _RvmGemmGradient {
   RvmBuffer *kernel, *bias;
   gboolean empty;
 };
+
+/* What fills up the last panel is never written by the clblast provider, but belongs to the flat array that an optimiser sees. */
+static gboolean
+clear (RvmBuffer *buffer, GError **error)
+{
+  gpointer map = rvm_buffer_map_write (buffer, error);
+
+  if (map == NULL)
+    return FALSE;
+  memset (map, 0, rvm_buffer_get_size (buffer));
+  return rvm_buffer_unmap (buffer, map, error);
+}
 
 RvmGemmGradient *
 rvm_gemm_gradient_new (RvmDevice *device, RvmGemmWeights *weights, GError **error)
@@ -31,7 +45,7 @@ rvm_gemm_gradient_new (RvmDevice *device, RvmGemmWeights *weights, GError **erro
     return NULL;
   if (weights->bias) {
     gradient->bias = rvm_buffer_new (device, rvm_buffer_get_size (weights->bias), "gradient of bias", error);
-    if (gradient->bias == NULL)
+    if (gradient->bias == NULL || !clear (gradient->bias, error))
       return NULL;
   }
   return g_steal_pointer (&gradient);
