@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 int rvm_command_info (int argc, char **argv);
 int rvm_command_init (int argc, char **argv);
 int rvm_command_convert (int argc, char **argv);
+int rvm_command_bench (int argc, char **argv);
 
 /* Says what failed on standard error, as "rvm-cl-train: ...". */
 int rvm_command_fail (const GError *error, int status);

@@ -10,6 +10,7 @@ static const struct {
   { "info", "sizes, arrays and metadata of a weight file", rvm_command_info },
   { "init", "make a weight file of random values", rvm_command_init },
   { "convert", "npz to safetensors and back, f32, f16, bf16, without decoder", rvm_command_convert },
+  { "bench", "time of a training step by kernel", rvm_command_bench },
 };
 
 static void
