@@ -2,16 +2,23 @@
  * failure, 2 for a wrong call. */
 #pragma once
 
-#include <glib.h>
+#include "recipe.h"
 
 G_BEGIN_DECLS
 
 int rvm_command_info (int argc, char **argv);
 int rvm_command_init (int argc, char **argv);
 int rvm_command_convert (int argc, char **argv);
+int rvm_command_pretrain (int argc, char **argv);
+int rvm_command_resume (int argc, char **argv);
+int rvm_command_preview (int argc, char **argv);
+int rvm_command_reconstruct (int argc, char **argv);
 int rvm_command_bench (int argc, char **argv);
 
 /* Says what failed on standard error, as "rvm-cl-train: ...". */
 int rvm_command_fail (const GError *error, int status);
+
+/* A recipe by name with --set values in it. */
+gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);
 
 G_END_DECLS

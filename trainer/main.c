@@ -10,6 +10,10 @@ static const struct {
   { "info", "sizes, arrays and metadata of a weight file", rvm_command_info },
   { "init", "make a weight file of random values", rvm_command_init },
   { "convert", "npz to safetensors and back, f32, f16, bf16, without decoder", rvm_command_convert },
+  { "preview", "a contact sheet of training samples", rvm_command_preview },
+  { "pretrain", "pretrain on videos", rvm_command_pretrain },
+  { "resume", "go on with a run", rvm_command_resume },
+  { "reconstruct", "what a model makes of a video's masked frames", rvm_command_reconstruct },
   { "bench", "time of a training step by kernel", rvm_command_bench },
 };
 
@@ -18,7 +22,7 @@ print_usage (void)
 {
   g_print ("Usage: rvm-cl-train COMMAND [OPTION...]\n\nCommands:\n");
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-    g_print ("  %-10s %s\n", commands[i].name, commands[i].summary);
+    g_print ("  %-11s %s\n", commands[i].name, commands[i].summary);
   g_print ("\n'rvm-cl-train COMMAND --help' explains a command.\n");
 }
 

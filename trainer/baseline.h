@@ -1,0 +1,15 @@
+/* What a reconstruction has to beat: two answers that need no learning, measured on the same masked patches as the loss. */
+#pragma once
+
+#include "step.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  double mean_colour; /* every masked pixel is the mean colour of the target's visible patches */
+  double copy;        /* every masked pixel is that of the last source frame */
+} RvmBaseline;
+
+RvmBaseline rvm_baseline_measure (const RvmStepShape *shape, guint patch, const RvmBatch *batch);
+
+G_END_DECLS

@@ -1,0 +1,144 @@
+/* rvm-cl-train preview: the samples that a recipe makes of some material; reconstruct: what a model makes of a video's samples. */
+#include <gst/gst.h>
+
+#include "commands.h"
+#include "data/source.h"
+#include "kernels/error.h"
+#include "model/model_private.h"
+#include "sheet.h"
+
+static RvmStepShape
+shape_of (const RvmRecipe *recipe)
+{
+  return (RvmStepShape){
+    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = recipe->batch,
+    .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
+  };
+}
+
+int
+rvm_command_preview (int argc, char **argv)
+{
+  g_autofree char *name = NULL;
+  g_auto (GStrv) data = NULL;
+  g_auto (GStrv) photos = NULL;
+  g_auto (GStrv) sprites = NULL;
+  g_auto (GStrv) settings = NULL;
+  int samples = 8;
+  const GOptionEntry entries[] = {
+    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "videos: a file, a folder, or a list (.txt); may be repeated", "PATH" },
+    { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "pictures that rendered video moves over", "PATH" },
+    { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
+    { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value, see pretrain --help", "KEY=VALUE" },
+    { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 8)", "N" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("OUT.png - a contact sheet of samples, masks and gaps");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmSource) source = NULL;
+  g_autoptr (RvmSourceBatch) batch = NULL;
+  RvmRecipe recipe;
+  RvmStepShape shape;
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 2 || samples < 1 || samples > 1000) {
+    g_printerr ("rvm-cl-train preview: expected one OUT.png and --samples from 1 to 1000\n");
+    return 2;
+  }
+  if (!rvm_command_make_recipe (&recipe, name ? name : "cpu", (const char *const *) settings, &error))
+    return rvm_command_fail (error, 2);
+  gst_init (NULL, NULL);
+  recipe.batch = samples;
+  shape = shape_of (&recipe);
+  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, 0, &error);
+  batch = source ? rvm_source_next (source, &error) : NULL;
+  if (batch == NULL || !rvm_sheet_samples (argv[1], &shape, recipe.model.patch, &batch->batch, &error))
+    return rvm_command_fail (error, 1);
+  g_print ("%s: %d samples; %s\n", argv[1], samples, rvm_source_get_description (source));
+  return 0;
+}
+
+/* The recipe a model was trained with, if its file says so. */
+static gboolean
+read_recipe (const char *path, RvmRecipe *recipe, GError **error)
+{
+  g_autoptr (RvmWeights) weights = rvm_weights_open (path, error);
+  const char *text = weights ? g_hash_table_lookup (rvm_weights_get_metadata (weights), "recipe") : NULL;
+
+  rvm_recipe_init (recipe);
+  if (weights == NULL)
+    return FALSE;
+  if (text == NULL)
+    recipe->width = recipe->height = 256; /* as the published models */
+  else if (!rvm_recipe_parse (recipe, text, path, error))
+    return FALSE;
+  return rvm_config_from_weights (&recipe->model, weights, error);
+}
+
+static gboolean
+reconstruct (RvmModel *model, const RvmRecipe *recipe, const char *video, const char *out, GError **error)
+{
+  const char *const videos[] = { video, NULL };
+  const RvmStepShape shape = shape_of (recipe);
+  const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
+  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, 0, error);
+  g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;
+  g_autoptr (RvmStep) step = batch ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
+  g_autofree float *predicted = NULL;
+  RvmLoss loss;
+
+  if (step == NULL)
+    return FALSE;
+  predicted = g_new (float, values);
+  rvm_step_refresh (step);
+  if (!rvm_step_forward (step, &batch->batch, &loss, error) || !rvm_step_read (step, predicted, NULL, error)
+      || !rvm_sheet_reconstruction (out, &shape, model->config.patch, &batch->batch, shape.samples, predicted, error))
+    return FALSE;
+  g_print ("%s: mean squared error %.5f over masked patches, %.5f over all\n", out, loss.masked, loss.all);
+  return TRUE;
+}
+
+int
+rvm_command_reconstruct (int argc, char **argv)
+{
+  g_autofree char *device = NULL;
+  g_auto (GStrv) settings = NULL;
+  int samples = 4;
+  const GOptionEntry entries[] = {
+    { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value, see pretrain --help; others are those of the training",
+        "KEY=VALUE" },
+    { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 4)", "N" },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context =
+      g_option_context_new ("MODEL VIDEO OUT.png - source, masked target, reconstruction and truth, side by side");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmModel) model = NULL;
+  RvmRecipe recipe;
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 4 || samples < 1 || samples > 1000) {
+    g_printerr ("rvm-cl-train reconstruct: expected MODEL, VIDEO and OUT.png, and --samples from 1 to 1000\n");
+    return 2;
+  }
+  if (!read_recipe (argv[1], &recipe, &error))
+    return rvm_command_fail (error, 1);
+  recipe.synthetic = 0;
+  for (guint i = 0; settings && settings[i]; i++)
+    if (!rvm_recipe_set (&recipe, settings[i], &error))
+      return rvm_command_fail (error, 2);
+  recipe.batch = samples;
+  if (!rvm_recipe_validate (&recipe, &error))
+    return rvm_command_fail (error, 2);
+  gst_init (NULL, NULL);
+  model = rvm_model_load_trainable (argv[1], &(RvmModelOptions){ .device = device }, &error);
+  if (model == NULL || !reconstruct (model, &recipe, argv[2], argv[3], &error))
+    return rvm_command_fail (error, 1);
+  return 0;
+}

@@ -1,0 +1,104 @@
+/* rvm-cl-train pretrain: a new run in a folder, from random weights or from a weight file; resume: goes on with one. */
+#include <gst/gst.h>
+#include <string.h>
+
+#include "commands.h"
+#include "kernels/error.h"
+#include "run.h"
+
+static int
+finish (RvmRunResult result, const RvmRunOptions *options, const GError *error)
+{
+  switch (result) {
+    case RVM_RUN_FINISHED:
+      g_print ("%s: finished; weights in %s/model.safetensors\n", options->folder, options->folder);
+      return 0;
+    case RVM_RUN_INTERRUPTED:
+      g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' goes on\n", options->folder, options->folder);
+      return 130;
+    case RVM_RUN_FAILED:
+      break;
+  }
+  return rvm_command_fail (error, 1);
+}
+
+gboolean
+rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error)
+{
+  if (!rvm_recipe_load (recipe, name, error))
+    return FALSE;
+  for (guint i = 0; settings && settings[i]; i++)
+    if (!rvm_recipe_set (recipe, settings[i], error))
+      return FALSE;
+  return rvm_recipe_validate (recipe, error);
+}
+
+int
+rvm_command_pretrain (int argc, char **argv)
+{
+  g_autofree char *name = NULL, *out = NULL, *init = NULL, *device = NULL, *values = rvm_recipe_describe ();
+  g_auto (GStrv) data = NULL;
+  g_auto (GStrv) photos = NULL;
+  g_auto (GStrv) sprites = NULL;
+  g_auto (GStrv) settings = NULL;
+  gint64 stop_at = 0;
+  const GOptionEntry entries[] = {
+    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "videos: a file, a folder, or a list (.txt); may be repeated", "PATH" },
+    { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "pictures that rendered video moves over", "PATH" },
+    { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
+    { "out", 'o', 0, G_OPTION_ARG_FILENAME, &out, "folder of the run", "FOLDER" },
+    { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value (see below), e.g. training.batch=8", "KEY=VALUE" },
+    { "init", 'i', 0, G_OPTION_ARG_FILENAME, &init, "start from these weights; their sizes replace the recipe's", "FILE" },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("- pretrain on videos");
+  g_autofree char *description = g_strconcat ("Values of a recipe:\n", values, NULL);
+  g_autoptr (GError) error = NULL;
+  RvmRunOptions options = { 0 };
+  RvmRecipe recipe;
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_description (context, description);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 1 || out == NULL || stop_at < 0) {
+    g_printerr ("rvm-cl-train pretrain: expected --out FOLDER and --data PATH or --photos PATH, and nothing that is not an option\n");
+    return 2;
+  }
+  if (!rvm_command_make_recipe (&recipe, name ? name : "cpu", (const char *const *) settings, &error))
+    return rvm_command_fail (error, 2);
+  gst_init (NULL, NULL);
+  options = (RvmRunOptions){ .folder = out, .device = device, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
+  if (!rvm_run_create (&options, &recipe, init, &error))
+    return rvm_command_fail (error, 1);
+  return finish (rvm_run_resume (&options, &error), &options, error);
+}
+
+int
+rvm_command_resume (int argc, char **argv)
+{
+  g_autofree char *device = NULL;
+  gint64 stop_at = 0;
+  const GOptionEntry entries[] = {
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("FOLDER - go on with a run where its last checkpoint is");
+  g_autoptr (GError) error = NULL;
+  RvmRunOptions options = { 0 };
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 2 || stop_at < 0) {
+    g_printerr ("rvm-cl-train resume: expected one FOLDER\n");
+    return 2;
+  }
+  gst_init (NULL, NULL);
+  options = (RvmRunOptions){ .folder = argv[1], .device = device, .stop_at = stop_at };
+  return finish (rvm_run_resume (&options, &error), &options, error);
+}

@@ -1,0 +1,244 @@
+/* Frames are decoded and kept in stretches: entering a video costs as much as decoding a few dozen frames. */
+#include "clips.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/error.h"
+#include "reader.h"
+#include "store.h"
+
+enum { STRETCH = 64 }; /* frames decoded together */
+
+typedef struct {
+  char *path;
+  RvmVideoIndex *index;
+} Clip;
+
+struct _RvmClips {
+  RvmClipsOptions options;
+  GArray *clips;   /* Clip */
+  GArray *before;  /* guint64: frames of the clips before each */
+  guint64 n_frames;
+  guint skipped;
+  RvmStore *store; /* clip << 32 | stretch -> GBytes (frames, height, width, 3) */
+};
+
+static void
+clip_clear (gpointer data)
+{
+  Clip *clip = data;
+
+  g_free (clip->path);
+  g_clear_pointer (&clip->index, rvm_video_index_free);
+}
+
+/* Frames of one stretch, as they come. */
+typedef struct {
+  RvmClips *clips;
+  guint clip;
+  GByteArray *frames;
+} Gathered;
+
+static void
+keep (Gathered *gathered, guint stretch)
+{
+  g_autoptr (GBytes) bytes = g_byte_array_free_to_bytes (g_steal_pointer (&gathered->frames));
+
+  rvm_store_put (gathered->clips->store, (guint64) gathered->clip << 32 | stretch, bytes, g_bytes_get_size (bytes));
+}
+
+static void
+on_frame (guint frame, const guint8 *pixels, const RvmVideoIndex *index, gpointer user_data)
+{
+  Gathered *gathered = user_data;
+
+  if (frame % STRETCH == 0) {
+    if (gathered->frames)
+      keep (gathered, frame / STRETCH - 1);
+    gathered->frames = g_byte_array_new ();
+  }
+  g_byte_array_append (gathered->frames, pixels, index->width * index->height * 3);
+}
+
+/* NULL when the video is of no use; says why. */
+static RvmVideoIndex *
+open_clip (RvmClips *clips, const char *path)
+{
+  Gathered gathered = { .clips = clips, .clip = clips->clips->len };
+  g_autoptr (GError) reason = NULL;
+  RvmVideoIndex *index = rvm_video_index_new (path, clips->options.short_side, clips->options.cache_dir, on_frame, &gathered, &reason);
+
+  if (index && index->n_frames < clips->options.least_frames) {
+    g_set_error (&reason, RVM_ERROR, RVM_ERROR_FORMAT, "%s: has %u frames, a sample takes %u", path, index->n_frames,
+        clips->options.least_frames);
+    g_clear_pointer (&index, rvm_video_index_free);
+  }
+  if (gathered.frames && index)
+    keep (&gathered, (index->n_frames - 1) / STRETCH);
+  g_clear_pointer (&gathered.frames, g_byte_array_unref);
+  if (index == NULL)
+    g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
+  return index;
+}
+
+RvmClips *
+rvm_clips_new (const GPtrArray *paths, const RvmClipsOptions *options, GError **error)
+{
+  g_autoptr (RvmClips) clips = g_new0 (RvmClips, 1);
+  const gboolean terminal = isatty (STDERR_FILENO);
+  gint64 told = g_get_monotonic_time ();
+
+  clips->options = *options;
+  clips->clips = g_array_new (FALSE, FALSE, sizeof (Clip));
+  clips->before = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_array_set_clear_func (clips->clips, clip_clear);
+  clips->store = rvm_store_new (options->memory, (gpointer (*) (gpointer)) g_bytes_ref, (GDestroyNotify) g_bytes_unref);
+  for (guint i = 0; i < paths->len; i++) {
+    const char *path = g_ptr_array_index (paths, i);
+    Clip clip = { .index = open_clip (clips, path) };
+
+    if (clip.index) {
+      clip.path = g_strdup (path);
+      g_array_append_val (clips->clips, clip);
+      g_array_append_val (clips->before, clips->n_frames);
+      clips->n_frames += clip.index->n_frames;
+    } else {
+      clips->skipped++;
+    }
+    if (g_get_monotonic_time () - told > (terminal ? 1 : 30) * G_USEC_PER_SEC) {
+      told = g_get_monotonic_time ();
+      g_printerr ("rvm-cl-train: read %u of %u videos, %" G_GUINT64_FORMAT " frames\n", i + 1, paths->len, clips->n_frames);
+    }
+  }
+  if (clips->clips->len == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "none of the %u files given as data is a video that can be used", paths->len);
+    return NULL;
+  }
+  return g_steal_pointer (&clips);
+}
+
+void
+rvm_clips_free (RvmClips *clips)
+{
+  if (clips == NULL)
+    return;
+  g_clear_pointer (&clips->store, rvm_store_free);
+  g_array_unref (clips->before);
+  g_array_unref (clips->clips);
+  g_free (clips);
+}
+
+guint
+rvm_clips_get_n (const RvmClips *clips)
+{
+  return clips->clips->len;
+}
+
+guint
+rvm_clips_get_skipped (const RvmClips *clips)
+{
+  return clips->skipped;
+}
+
+const RvmVideoIndex *
+rvm_clips_get_index (const RvmClips *clips, guint clip)
+{
+  return g_array_index (clips->clips, Clip, clip).index;
+}
+
+const char *
+rvm_clips_get_path (const RvmClips *clips, guint clip)
+{
+  return g_array_index (clips->clips, Clip, clip).path;
+}
+
+guint64
+rvm_clips_get_n_frames (const RvmClips *clips)
+{
+  return clips->n_frames;
+}
+
+guint
+rvm_clips_locate (const RvmClips *clips, guint64 number, guint *frame)
+{
+  guint low = 0, high = clips->before->len;
+
+  while (high - low > 1) {
+    const guint middle = (low + high) / 2;
+
+    if (g_array_index (clips->before, guint64, middle) <= number)
+      low = middle;
+    else
+      high = middle;
+  }
+  *frame = number - g_array_index (clips->before, guint64, low);
+  return low;
+}
+
+static GBytes *
+take_frames (const Clip *clip, RvmReader *reader, guint n, const guint8 *first, GError **error)
+{
+  const gsize size = (gsize) clip->index->width * clip->index->height * 3;
+  g_autoptr (GByteArray) frames = g_byte_array_sized_new (n * size);
+  const guint8 *pixels = first;
+
+  for (guint i = 0; i < n; i++) {
+    if (pixels == NULL)
+      pixels = rvm_reader_next (reader, NULL, error);
+    if (pixels == NULL)
+      break;
+    g_byte_array_append (frames, pixels, size);
+    pixels = NULL;
+  }
+  return frames->len == n * size ? g_byte_array_free_to_bytes (g_steal_pointer (&frames)) : NULL;
+}
+
+/* Some files cannot be entered in the middle, or not where the frames were when read from the start: those are read from the start. */
+static GBytes *
+decode (const Clip *clip, guint short_side, guint first, guint n, GError **error)
+{
+  g_autoptr (RvmReader) reader = rvm_reader_new (clip->path, RVM_READER_RGB, short_side, error);
+  g_autoptr (GError) reason = NULL;
+  const guint8 *pixels = NULL;
+  GBytes *frames = NULL;
+  guint64 pts = 0;
+
+  if (reader == NULL)
+    return NULL;
+  if (first && clip->index->pts[first] != G_MAXUINT64 && rvm_reader_seek (reader, clip->index->pts[first], NULL))
+    pixels = rvm_reader_next (reader, &pts, NULL);
+  if (pixels && pts == clip->index->pts[first])
+    frames = take_frames (clip, reader, n, pixels, NULL);
+  if (frames)
+    return frames;
+  rvm_reader_free (reader);
+  reader = rvm_reader_new (clip->path, RVM_READER_RGB, short_side, error);
+  for (guint i = 0; reader && i < first && rvm_reader_next (reader, NULL, &reason);)
+    i++;
+  frames = reader && reason == NULL ? take_frames (clip, reader, n, NULL, &reason) : NULL;
+  if (frames == NULL && reason)
+    g_propagate_error (error, g_steal_pointer (&reason));
+  else if (frames == NULL && reader)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: ends before frame %u; it had %u frames when it was first read", clip->path,
+        first + n, clip->index->n_frames);
+  return frames;
+}
+
+GBytes *
+rvm_clips_get_frame (RvmClips *clips, guint number, guint frame, GError **error)
+{
+  const Clip *clip = &g_array_index (clips->clips, Clip, number);
+  const gsize size = (gsize) clip->index->width * clip->index->height * 3;
+  const guint stretch = frame / STRETCH, first = stretch * STRETCH;
+  const guint64 name = (guint64) number << 32 | stretch;
+  g_autoptr (GBytes) frames = rvm_store_get (clips->store, name);
+
+  if (frames == NULL) {
+    frames = decode (clip, clips->options.short_side, first, MIN (STRETCH, clip->index->n_frames - first), error);
+    if (frames == NULL)
+      return NULL;
+    rvm_store_put (clips->store, name, frames, g_bytes_get_size (frames));
+  }
+  return g_bytes_new_from_bytes (frames, (frame - first) * size, size);
+}

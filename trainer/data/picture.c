@@ -1,0 +1,126 @@
+/* Halving is done by cairo: two by two pixels become one. */
+#include "picture.h"
+
+#include <math.h>
+
+#include "kernels/error.h"
+#include "reader.h"
+
+/* cairo's pixels have their alpha multiplied in. */
+static cairo_surface_t *
+make_surface (const guint8 *pixels, guint width, guint height)
+{
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width, height);
+  guint8 *to = cairo_image_surface_get_data (surface);
+  const gsize stride = cairo_image_surface_get_stride (surface);
+
+  if (cairo_surface_status (surface) != CAIRO_STATUS_SUCCESS)
+    return surface;
+  for (guint y = 0; y < height; y++)
+    for (guint x = 0; x < width; x++) {
+      const guint8 *p = pixels + ((gsize) y * width + x) * 4;
+      guint32 *q = (guint32 *) (void *) (to + y * stride + x * 4);
+
+      *q = (guint32) p[3] << 24 | (guint32) (p[2] * p[3] / 255) << 16 | (guint32) (p[1] * p[3] / 255) << 8 | p[0] * p[3] / 255;
+    }
+  cairo_surface_mark_dirty (surface);
+  return surface;
+}
+
+static cairo_surface_t *
+halve (cairo_surface_t *from)
+{
+  const int width = cairo_image_surface_get_width (from) / 2, height = cairo_image_surface_get_height (from) / 2;
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width, height);
+  cairo_t *cr = cairo_create (surface);
+
+  cairo_scale (cr, 0.5, 0.5);
+  cairo_set_source_surface (cr, from, 0, 0);
+  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_BILINEAR);
+  cairo_pattern_set_extend (cairo_get_source (cr), CAIRO_EXTEND_PAD);
+  cairo_set_operator (cr, CAIRO_OPERATOR_SOURCE);
+  cairo_paint (cr);
+  cairo_destroy (cr);
+  return surface;
+}
+
+static void
+clear (gpointer data)
+{
+  RvmPicture *picture = data;
+
+  for (guint i = 0; i < picture->n_levels; i++)
+    cairo_surface_destroy (picture->levels[i]);
+}
+
+RvmPicture *
+rvm_picture_load (const char *path, guint short_side, GError **error)
+{
+  g_autoptr (RvmReader) reader = rvm_reader_new (path, RVM_READER_BGRA, short_side, error);
+  const guint8 *pixels = reader ? rvm_reader_next (reader, NULL, error) : NULL;
+  RvmPicture *picture;
+
+  if (pixels == NULL)
+    return NULL;
+  picture = g_atomic_rc_box_new0 (RvmPicture);
+  picture->width = rvm_reader_get_width (reader);
+  picture->height = rvm_reader_get_height (reader);
+  picture->levels[picture->n_levels++] = make_surface (pixels, picture->width, picture->height);
+  while (picture->n_levels < RVM_PICTURE_LEVELS && MIN (picture->width, picture->height) >> picture->n_levels >= 4) {
+    picture->levels[picture->n_levels] = halve (picture->levels[picture->n_levels - 1]);
+    picture->n_levels++;
+  }
+  for (guint i = 0; i < picture->n_levels; i++)
+    if (cairo_surface_status (picture->levels[i]) != CAIRO_STATUS_SUCCESS) {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: no memory for a picture of %u x %u pixels", path, picture->width, picture->height);
+      rvm_picture_unref (picture);
+      return NULL;
+    }
+  return picture;
+}
+
+RvmPicture *
+rvm_picture_ref (RvmPicture *picture)
+{
+  return g_atomic_rc_box_acquire (picture);
+}
+
+void
+rvm_picture_unref (RvmPicture *picture)
+{
+  g_atomic_rc_box_release_full (picture, clear);
+}
+
+guint64
+rvm_picture_get_size (const RvmPicture *picture)
+{
+  return (guint64) picture->width * picture->height * 4 * 4 / 3;
+}
+
+void
+rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *place, gboolean mirrored)
+{
+  const double scale = sqrt (fabs (place->xx * place->yy - place->xy * place->yx));
+  guint level = 0;
+  cairo_matrix_t from;
+  cairo_pattern_t *pattern;
+
+  /* The level that is drawn at 0.7 to 1.4 times its size. */
+  while (level + 1 < picture->n_levels && scale * (2 << level) < 1.4)
+    level++;
+  from = *place;
+  if (cairo_matrix_invert (&from) != CAIRO_STATUS_SUCCESS)
+    return;
+  pattern = cairo_pattern_create_for_surface (picture->levels[level]);
+  /* Of the level's own pixels: its sizes are rounded down. */
+  cairo_matrix_t shrink;
+  cairo_matrix_init_scale (&shrink, (double) cairo_image_surface_get_width (picture->levels[level]) / picture->width,
+      (double) cairo_image_surface_get_height (picture->levels[level]) / picture->height);
+  cairo_matrix_multiply (&from, &from, &shrink);
+  cairo_pattern_set_matrix (pattern, &from);
+  cairo_pattern_set_filter (pattern, CAIRO_FILTER_BILINEAR);
+  cairo_pattern_set_extend (pattern, mirrored ? CAIRO_EXTEND_REFLECT : CAIRO_EXTEND_NONE);
+  cairo_set_source (cr, pattern);
+  cairo_paint (cr);
+  cairo_pattern_destroy (pattern);
+}

@@ -1,0 +1,28 @@
+/* RvmPicture: a photo or a cut-out as cairo surfaces of falling size, so that it can be drawn at any scale without aliasing. */
+#pragma once
+
+#include <cairo.h>
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+enum { RVM_PICTURE_LEVELS = 8 };
+
+typedef struct _RvmPicture {
+  guint width, height;
+  guint n_levels;
+  cairo_surface_t *levels[RVM_PICTURE_LEVELS]; /* ARGB32; each half as large as the one before */
+} RvmPicture;
+
+RvmPicture *rvm_picture_load (const char *path, guint short_side, GError **error); /* @short_side: see rvm_reader_new() */
+RvmPicture *rvm_picture_ref (RvmPicture *picture);
+void rvm_picture_unref (RvmPicture *picture);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmPicture, rvm_picture_unref)
+
+guint64 rvm_picture_get_size (const RvmPicture *picture); /* bytes */
+
+/* Paints the picture over @cr. @place: from pixels of the picture to those of @cr's surface. @mirrored edges fill the rest of the surface
+ * with the picture's mirror image. */
+void rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *place, gboolean mirrored);
+
+G_END_DECLS

@@ -1,0 +1,337 @@
+/* Each sample throws dice of its own, seeded by the run's seed and the sample's number. */
+#include "sampler.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <gst/video/video.h>
+
+#include "clips.h"
+#include "files.h"
+#include "kernels/error.h"
+#include "synthetic.h"
+
+enum {
+  TIMES = 64,    /* tries to find a stretch without cut and with motion */
+  CROPS = 6,     /* tries to find a crop with motion */
+  STILL = 3,     /* mean difference (of 255) of two crops that counts as none */
+  STILL_STRETCH = 3, /* sum of RvmVideoIndex.motion over a stretch that counts as none */
+  PURPOSE_SAMPLE = 1, PURPOSE_SOURCES = 2,
+};
+
+struct _RvmSampler {
+  RvmRecipe recipe;
+  RvmClips *clips;         /* NULL: none given */
+  RvmSynthetic *synthetic; /* NULL: none given */
+};
+
+RvmSampler *
+rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
+    const char *cache_dir, GError **error)
+{
+  g_autoptr (RvmSampler) sampler = g_new0 (RvmSampler, 1);
+  g_autoptr (GPtrArray) videos = rvm_files_expand (clips, error);
+  g_autoptr (GPtrArray) backgrounds = videos ? rvm_files_expand (photos, error) : NULL;
+  g_autoptr (GPtrArray) cutouts = backgrounds ? rvm_files_expand (sprites, error) : NULL;
+  const guint64 memory = (guint64) recipe->clip_memory << 20;
+  const RvmClipsOptions options = {
+    .short_side = ceil (MAX (recipe->width, recipe->height) / recipe->crop_min),
+    .least_frames = recipe->sources_max + recipe->gap_min,
+    .memory = recipe->synthetic > 0 ? memory / 4 * 3 : memory,
+    .cache_dir = cache_dir,
+  };
+
+  sampler->recipe = *recipe;
+  if (cutouts == NULL)
+    return NULL;
+  if (recipe->synthetic < 1 && videos->len == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the recipe asks for samples of videos (data.synthetic is %g): --data is missing",
+        recipe->synthetic);
+    return NULL;
+  }
+  if (recipe->synthetic > 0 && backgrounds->len == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+        "the recipe asks for rendered samples (data.synthetic is %g): --photos is missing; --set synthetic=0 does without", recipe->synthetic);
+    return NULL;
+  }
+  if (recipe->synthetic < 1) {
+    sampler->clips = rvm_clips_new (videos, &options, error);
+    if (sampler->clips == NULL)
+      return NULL;
+  }
+  if (recipe->synthetic > 0) {
+    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, recipe->width, recipe->height, recipe->sprites_max, memory / 4, error);
+    if (sampler->synthetic == NULL)
+      return NULL;
+  }
+  return g_steal_pointer (&sampler);
+}
+
+void
+rvm_sampler_free (RvmSampler *sampler)
+{
+  if (sampler == NULL)
+    return;
+  g_clear_pointer (&sampler->clips, rvm_clips_free);
+  g_clear_pointer (&sampler->synthetic, rvm_synthetic_free);
+  g_free (sampler);
+}
+
+char *
+rvm_sampler_describe (const RvmSampler *sampler)
+{
+  GString *text = g_string_new (NULL);
+
+  if (sampler->clips)
+    g_string_append_printf (text, "%u videos, %" G_GUINT64_FORMAT " frames", rvm_clips_get_n (sampler->clips),
+        rvm_clips_get_n_frames (sampler->clips));
+  if (sampler->synthetic)
+    g_string_append_printf (text, "%s%.0f %% rendered", text->len ? ", " : "", 100 * sampler->recipe.synthetic);
+  if ((sampler->clips && rvm_clips_get_skipped (sampler->clips))
+      || (sampler->synthetic && rvm_synthetic_get_skipped (sampler->synthetic)))
+    g_string_append_printf (text, "; %u files skipped", (sampler->clips ? rvm_clips_get_skipped (sampler->clips) : 0)
+                                                            + (sampler->synthetic ? rvm_synthetic_get_skipped (sampler->synthetic) : 0));
+  return g_string_free (text, FALSE);
+}
+
+static GRand *
+make_dice (const RvmSampler *sampler, guint purpose, guint64 number)
+{
+  const guint64 seed = sampler->recipe.seed;
+  const guint32 seeds[] = { seed, seed >> 32, number, number >> 32, purpose };
+
+  return g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
+}
+
+guint
+rvm_sampler_get_sources (const RvmSampler *sampler, guint64 pass)
+{
+  GRand *dice = make_dice (sampler, PURPOSE_SOURCES, pass);
+  const guint sources = g_rand_int_range (dice, sampler->recipe.sources_min, sampler->recipe.sources_max + 1);
+
+  g_rand_free (dice);
+  return sources;
+}
+
+/* The first entries of a random permutation. */
+static void
+draw_visible (const RvmSampler *sampler, GRand *dice, guint32 *visible)
+{
+  const guint patches = (sampler->recipe.width / sampler->recipe.model.patch) * (sampler->recipe.height / sampler->recipe.model.patch);
+  const guint kept = rvm_recipe_get_kept (&sampler->recipe);
+  g_autofree guint32 *order = g_new (guint32, patches);
+
+  for (guint i = 0; i < patches; i++)
+    order[i] = i;
+  for (guint i = 0; i < kept; i++) {
+    const guint j = g_rand_int_range (dice, i, patches);
+    const guint32 chosen = order[j];
+
+    order[j] = order[i];
+    visible[i] = order[i] = chosen;
+  }
+}
+
+/* The frames of a sample. */
+typedef struct {
+  guint clip, first, stride, sources;
+  guint last; /* source frame */
+} Stretch;
+
+static gboolean
+draw_stretch (const RvmSampler *sampler, GRand *dice, guint sources, Stretch *stretch, guint32 *gaps)
+{
+  const RvmRecipe *recipe = &sampler->recipe;
+  const guint64 number = g_rand_double (dice) * rvm_clips_get_n_frames (sampler->clips);
+  const RvmVideoIndex *index;
+  guint end = 0, motion = 0;
+
+  stretch->sources = sources;
+  stretch->stride = g_rand_int_range (dice, 1, recipe->stride_max + 1);
+  stretch->clip = rvm_clips_locate (sampler->clips, number, &stretch->first);
+  stretch->last = stretch->first + (sources - 1) * stretch->stride;
+  index = rvm_clips_get_index (sampler->clips, stretch->clip);
+  if (stretch->last + recipe->gap_min >= index->n_frames)
+    return FALSE;
+  for (guint i = 0; i < recipe->targets; i++) {
+    /* Near its end a video has only short gaps. */
+    gaps[i] = g_rand_int_range (dice, recipe->gap_min, MIN (recipe->gap_max, index->n_frames - 1 - stretch->last) + 1);
+    end = MAX (end, stretch->last + gaps[i]);
+  }
+  for (guint i = stretch->first + 1; i <= end; i++) {
+    if (index->cut[i] && !recipe->cross_cuts)
+      return FALSE;
+    motion += index->motion[i];
+  }
+  return motion > STILL_STRETCH || g_rand_double (dice) < recipe->still_share;
+}
+
+typedef struct {
+  guint x, y, width, height; /* of the video's frame */
+  gboolean flip;
+  GstVideoConverter *converter; /* crop and scale, as rvmencode scales */
+  GstVideoInfo in, out;
+} Crop;
+
+static void
+draw_crop (const RvmSampler *sampler, GRand *dice, const RvmVideoIndex *index, Crop *crop)
+{
+  const RvmRecipe *recipe = &sampler->recipe;
+  /* The largest crop of the training frame's shape. */
+  const double most = MIN ((double) index->width / recipe->width, (double) index->height / recipe->height);
+  const double scale = most * exp (g_rand_double_range (dice, log (recipe->crop_min) - 1e-9, 0));
+
+  crop->width = CLAMP (recipe->width * scale + 0.5, 1, index->width);
+  crop->height = CLAMP (recipe->height * scale + 0.5, 1, index->height);
+  crop->x = g_rand_int_range (dice, 0, index->width - crop->width + 1);
+  crop->y = g_rand_int_range (dice, 0, index->height - crop->height + 1);
+  crop->flip = recipe->flip && g_rand_boolean (dice);
+}
+
+static void
+set_packed (GstVideoInfo *info, guint width, guint height)
+{
+  gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB, width, height);
+  info->stride[0] = width * 3;
+  info->size = (gsize) width * height * 3;
+}
+
+static gboolean
+open_crop (const RvmSampler *sampler, const RvmVideoIndex *index, Crop *crop)
+{
+  set_packed (&crop->in, index->width, index->height);
+  set_packed (&crop->out, sampler->recipe.width, sampler->recipe.height);
+  crop->converter = gst_video_converter_new (&crop->in, &crop->out,
+      gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_SRC_X, G_TYPE_INT, (gint) crop->x, GST_VIDEO_CONVERTER_OPT_SRC_Y, G_TYPE_INT,
+          (gint) crop->y, GST_VIDEO_CONVERTER_OPT_SRC_WIDTH, G_TYPE_INT, (gint) crop->width, GST_VIDEO_CONVERTER_OPT_SRC_HEIGHT, G_TYPE_INT,
+          (gint) crop->height, GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_LINEAR,
+          GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, 1, NULL));
+  return crop->converter != NULL;
+}
+
+static void
+mirror (guint8 *pixels, guint width, guint height)
+{
+  for (guint y = 0; y < height; y++)
+    for (guint x = 0; x < width / 2; x++)
+      for (guint c = 0; c < 3; c++) {
+        guint8 *a = pixels + ((gsize) y * width + x) * 3 + c, *b = pixels + ((gsize) y * width + width - 1 - x) * 3 + c;
+        const guint8 value = *a;
+        *a = *b;
+        *b = value;
+      }
+}
+
+static gboolean
+take_frame (RvmSampler *sampler, Crop *crop, guint clip, guint frame, guint8 *pixels, GError **error)
+{
+  g_autoptr (GBytes) bytes = rvm_clips_get_frame (sampler->clips, clip, frame, error);
+  const gsize size = crop->out.size;
+  GstBuffer *from_buffer, *to_buffer;
+  GstVideoFrame from, to;
+  gboolean ok = FALSE;
+
+  if (bytes == NULL)
+    return FALSE;
+  from_buffer = gst_buffer_new_wrapped_bytes (bytes);
+  to_buffer = gst_buffer_new_wrapped_full (0, pixels, size, 0, size, NULL, NULL);
+  if (gst_video_frame_map (&from, &crop->in, from_buffer, GST_MAP_READ)) {
+    if (gst_video_frame_map (&to, &crop->out, to_buffer, GST_MAP_WRITE)) {
+      gst_video_converter_frame (crop->converter, &from, &to);
+      gst_video_frame_unmap (&to);
+      ok = TRUE;
+    }
+    gst_video_frame_unmap (&from);
+  }
+  gst_buffer_unref (to_buffer);
+  gst_buffer_unref (from_buffer);
+  if (!ok)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: frame %u cannot be mapped", rvm_clips_get_path (sampler->clips, clip), frame);
+  else if (crop->flip)
+    mirror (pixels, sampler->recipe.width, sampler->recipe.height);
+  return ok;
+}
+
+static gboolean
+crop_moves (const guint8 *a, const guint8 *b, gsize size)
+{
+  guint64 sum = 0;
+
+  for (gsize i = 0; i < size; i++)
+    sum += ABS ((int) a[i] - b[i]);
+  return sum > STILL * size;
+}
+
+/* Frames of a crop in which something moves between the last source frame and a target, if one is found. */
+static gboolean
+take_clip (RvmSampler *sampler, GRand *dice, const Stretch *stretch, const RvmSample *sample, GError **error)
+{
+  const RvmVideoIndex *index = rvm_clips_get_index (sampler->clips, stretch->clip);
+  const gsize size = (gsize) sampler->recipe.width * sampler->recipe.height * 3;
+  guint8 *last = sample->source + (stretch->sources - 1) * size;
+  gboolean ok = TRUE, enough = FALSE;
+  Crop crop;
+
+  for (guint i = 0; ok && !enough; i++) {
+    draw_crop (sampler, dice, index, &crop);
+    ok = open_crop (sampler, index, &crop) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
+         && take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[0], sample->target, error);
+    enough = i + 1 == CROPS || (ok && crop_moves (last, sample->target, size)) || g_rand_double (dice) < sampler->recipe.still_share;
+    if (ok && !enough)
+      gst_video_converter_free (crop.converter);
+  }
+  for (guint i = 0; ok && i + 1 < stretch->sources; i++)
+    ok = take_frame (sampler, &crop, stretch->clip, stretch->first + i * stretch->stride, sample->source + i * size, error);
+  for (guint i = 1; ok && i < sampler->recipe.targets; i++)
+    ok = take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[i], sample->target + i * size, error);
+  g_clear_pointer (&crop.converter, gst_video_converter_free);
+  return ok;
+}
+
+static gboolean
+render (RvmSampler *sampler, GRand *dice, guint sources, const RvmSample *sample, GError **error)
+{
+  const RvmRecipe *recipe = &sampler->recipe;
+  const gsize size = (gsize) recipe->width * recipe->height * 3;
+  const guint stride = g_rand_int_range (dice, 1, recipe->stride_max + 1), last = (sources - 1) * stride;
+  g_autoptr (RvmScene) scene = rvm_scene_new (sampler->synthetic, dice, last + recipe->gap_max + 1, error);
+
+  if (scene == NULL)
+    return FALSE;
+  for (guint i = 0; i < sources; i++)
+    rvm_scene_render (scene, i * stride, sample->source + i * size);
+  for (guint i = 0; i < recipe->targets; i++) {
+    sample->gaps[i] = g_rand_int_range (dice, recipe->gap_min, recipe->gap_max + 1);
+    rvm_scene_render (scene, last + sample->gaps[i], sample->target + i * size);
+  }
+  return TRUE;
+}
+
+gboolean
+rvm_sampler_draw (RvmSampler *sampler, guint64 number, guint sources, const RvmSample *sample, GError **error)
+{
+  GRand *dice = make_dice (sampler, PURPOSE_SAMPLE, number);
+  gboolean ok = TRUE;
+
+  for (guint i = 0; i < sampler->recipe.targets; i++)
+    draw_visible (sampler, dice, sample->visible + (gsize) i * rvm_recipe_get_kept (&sampler->recipe));
+  if (g_rand_double (dice) < sampler->recipe.synthetic) {
+    ok = render (sampler, dice, sources, sample, error);
+  } else {
+    Stretch stretch;
+    gboolean found = FALSE;
+
+    for (guint i = 0; i < TIMES && !found; i++)
+      found = draw_stretch (sampler, dice, sources, &stretch, sample->gaps);
+    if (found)
+      ok = take_clip (sampler, dice, &stretch, sample, error);
+    else {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_FILE,
+          "sample %" G_GUINT64_FORMAT ": in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "
+          "cross-cuts=true or still-share=1 would take others", number, TIMES);
+      ok = FALSE;
+    }
+  }
+  g_rand_free (dice);
+  return ok;
+}

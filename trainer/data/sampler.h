@@ -1,0 +1,29 @@
+/* RvmSampler: sample number n of a run: which frames of which video, which crop, which patches are visible. Everything about a sample
+ * follows from the recipe, the material and its number, so a run can go on anywhere. One thread at a time. */
+#pragma once
+
+#include "trainer/recipe.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmSampler RvmSampler;
+
+/* Where one sample goes; sizes as in RvmBatch, without the axis of samples. */
+typedef struct {
+  guint8 *source, *target;
+  guint32 *gaps, *visible;
+} RvmSample;
+
+/* Names as rvm_files_expand() takes them. Photos are needed when the recipe's share of synthetic video is not 0, clips when it is not 1. */
+RvmSampler *rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
+    const char *cache_dir, GError **error);
+void rvm_sampler_free (RvmSampler *sampler);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSampler, rvm_sampler_free)
+
+char *rvm_sampler_describe (const RvmSampler *sampler); /* what was found, one line */
+
+/* Source frames of the samples of pass @pass: all samples of a batch have the same number. */
+guint rvm_sampler_get_sources (const RvmSampler *sampler, guint64 pass);
+gboolean rvm_sampler_draw (RvmSampler *sampler, guint64 number, guint sources, const RvmSample *sample, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,153 @@
+/* One producer, one consumer, a few batches between them. The sampler belongs to whoever holds @sampling. */
+#include "source.h"
+
+#include <string.h>
+
+#include "sampler.h"
+
+enum { AHEAD = 3 }; /* batches made before they are asked for */
+
+/* Passes count from 0: no run gets here. */
+#define PROBE_PASS (G_GUINT64_CONSTANT (1) << 40)
+
+struct _RvmSource {
+  RvmRecipe recipe;
+  RvmSampler *sampler;
+  char *description;
+  GThread *thread;
+  GMutex sampling, lock;
+  GCond changed;
+  GQueue ready;    /* RvmSourceBatch */
+  GError *failure; /* what ended the thread */
+  guint64 pass;    /* made next */
+  gboolean stop;
+};
+
+void
+rvm_source_batch_free (RvmSourceBatch *batch)
+{
+  g_free ((gpointer) batch->batch.source);
+  g_free ((gpointer) batch->batch.target);
+  g_free ((gpointer) batch->batch.gaps);
+  g_free ((gpointer) batch->batch.visible);
+  g_free (batch);
+}
+
+static RvmSourceBatch *
+make_batch (RvmSource *source, guint64 pass, guint sources, GError **error)
+{
+  const RvmRecipe *recipe = &source->recipe;
+  const gsize picture = (gsize) recipe->width * recipe->height * 3, kept = rvm_recipe_get_kept (recipe);
+  RvmSample all = {
+    .source = g_malloc (picture * sources * recipe->batch), .target = g_malloc (picture * recipe->targets * recipe->batch),
+    .gaps = g_new (guint32, recipe->targets * recipe->batch), .visible = g_new (guint32, recipe->targets * recipe->batch * kept),
+  };
+  g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
+  gboolean ok = TRUE;
+
+  batch->batch = (RvmBatch){ sources, all.source, all.target, all.gaps, all.visible };
+  batch->first = pass * recipe->batch;
+  g_mutex_lock (&source->sampling);
+  for (guint i = 0; ok && i < recipe->batch; i++) {
+    const RvmSample sample = {
+      all.source + i * sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
+      all.visible + i * recipe->targets * kept,
+    };
+    ok = rvm_sampler_draw (source->sampler, batch->first + i, sources, &sample, error);
+  }
+  g_mutex_unlock (&source->sampling);
+  return ok ? g_steal_pointer (&batch) : NULL;
+}
+
+static gpointer
+work (gpointer user_data)
+{
+  RvmSource *source = user_data;
+
+  g_mutex_lock (&source->lock);
+  while (!source->stop && source->failure == NULL) {
+    if (source->ready.length >= AHEAD) {
+      g_cond_wait (&source->changed, &source->lock);
+    } else {
+      GError *error = NULL;
+      RvmSourceBatch *batch;
+
+      g_mutex_unlock (&source->lock);
+      batch = make_batch (source, source->pass, rvm_sampler_get_sources (source->sampler, source->pass), &error);
+      g_mutex_lock (&source->lock);
+      source->pass++;
+      if (batch)
+        g_queue_push_tail (&source->ready, batch);
+      source->failure = error;
+      g_cond_broadcast (&source->changed);
+    }
+  }
+  g_mutex_unlock (&source->lock);
+  return NULL;
+}
+
+RvmSource *
+rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
+    const char *cache_dir, guint64 first_pass, GError **error)
+{
+  g_autoptr (RvmSource) source = g_new0 (RvmSource, 1);
+
+  g_mutex_init (&source->sampling);
+  g_mutex_init (&source->lock);
+  g_cond_init (&source->changed);
+  source->recipe = *recipe;
+  source->pass = first_pass;
+  source->sampler = rvm_sampler_new (recipe, clips, photos, sprites, cache_dir, error);
+  if (source->sampler == NULL)
+    return NULL;
+  source->description = rvm_sampler_describe (source->sampler);
+  source->thread = g_thread_new ("rvm-source", work, source);
+  return g_steal_pointer (&source);
+}
+
+void
+rvm_source_free (RvmSource *source)
+{
+  if (source == NULL)
+    return;
+  g_mutex_lock (&source->lock);
+  source->stop = TRUE;
+  g_cond_broadcast (&source->changed);
+  g_mutex_unlock (&source->lock);
+  g_clear_pointer (&source->thread, g_thread_join);
+  g_queue_clear_full (&source->ready, (GDestroyNotify) rvm_source_batch_free);
+  g_clear_error (&source->failure);
+  g_clear_pointer (&source->sampler, rvm_sampler_free);
+  g_free (source->description);
+  g_cond_clear (&source->changed);
+  g_mutex_clear (&source->lock);
+  g_mutex_clear (&source->sampling);
+  g_free (source);
+}
+
+const char *
+rvm_source_get_description (const RvmSource *source)
+{
+  return source->description;
+}
+
+RvmSourceBatch *
+rvm_source_next (RvmSource *source, GError **error)
+{
+  RvmSourceBatch *batch;
+
+  g_mutex_lock (&source->lock);
+  while ((batch = g_queue_pop_head (&source->ready)) == NULL && source->failure == NULL)
+    g_cond_wait (&source->changed, &source->lock);
+  if (batch == NULL)
+    g_propagate_error (error, g_error_copy (source->failure));
+  g_cond_broadcast (&source->changed);
+  g_mutex_unlock (&source->lock);
+  return batch;
+}
+
+RvmSourceBatch *
+rvm_source_get_probe (RvmSource *source, GError **error)
+{
+  return make_batch (source, PROBE_PASS, source->recipe.sources_max, error);
+}

@@ -1,0 +1,32 @@
+/* RvmSource: the batches of a run in order, made ahead of time by a thread of its own. */
+#pragma once
+
+#include "trainer/recipe.h"
+#include "trainer/step.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  RvmBatch batch;
+  guint64 first; /* number of its first sample */
+} RvmSourceBatch;
+
+void rvm_source_batch_free (RvmSourceBatch *batch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSourceBatch, rvm_source_batch_free)
+
+typedef struct _RvmSource RvmSource;
+
+/* From pass @first_pass on. The lists are as rvm_sampler_new() takes them. */
+RvmSource *rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
+    const char *cache_dir, guint64 first_pass, GError **error);
+void rvm_source_free (RvmSource *source);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSource, rvm_source_free)
+
+const char *rvm_source_get_description (const RvmSource *source);
+
+/* (transfer full). An error stays: there are no batches after it. */
+RvmSourceBatch *rvm_source_next (RvmSource *source, GError **error);
+/* (transfer full): always the same batch, which no pass ever gets, with the most source frames. */
+RvmSourceBatch *rvm_source_get_probe (RvmSource *source, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,20 @@
+/* The curve of a run's loss. PNG, written to a temporary file and renamed. */
+#pragma once
+
+#include <cairo.h>
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* One line of metrics.jsonl. The last two are what no learning would reach: see baseline.h. */
+typedef struct {
+  guint64 step;
+  double masked, all; /* RvmLoss */
+  double mean_colour, copy;
+} RvmMetric;
+
+gboolean rvm_plot_losses (const char *path, const RvmMetric *metrics, gsize count, GError **error);
+
+gboolean rvm_plot_write_png (cairo_surface_t *surface, const char *path, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,344 @@
+/* One table of fields; parsing, writing and explaining walk over it. */
+#include "recipe.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/error.h"
+#include "recipes.h"
+
+typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN } FieldType;
+
+typedef struct {
+  const char *group, *key;
+  FieldType type;
+  gsize offset;
+  double min, max, value; /* the default */
+  const char *help;
+} Field;
+
+#define UINT(group, key, member, min, max, value, help) { group, key, FIELD_UINT, offsetof (RvmRecipe, member), min, max, value, help }
+#define LONG(group, key, member, min, max, value, help) { group, key, FIELD_UINT64, offsetof (RvmRecipe, member), min, max, value, help }
+#define REAL(group, key, member, min, max, value, help) { group, key, FIELD_DOUBLE, offsetof (RvmRecipe, member), min, max, value, help }
+#define BOOL(group, key, member, value, help) { group, key, FIELD_BOOLEAN, offsetof (RvmRecipe, member), 0, 1, value, help }
+
+static const Field fields[] = {
+  UINT ("model", "patch", model.patch, 1, 256, 8, "side of a patch, pixels"),
+  UINT ("model", "dim", model.encoder.dim, 1, 16384, 192, "width of a token"),
+  UINT ("model", "layers", model.encoder.layers, 1, 512, 6, "encoder layers"),
+  UINT ("model", "heads", model.encoder.heads, 1, 1024, 6, "encoder heads"),
+  UINT ("model", "mlp", model.encoder.mlp, 1, 65536, 768, "encoder MLP width"),
+  UINT ("model", "core-layers", model.core.layers, 1, 512, 2, "core layers"),
+  UINT ("model", "core-heads", model.core.heads, 1, 1024, 6, "core heads"),
+  UINT ("model", "core-mlp", model.core.mlp, 1, 65536, 768, "core MLP width"),
+  UINT ("model", "decoder-dim", model.decoder.dim, 1, 16384, 192, "decoder width"),
+  UINT ("model", "decoder-layers", model.decoder.layers, 1, 512, 2, "decoder layers"),
+  UINT ("model", "decoder-heads", model.decoder.heads, 1, 1024, 6, "decoder heads"),
+  UINT ("model", "decoder-mlp", model.decoder.mlp, 1, 65536, 768, "decoder MLP width"),
+  UINT ("data", "width", width, 1, 16384, 64, "pixels of a training frame"),
+  UINT ("data", "height", height, 1, 16384, 64, "pixels of a training frame"),
+  UINT ("data", "sources-min", sources_min, 1, 64, 4, "fewest source frames of a sample"),
+  UINT ("data", "sources-max", sources_max, 1, 64, 4, "most source frames of a sample"),
+  UINT ("data", "targets", targets, 1, 64, 4, "target frames of a sample"),
+  UINT ("data", "gap-min", gap_min, 1, 63, 4, "fewest frames from the last source frame to a target"),
+  UINT ("data", "gap-max", gap_max, 1, 63, 48, "most frames from the last source frame to a target"),
+  UINT ("data", "stride-max", stride_max, 1, 64, 1, "frames from one source frame to the next: drawn from 1 to this"),
+  REAL ("data", "synthetic", synthetic, 0, 1, 0.5, "share of samples rendered from pictures and sprites"),
+  UINT ("data", "sprites-max", sprites_max, 1, 64, 5, "most sprites of a rendered sample"),
+  REAL ("data", "crop-min", crop_min, 0.05, 1, 0.4, "smallest crop, as a share of the picture's shorter side"),
+  BOOL ("data", "flip", flip, 1, "mirror half of the samples"),
+  BOOL ("data", "cross-cuts", cross_cuts, 0, "samples may cross shot cuts"),
+  REAL ("data", "still-share", still_share, 0, 1, 0.25, "share of the samples without motion that is used"),
+  UINT ("data", "clip-memory", clip_memory, 16, 1048576, 1024, "MiB of decoded frames kept in memory"),
+  LONG ("training", "steps", steps, 1, 1e12, 10000, "updates of the weights"),
+  UINT ("training", "batch", batch, 1, 65536, 16, "samples of a pass"),
+  UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
+  REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
+  BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
+  LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
+  REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),
+  REAL ("optimiser", "rate-end", rate_end, 0, 1, 0, "learning rate at the end of the cosine"),
+  LONG ("optimiser", "warmup", warmup, 0, 1e12, 200, "steps of linear warm-up"),
+  REAL ("optimiser", "b1", b1, 0, 0.999999, 0.9, "decay of the first moment"),
+  REAL ("optimiser", "b2", b2, 0, 0.999999, 0.95, "decay of the second moment"),
+  REAL ("optimiser", "epsilon", epsilon, 1e-30, 1, 1e-8, "added to the root of the second moment"),
+  REAL ("optimiser", "decay", decay, 0, 10, 0.05, "decoupled weight decay, of kernels"),
+  REAL ("optimiser", "clip-norm", clip_norm, 0, 1e9, 1, "largest global norm of the gradients; 0: any"),
+  UINT ("run", "checkpoint-every", checkpoint_every, 1, 1e9, 500, "steps between checkpoints"),
+  UINT ("run", "keep", keep, 1, 1e6, 3, "latest checkpoints that stay"),
+  UINT ("run", "keep-every", keep_every, 0, 1e9, 0, "checkpoints of multiples of this step stay for good; 0: none"),
+  UINT ("run", "picture-every", picture_every, 0, 1e9, 500, "steps between pictures of reconstructions; 0: never"),
+};
+
+static gpointer
+place (RvmRecipe *recipe, const Field *field)
+{
+  return (guint8 *) recipe + field->offset;
+}
+
+static void
+store (RvmRecipe *recipe, const Field *field, double value)
+{
+  switch (field->type) {
+    case FIELD_UINT:
+      *(guint *) place (recipe, field) = value;
+      break;
+    case FIELD_UINT64:
+      *(guint64 *) place (recipe, field) = value;
+      break;
+    case FIELD_DOUBLE:
+      *(double *) place (recipe, field) = value;
+      break;
+    case FIELD_BOOLEAN:
+      *(gboolean *) place (recipe, field) = value != 0;
+      break;
+  }
+}
+
+static char *
+format_value (const Field *field, double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (field->type == FIELD_BOOLEAN)
+    return g_strdup (value != 0 ? "true" : "false");
+  return g_strdup (g_ascii_formatd (text, sizeof text, field->type == FIELD_DOUBLE ? "%.9g" : "%.0f", value));
+}
+
+static char *
+format_field (const RvmRecipe *recipe, const Field *field)
+{
+  gconstpointer at = place ((RvmRecipe *) recipe, field);
+
+  switch (field->type) {
+    case FIELD_UINT:
+      return g_strdup_printf ("%u", *(const guint *) at);
+    case FIELD_UINT64:
+      return g_strdup_printf ("%" G_GUINT64_FORMAT, *(const guint64 *) at);
+    case FIELD_BOOLEAN:
+      return g_strdup (*(const gboolean *) at ? "true" : "false");
+    case FIELD_DOUBLE:
+      break;
+  }
+  return format_value (field, *(const double *) at);
+}
+
+void
+rvm_recipe_init (RvmRecipe *recipe)
+{
+  memset (recipe, 0, sizeof *recipe);
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    store (recipe, &fields[i], fields[i].value);
+  recipe->model.deltas = 64;
+  recipe->model.core.dim = recipe->model.encoder.dim;
+}
+
+/* Insertions, deletions and replacements that turn @a into @b. */
+static guint
+edit_distance (const char *a, const char *b)
+{
+  const gsize width = strlen (b) + 1;
+  g_autofree guint *row = g_new (guint, width);
+
+  for (gsize j = 0; j < width; j++)
+    row[j] = j;
+  for (gsize i = 1; a[i - 1]; i++) {
+    guint diagonal = row[0];
+
+    row[0] = i;
+    for (gsize j = 1; j < width; j++) {
+      const guint replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = MIN (replaced, 1 + MIN (row[j], row[j - 1]));
+    }
+  }
+  return row[width - 1];
+}
+
+static const Field *
+find_field (const char *group, const char *key, const char *origin, GError **error)
+{
+  const Field *closest = &fields[0];
+  guint distance = G_MAXUINT;
+
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    const guint d = edit_distance (key, fields[i].key);
+
+    if (d == 0 && (group == NULL || strcmp (group, fields[i].group) == 0))
+      return &fields[i];
+    if (d < distance) {
+      distance = d;
+      closest = &fields[i];
+    }
+  }
+  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: there is no value '%s%s%s'; did you mean '%s' in [%s]?", origin,
+      group ? group : "", group ? "." : "", key, closest->key, closest->group);
+  return NULL;
+}
+
+static gboolean
+parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char *origin, GError **error)
+{
+  g_autofree char *low = format_value (field, field->min), *high = format_value (field, field->max);
+  g_autofree char *trimmed = g_strstrip (g_strdup (text));
+  char *end = NULL;
+  double value;
+
+  if (field->type == FIELD_BOOLEAN) {
+    if (strcmp (trimmed, "true") != 0 && strcmp (trimmed, "false") != 0) {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected true or false", origin, field->group, field->key,
+          trimmed);
+      return FALSE;
+    }
+    store (recipe, field, strcmp (trimmed, "true") == 0);
+    return TRUE;
+  }
+  value = g_ascii_strtod (trimmed, &end);
+  if (end == trimmed || *end != '\0' || !(value >= field->min && value <= field->max)
+      || (field->type != FIELD_DOUBLE && value != floor (value))) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected %s from %s to %s", origin, field->group, field->key,
+        trimmed, field->type == FIELD_DOUBLE ? "a number" : "a whole number", low, high);
+    return FALSE;
+  }
+  store (recipe, field, value);
+  recipe->model.core.dim = recipe->model.encoder.dim;
+  return TRUE;
+}
+
+gboolean
+rvm_recipe_parse (RvmRecipe *recipe, const char *text, const char *origin, GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GError) broken = NULL;
+  g_auto (GStrv) groups = NULL;
+
+  if (!g_key_file_load_from_data (file, text, strlen (text), G_KEY_FILE_NONE, &broken)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: not a recipe: %s", origin, broken->message);
+    return FALSE;
+  }
+  groups = g_key_file_get_groups (file, NULL);
+  for (guint g = 0; groups[g]; g++) {
+    g_auto (GStrv) keys = g_key_file_get_keys (file, groups[g], NULL, NULL);
+
+    for (guint k = 0; keys && keys[k]; k++) {
+      const Field *field = find_field (groups[g], keys[k], origin, error);
+      g_autofree char *value = field ? g_key_file_get_value (file, groups[g], keys[k], NULL) : NULL;
+
+      if (field == NULL || !parse_value (recipe, field, value, origin, error))
+        return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean
+rvm_recipe_load (RvmRecipe *recipe, const char *name, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/gst-rvm/recipes/%s.ini", name), *text = NULL;
+  g_autoptr (GBytes) built_in = NULL;
+
+  rvm_recipe_init (recipe);
+  if (g_file_test (name, G_FILE_TEST_IS_REGULAR))
+    return g_file_get_contents (name, &text, NULL, error) && rvm_recipe_parse (recipe, text, name, error);
+  built_in = g_resource_lookup_data (rvm_recipes_get_resource (), path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+  if (built_in) {
+    text = g_strndup (g_bytes_get_data (built_in, NULL), g_bytes_get_size (built_in));
+    return rvm_recipe_parse (recipe, text, name, error);
+  }
+  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "recipe %s: neither a file nor one that comes with the program (cpu, tiny, small16)", name);
+  return FALSE;
+}
+
+gboolean
+rvm_recipe_set (RvmRecipe *recipe, const char *assignment, GError **error)
+{
+  const char *equals = strchr (assignment, '=');
+  g_autofree char *name = equals ? g_strstrip (g_strndup (assignment, equals - assignment)) : NULL;
+  char *dot = name ? strchr (name, '.') : NULL;
+  const Field *field;
+
+  if (equals == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--set %s: expected KEY=VALUE", assignment);
+    return FALSE;
+  }
+  if (dot)
+    *dot++ = '\0';
+  field = find_field (dot ? name : NULL, dot ? dot : name, "--set", error);
+  return field && parse_value (recipe, field, equals + 1, "--set", error);
+}
+
+gboolean
+rvm_recipe_validate (const RvmRecipe *recipe, GError **error)
+{
+  const char *wrong = NULL;
+
+  if (!rvm_config_validate (&recipe->model, error))
+    return FALSE;
+  if (recipe->width % recipe->model.patch || recipe->height % recipe->model.patch)
+    wrong = "data.width and data.height must be multiples of model.patch";
+  else if (recipe->sources_min > recipe->sources_max)
+    wrong = "data.sources-min is larger than data.sources-max";
+  else if (recipe->gap_min > recipe->gap_max)
+    wrong = "data.gap-min is larger than data.gap-max";
+  else if (recipe->gap_max >= recipe->model.deltas)
+    wrong = "data.gap-max must be less than 64";
+  else if (rvm_recipe_get_kept (recipe) < 1)
+    wrong = "training.mask-ratio hides every patch: use a lower ratio or larger frames";
+  else if (rvm_recipe_get_kept (recipe) >= (recipe->width / recipe->model.patch) * (recipe->height / recipe->model.patch))
+    wrong = "training.mask-ratio hides no patch: use a higher ratio or larger frames";
+  if (wrong == NULL)
+    return TRUE;
+  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "recipe: %s", wrong);
+  return FALSE;
+}
+
+char *
+rvm_recipe_to_text (const RvmRecipe *recipe)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    g_autofree char *value = format_field (recipe, &fields[i]);
+
+    if (i == 0 || strcmp (fields[i].group, fields[i - 1].group) != 0)
+      g_string_append_printf (text, "%s[%s]\n", i ? "\n" : "", fields[i].group);
+    g_string_append_printf (text, "# %s\n%s=%s\n", fields[i].help, fields[i].key, value);
+  }
+  return g_string_free (text, FALSE);
+}
+
+char *
+rvm_recipe_describe (void)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    g_autofree char *name = g_strdup_printf ("%s.%s", fields[i].group, fields[i].key);
+    g_autofree char *low = format_value (&fields[i], fields[i].min), *high = format_value (&fields[i], fields[i].max);
+    g_autofree char *value = format_value (&fields[i], fields[i].value);
+
+    g_string_append_printf (text, "  %-26s %s (%s to %s, default %s)\n", name, fields[i].help, low, high, value);
+  }
+  return g_string_free (text, FALSE);
+}
+
+guint
+rvm_recipe_get_kept (const RvmRecipe *recipe)
+{
+  const guint patches = (recipe->width / recipe->model.patch) * (recipe->height / recipe->model.patch);
+
+  return (guint) (patches * (1.0 - recipe->mask_ratio)); /* in double arithmetic, as the authors do */
+}
+
+double
+rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step)
+{
+  double progress;
+
+  if (step < recipe->warmup)
+    return recipe->rate * (step + 1) / recipe->warmup;
+  if (recipe->steps <= recipe->warmup)
+    return recipe->rate;
+  progress = MIN ((double) (step - recipe->warmup) / (recipe->steps - recipe->warmup), 1.0);
+  return recipe->rate_end + (recipe->rate - recipe->rate_end) * 0.5 * (1 + cos (G_PI * progress));
+}

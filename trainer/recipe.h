@@ -1,0 +1,56 @@
+/* RvmRecipe: everything that decides what a training run computes, as a key file (trainer/recipes/). Every value has a name, a range and a
+ * default (the published small16 run, model.md 4, at a size a CPU can try); unknown names are errors with a suggestion. */
+#pragma once
+
+#include "model/config.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  /* [model] */
+  RvmConfig model; /* core.dim follows encoder.dim */
+  /* [data] */
+  guint width, height;           /* pixels of a training frame, multiples of the patch */
+  guint sources_min, sources_max; /* source frames of a sample; every batch draws one number */
+  guint targets;
+  guint gap_min, gap_max;        /* frames between the last source frame and a target */
+  guint stride_max;              /* frames between two source frames: drawn from 1 to this, per sample */
+  double synthetic;              /* share of samples rendered from pictures and sprites */
+  guint sprites_max;             /* sprites of a rendered sample: drawn from 1 to this */
+  double crop_min;               /* smallest crop, as a share of the picture's shorter side */
+  gboolean flip;
+  gboolean cross_cuts;           /* samples may cross shot cuts */
+  double still_share;            /* of samples without motion, this share is kept */
+  guint clip_memory;             /* MiB of decoded frames kept */
+  /* [training] */
+  guint64 steps;
+  guint batch;                   /* samples of a pass */
+  guint accumulate;              /* passes of a step */
+  double mask_ratio;
+  gboolean loss_all;             /* mean over all patches instead of the masked ones */
+  guint64 seed;
+  /* [optimiser] */
+  double rate, rate_end;
+  guint64 warmup;                /* steps */
+  double b1, b2, epsilon, decay, clip_norm;
+  /* [run] */
+  guint checkpoint_every, keep, keep_every; /* steps; checkpoints; 0 or a multiple of steps whose checkpoints stay */
+  guint picture_every;           /* steps; 0: never */
+} RvmRecipe;
+
+void rvm_recipe_init (RvmRecipe *recipe); /* the defaults */
+/* @name: a file, or one of the recipes that come with the program ("cpu"). Values it does not name keep their defaults. */
+gboolean rvm_recipe_load (RvmRecipe *recipe, const char *name, GError **error);
+gboolean rvm_recipe_parse (RvmRecipe *recipe, const char *text, const char *origin, GError **error);
+/* @assignment: "key=value" or "group.key=value". */
+gboolean rvm_recipe_set (RvmRecipe *recipe, const char *assignment, GError **error);
+/* What no single value can tell. */
+gboolean rvm_recipe_validate (const RvmRecipe *recipe, GError **error);
+
+char *rvm_recipe_to_text (const RvmRecipe *recipe); /* every value, with its explanation */
+char *rvm_recipe_describe (void); /* names, ranges, defaults: for --help-recipe */
+
+guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame */
+double rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step); /* learning rate of update @step, from 0 */
+
+G_END_DECLS

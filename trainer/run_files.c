@@ -1,0 +1,216 @@
+/* Making a run's folder and reading it again. */
+#include "run_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "checkpoint.h"
+#include "initialise.h"
+#include "kernels/error.h"
+
+#define DATA_GROUP "data"
+
+int
+rvm_run_lock (const char *folder, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "lock", NULL);
+  const int lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+  if (lock < 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", path, g_strerror (errno));
+    return -1;
+  }
+  if (flock (lock, LOCK_EX | LOCK_NB) != 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: another process trains in this folder", folder);
+    close (lock);
+    return -1;
+  }
+  return lock;
+}
+
+gboolean
+rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "recipe.ini", NULL), *text = NULL;
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: not the folder of a run: there is no recipe.ini", folder);
+    return FALSE;
+  }
+  rvm_recipe_init (recipe);
+  return g_file_get_contents (path, &text, NULL, error) && rvm_recipe_parse (recipe, text, path, error)
+      && rvm_recipe_validate (recipe, error);
+}
+
+char *
+rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error)
+{
+  g_autoptr (GArray) steps = rvm_checkpoint_list (folder);
+
+  for (guint i = steps->len; i-- > 0;) {
+    g_autofree char *path = rvm_checkpoint_get_path (folder, g_array_index (steps, guint64, i));
+    g_autoptr (GError) damage = NULL;
+
+    if (rvm_checkpoint_verify (path, step, NULL, &damage))
+      return g_steal_pointer (&path);
+    g_printerr ("rvm-cl-train: passed over: %s\n", damage->message);
+  }
+  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: no checkpoint that can be read", folder);
+  return NULL;
+}
+
+GHashTable *
+rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "data.ini", NULL);
+  g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  char *data = NULL;
+
+  if (!g_file_get_contents (path, &data, NULL, error))
+    return NULL;
+  g_hash_table_insert (metadata, "data", data);
+  g_hash_table_insert (metadata, "recipe", rvm_recipe_to_text (recipe));
+  g_hash_table_insert (metadata, "trainer", g_strdup ("rvm-cl-train " RVM_VERSION));
+  return g_steal_pointer (&metadata);
+}
+
+static const char *const data_keys[] = { "clips", "photos", "sprites" };
+
+/* Paths as given, absolute, so that the folder can be resumed from anywhere. */
+static gboolean
+write_data (const RvmRunOptions *options, GError **error)
+{
+  const GStrv lists[] = { options->data, options->photos, options->sprites };
+  g_autofree char *path = g_build_filename (options->folder, "data.ini", NULL);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (lists); i++) {
+    g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+
+    for (guint j = 0; lists[i] && lists[i][j]; j++)
+      g_ptr_array_add (paths, g_canonicalize_filename (lists[i][j], NULL));
+    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) paths->pdata, paths->len);
+  }
+  return g_key_file_save_to_file (file, path, error);
+}
+
+RvmSource *
+rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 first, GError **error)
+{
+  g_autofree char *path = g_build_filename (options->folder, "data.ini", NULL);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_auto (GStrv) clips = NULL;
+  g_auto (GStrv) photos = NULL;
+  g_auto (GStrv) sprites = NULL;
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
+    return NULL;
+  clips = g_key_file_get_string_list (file, DATA_GROUP, data_keys[0], NULL, NULL);
+  photos = g_key_file_get_string_list (file, DATA_GROUP, data_keys[1], NULL, NULL);
+  sprites = g_key_file_get_string_list (file, DATA_GROUP, data_keys[2], NULL, NULL);
+  return rvm_source_new (recipe, (const char *const *) clips, (const char *const *) photos, (const char *const *) sprites,
+      options->cache_dir, first, error);
+}
+
+typedef struct {
+  const RvmRecipe *recipe;
+  RvmWeights *init; /* NULL: nothing to start from */
+} Start;
+
+static gboolean
+start_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
+{
+  const Start *start = user_data;
+  const RvmArray *given;
+
+  if (strncmp (array->name, "adamw/", strlen ("adamw/")) == 0) {
+    guint64 elements = 0, bytes;
+    rvm_array_get_size (array, &elements, &bytes);
+    memset (values, 0, elements * sizeof (float));
+    return TRUE;
+  }
+  given = start->init ? rvm_weights_find (start->init, array->name) : NULL;
+  if (given)
+    return rvm_weights_read (start->init, given, values, error);
+  rvm_initialise_array (array, start->recipe->seed, values);
+  return TRUE;
+}
+
+/* The sizes of the file to start from replace the recipe's; without decoder in the file, the decoder's stay. */
+static RvmWeights *
+open_init (const char *init, RvmRecipe *recipe, GError **error)
+{
+  g_autoptr (RvmWeights) weights = rvm_weights_open (init, error);
+  RvmConfig config;
+
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, error))
+    return NULL;
+  if (config.decoder.layers == 0) {
+    config.decoder = recipe->model.decoder;
+    config.deltas = recipe->model.deltas;
+  }
+  recipe->model = config;
+  return g_steal_pointer (&weights);
+}
+
+/* A checkpoint of step 0: the one way to start is to resume. The model is loaded from plain weights first. */
+static gboolean
+write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, RvmWeights *init, GError **error)
+{
+  const RvmModelOptions model_options = { .device = options->device, .cache_dir = options->cache_dir };
+  g_autofree char *plain = g_build_filename (options->folder, "model.safetensors", NULL);
+  g_autofree char *path = rvm_checkpoint_get_path (options->folder, 0);
+  g_autoptr (GArray) arrays = rvm_config_list_arrays (&recipe->model, TRUE);
+  g_autoptr (GHashTable) metadata = rvm_run_make_metadata (options->folder, recipe, error);
+  g_autoptr (RvmModel) model = NULL;
+  g_autoptr (RvmGradients) gradients = NULL;
+  g_autoptr (RvmOptimiser) optimiser = NULL;
+  g_autoptr (RvmQueue) queue = NULL;
+  Start start = { recipe, init };
+
+  if (metadata == NULL
+      || !rvm_weights_save (plain, (const RvmArray *) arrays->data, arrays->len, start_values, &start, metadata, error))
+    return FALSE;
+  model = rvm_model_load_trainable (plain, &model_options, error);
+  queue = model ? rvm_queue_new (model->device, FALSE, error) : NULL;
+  gradients = queue ? rvm_gradients_new (model, error) : NULL;
+  optimiser = gradients ? rvm_optimiser_new (model, gradients, &(RvmOptimiserOptions){ 0 }, queue, error) : NULL;
+  return optimiser && rvm_checkpoint_save (path, model, optimiser, queue, 0, metadata, error);
+}
+
+gboolean
+rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const char *init, GError **error)
+{
+  g_autofree char *path = g_build_filename (options->folder, "recipe.ini", NULL), *text = NULL;
+  g_autoptr (RvmWeights) weights = NULL;
+  g_autoptr (GArray) steps = NULL;
+  RvmRecipe used = *recipe;
+  gboolean ok;
+  int lock;
+
+  weights = init ? open_init (init, &used, error) : NULL;
+  if ((init && weights == NULL) || !rvm_recipe_validate (&used, error))
+    return FALSE;
+  if (g_mkdir_with_parents (options->folder, 0777) != 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", options->folder, g_strerror (errno));
+    return FALSE;
+  }
+  steps = rvm_checkpoint_list (options->folder);
+  if (steps->len) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+        "%s: holds a run already; 'rvm-cl-train resume %s' goes on with it", options->folder, options->folder);
+    return FALSE;
+  }
+  lock = rvm_run_lock (options->folder, error);
+  if (lock < 0)
+    return FALSE;
+  text = rvm_recipe_to_text (&used);
+  ok = g_file_set_contents (path, text, -1, error) && write_data (options, error)
+      && write_first_checkpoint (options, &used, weights, error);
+  close (lock);
+  return ok;
+}
