@@ -143,7 +143,8 @@ rvm_checkpoint_save (const char *path, RvmModel *model, const RvmOptimiser *opti
 static gboolean
 read_from_file (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
-  return rvm_weights_read (user_data, array, values, error);
+  /* The file's own description: @array is a copy in another order. */
+  return rvm_weights_read (user_data, rvm_weights_find (user_data, array->name), values, error);
 }
 
 static gboolean
