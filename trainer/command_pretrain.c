@@ -7,9 +7,11 @@
 #include "run.h"
 
 static int
-finish (RvmRunResult result, const RvmRunOptions *options, const GError *error)
+train (const RvmRunOptions *options)
 {
-  switch (result) {
+  g_autoptr (GError) error = NULL;
+
+  switch (rvm_run_resume (options, &error)) {
     case RVM_RUN_FINISHED:
       g_print ("%s: finished; weights in %s/model.safetensors\n", options->folder, options->folder);
       return 0;
@@ -74,7 +76,7 @@ rvm_command_pretrain (int argc, char **argv)
   options = (RvmRunOptions){ .folder = out, .device = device, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
   if (!rvm_run_create (&options, &recipe, init, &error))
     return rvm_command_fail (error, 1);
-  return finish (rvm_run_resume (&options, &error), &options, error);
+  return train (&options);
 }
 
 int
@@ -100,5 +102,5 @@ rvm_command_resume (int argc, char **argv)
   }
   gst_init (NULL, NULL);
   options = (RvmRunOptions){ .folder = argv[1], .device = device, .stop_at = stop_at };
-  return finish (rvm_run_resume (&options, &error), &options, error);
+  return train (&options);
 }

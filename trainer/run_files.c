@@ -14,6 +14,20 @@
 
 #define DATA_GROUP "data"
 
+/* What a process that was killed left half written. */
+static void
+remove_parts (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_suffix (name, ".part")) {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      g_unlink (path);
+    }
+}
+
 int
 rvm_run_lock (const char *folder, GError **error)
 {
@@ -29,6 +43,7 @@ rvm_run_lock (const char *folder, GError **error)
     close (lock);
     return -1;
   }
+  remove_parts (folder);
   return lock;
 }
 

@@ -207,7 +207,9 @@ decode (const Clip *clip, guint short_side, guint first, guint n, GError **error
   if (reader == NULL)
     return NULL;
   if (first && clip->index->pts[first] != G_MAXUINT64 && rvm_reader_seek (reader, clip->index->pts[first], NULL))
-    pixels = rvm_reader_next (reader, &pts, NULL);
+    do
+      pixels = rvm_reader_next (reader, &pts, NULL);
+    while (pixels && pts < clip->index->pts[first]);
   if (pixels && pts == clip->index->pts[first])
     frames = take_frames (clip, reader, n, pixels, NULL);
   if (frames)

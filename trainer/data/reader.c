@@ -242,9 +242,11 @@ gboolean
 rvm_reader_seek (RvmReader *reader, guint64 pts, GError **error)
 {
   g_clear_pointer (&reader->pending, gst_sample_unref);
-  /* Seeking is only possible once the first frame has come through. */
+  /* To the key frame before, not accurately: that would cut the end of an earlier frame out and give it the time asked for.
+   * Seeking is only possible once the first frame has come through. */
   gst_element_get_state (reader->pipeline, NULL, NULL, STALL);
-  if (!gst_element_seek_simple (reader->pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, pts))
+  if (!gst_element_seek_simple (reader->pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_KEY_UNIT | GST_SEEK_FLAG_SNAP_BEFORE,
+          pts))
     return check_bus (reader, error) && fail (reader, RVM_ERROR_FORMAT, "it cannot be entered in the middle", error);
   return TRUE;
 }

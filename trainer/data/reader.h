@@ -26,7 +26,7 @@ guint rvm_reader_get_height (const RvmReader *reader);
  * at the end. A video whose frames change size is an error. */
 const guint8 *rvm_reader_next (RvmReader *reader, guint64 *pts, GError **error);
 
-/* The next frame will be the one shown at @pts, if the file can be entered there; the caller looks at the frame's own time. */
+/* The next frame will be one at or before @pts, if the file can be entered there; the caller looks at the frames' own times. */
 gboolean rvm_reader_seek (RvmReader *reader, guint64 pts, GError **error);
 
 G_END_DECLS

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""test_run.py RVM-CL-TRAIN: whole runs on videos made here: stopping and going on gives the same bytes, a killed run can go on, bad
+material and bad settings are told."""
+import json
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+program = sys.argv[1]
+
+
+def run(*args, status=0):
+    result = subprocess.run([program, *map(str, args)], capture_output=True, text=True)
+    assert result.returncode == status, (args, result)
+    return result.stdout + result.stderr
+
+
+def make_video(path, frames, pattern="ball", size="128x96"):
+    width, height = size.split("x")
+    subprocess.run(
+        ["gst-launch-1.0", "-q", "videotestsrc", f"num-buffers={frames}", f"pattern={pattern}", "!",
+         f"video/x-raw,width={width},height={height},framerate=30/1", "!", "jpegenc", "!", "matroskamux", "!", "filesink", f"location={path}"],
+        check=True, timeout=60)
+
+
+def make_picture(path, pattern):
+    subprocess.run(
+        ["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", f"pattern={pattern}", "!", "video/x-raw,width=200,height=150", "!",
+         "pngenc", "!", "filesink", f"location={path}"], check=True, timeout=60)
+
+
+def arrays_of(path):
+    """Name -> bytes of every array, and the metadata: the order in the file does not matter."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__")
+    return {name: content[8 + length :][slice(*entry["data_offsets"])] for name, entry in header.items()}, metadata
+
+
+def metrics_of(folder):
+    """What a step computed, without what the clock said."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in ("waited", "time")} for line in lines]
+
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    (folder / "videos" / "more").mkdir(parents=True)
+    (folder / "photos").mkdir()
+    make_video(folder / "videos" / "ball.mkv", 70)
+    make_video(folder / "videos" / "more" / "snow.mkv", 90, "snow")
+    make_picture(folder / "photos" / "smpte.png", "smpte")
+    make_picture(folder / "photos" / "zone.png", "circular")
+    material = ["--data", folder / "videos", "--photos", folder / "photos"]
+    tiny = ["--recipe", "tiny", "--set", "synthetic=0.5", "--set", "sources-min=2"]
+
+    # A run from its first to its last step, and the same run in three parts.
+    whole, parts = folder / "whole", folder / "parts"
+    text = run("pretrain", *tiny, *material, "--out", whole)
+    assert "finished" in text and "memory:" in text, text
+    run("pretrain", *tiny, *material, "--out", parts, "--stop-at", 7, status=130)
+    run("resume", parts, "--stop-at", 8, status=130)
+    run("resume", parts)
+    name = "checkpoint-00000020.safetensors"
+    expected, metadata = arrays_of(whole / name)
+    found, found_metadata = arrays_of(parts / name)
+    assert {n for n in expected if expected[n] != found[n]} == set(), "a resumed run computes something else"
+    assert metadata == found_metadata, [(key, metadata[key], found_metadata[key]) for key in metadata if metadata[key] != found_metadata[key]]
+    assert metadata["step"] == "20" and "\npatch=16\n" in metadata["recipe"], metadata
+    assert any(array.startswith("adamw/m/") for array in expected)
+    assert metrics_of(whole) == metrics_of(parts) and [line["step"] for line in metrics_of(whole)] == list(range(1, 21))
+    for file in ("loss.png", "reconstruction-00000020.png", "model.safetensors", "recipe.ini"):
+        assert (whole / file).stat().st_size > 0, file
+    assert "encoder" in run("info", whole / "model.safetensors")
+    run("resume", whole)  # nothing left to do
+    assert "holds a run already" in run("pretrain", *tiny, *material, "--out", whole, status=1)
+
+    # Killed at any moment, a folder can go on: checkpoints are whole or not there.
+    killed = folder / "killed"
+    chance = random.Random(1)
+    command = [program, "pretrain", *map(str, tiny + material), "--out", str(killed), "--set", "checkpoint-every=1", "--set", "steps=1000"]
+    for i in range(8):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not (killed / "checkpoint-00000000.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        command = [program, "resume", str(killed)]
+    run("resume", killed, "--stop-at", 1 + max(int(path.stem.split("-")[1]) for path in killed.glob("checkpoint-*.safetensors")), status=130)
+
+    assert not list(killed.glob("*.part"))
+
+    # A damaged checkpoint is passed over.
+    newest = max(killed.glob("checkpoint-*.safetensors"))
+    content = bytearray(newest.read_bytes())
+    content[-5] ^= 1
+    newest.write_bytes(content)
+    text = run("resume", killed, "--stop-at", int(newest.stem.split("-")[1]), status=130)
+    assert "passed over" in text and newest.name in text and "damaged" in text, text
+
+    # Ctrl-C finishes the step, saves and says how to go on.
+    process = subprocess.Popen([program, "resume", str(killed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while "step" not in process.stdout.readline():
+        pass
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "resume" in text, text
+
+    # One process at a time in a folder.
+    first = subprocess.Popen([program, "resume", str(killed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    first.stdout.readline()
+    assert "another process" in run("resume", killed, status=1)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+
+    # Another start: its sizes replace the recipe's.
+    run("init", "--config", "tiny", "--dim", 24, "--no-decoder", folder / "init.npz")
+    run("pretrain", *tiny, *material, "--out", folder / "init", "--init", folder / "init.npz", "--set", "steps=1")
+    assert "dim=24" in (folder / "init" / "recipe.ini").read_text()
+
+    # Material that cannot be used is told and counted; none at all ends the run.
+    bad = folder / "bad"
+    bad.mkdir()
+    (bad / "empty.mp4").write_bytes(b"")
+    (bad / "noise.mp4").write_bytes(random.Random(0).randbytes(5000))
+    (bad / "text.mkv").write_text("no video at all\n" * 50)
+    (bad / "cut.mkv").write_bytes((folder / "videos" / "ball.mkv").read_bytes()[:3000])
+    make_video(bad / "short.mkv", 5)
+    subprocess.run(["gst-launch-1.0", "-q", "audiotestsrc", "num-buffers=20", "!", "wavenc", "!", "filesink", f"location={bad}/sound.wav"],
+        check=True, timeout=60)
+    text = run("pretrain", *tiny, "--set", "synthetic=0", "--data", bad, "--out", folder / "none", status=1)
+    for file in ("empty.mp4", "noise.mp4", "text.mkv", "cut.mkv", "short.mkv", "sound.wav"):
+        assert sum("skipped" in line and file in line for line in text.splitlines()) == 1, (file, text)
+    assert "none of the 6 files" in text, text
+    text = run("preview", *tiny, "--set", "synthetic=0", "--data", bad, "--data", folder / "videos", folder / "sheet.png")
+    assert "2 videos" in text and "6 files skipped" in text and (folder / "sheet.png").stat().st_size > 1000, text
+    (folder / "list.txt").write_text("# a list\nvideos/ball.mkv\n")
+    assert "1 videos" in run("preview", *tiny, "--set", "synthetic=0", "--data", folder / "list.txt", folder / "sheet.png")
+    assert "no such file" in run("preview", *tiny, "--data", folder / "missing", folder / "sheet.png", status=1)
+
+    # Settings.
+    out = ["--out", folder / "never"]
+    assert "did you mean 'batch'" in run("pretrain", *tiny, *material, *out, "--set", "bacth=2", status=2)
+    assert "from 1 to" in run("pretrain", *tiny, *material, *out, "--set", "batch=0", status=2)
+    assert "gap-min" in run("pretrain", *tiny, *material, *out, "--set", "gap-min=50", status=2)
+    assert "--photos is missing" in run("pretrain", *tiny, "--data", folder / "videos", *out, status=1)
+    assert "neither a file nor" in run("pretrain", "--recipe", "absent", *material, *out, status=2)
+    assert "data.synthetic" in run("pretrain", "--help") or "training.batch" in run("pretrain", "--help")
+
+    # Reconstruction with the run's own weights.
+    text = run("reconstruct", whole / "model.safetensors", folder / "videos" / "ball.mkv", folder / "sheet.png")
+    assert "mean squared error" in text
