@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""test_bad_weights.py CHECK-GOLDEN DATA: weight files that are broken in every way we could think of: each must be refused with a message
+that names the file and what is wrong with it, and nothing may crash. The same loader serves rvmencode and rvm-cl-train."""
+import io
+import json
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+import numpy as np
+
+program, data = sys.argv[1], pathlib.Path(sys.argv[2])
+arrays = dict(np.load(data / "tiny.npz"))
+query = "encoder/layers_0/attention/query/kernel"
+norm = "encoder/LayerNorm_0/scale"
+failed = 0
+
+
+def check(path, *expected):
+    global failed
+    result = subprocess.run([program, str(path), str(data / "tiny_forward.npz")], capture_output=True, text=True)
+    text = result.stdout + result.stderr
+    missing = [word for word in (path.name, *expected) if word not in text]
+    if result.returncode not in (1, 2) or missing or "CRITICAL" in text:
+        failed += 1
+        print(f"{path.name}: status {result.returncode}, message lacks {missing}: {text.strip()[:400]}")
+    else:
+        print("ok", text.strip().splitlines()[-1][:200])
+
+
+def npy(array, **changes):
+    """An .npy file's bytes; header fields can be replaced."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": array.shape, **changes}
+    text = repr(header).encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + array.astype("<f4").tobytes()
+
+
+def write_npz(path, changes=None, drop=(), mode=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", mode) as archive:
+        for name, array in arrays.items():
+            if name not in drop:
+                archive.writestr(name + ".npy", (changes or {}).get(name) or npy(array))
+    return path
+
+
+def write_safetensors(path, header, payload=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text + payload)
+    return path
+
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    # That the fixture itself is sound: stored and deflated archives are read.
+    for mode in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        subprocess.run([program, write_npz(folder / "good.npz", mode=mode), data / "tiny_forward.npz"], check=True, stdout=subprocess.DEVNULL)
+
+    check(folder / "missing.npz")
+    for suffix in ("npz", "safetensors"):
+        (folder / f"empty.{suffix}").write_bytes(b"")
+        check(folder / f"empty.{suffix}")
+        (folder / f"random.{suffix}").write_bytes(random.Random(1).randbytes(4096))
+        check(folder / f"random.{suffix}")
+    content = (data / "tiny.npz").read_bytes()
+    (folder / "truncated.npz").write_bytes(content[: len(content) // 2])
+    check(folder / "truncated.npz")
+    with zipfile.ZipFile(folder / "other.npz", "w") as archive:
+        archive.writestr("readme.txt", "no arrays")
+    check(folder / "other.npz")
+
+    for name, expected, change in (
+        ("dtype", "dtype", npy(arrays[query], descr="<i8")),
+        ("big-endian", "dtype", npy(arrays[query], descr=">f4")),
+        ("object", "dtype", npy(arrays[query], descr="|O")),
+        ("fortran", "ortran", npy(arrays[query], fortran_order=True)),
+        ("huge", "", npy(arrays[query], shape=(2**40, 2**40))),
+        ("negative", "", npy(arrays[query], shape=(-48, 3, 16))),
+        ("scalar", "", npy(arrays[query], shape=())),
+        ("short", "", npy(arrays[query])[:-400]),
+        ("no-magic", "", b"hello" + npy(arrays[query])),
+        ("no-shape", "shape", npy(arrays[query]).replace(b"'shape'", b"'shale'")),
+        ("header-length", "", b"\x93NUMPY\x01\x00\xff\xff" + npy(arrays[query])[10:]),
+        ("wrong-shape", "", npy(arrays[query][:, :, :8])),
+        ("other-width", "", npy(arrays[query][:47])),
+        ("nan", "finite", npy(np.where(np.arange(arrays[query].size).reshape(arrays[query].shape) == 5, np.nan, arrays[query]))),
+        ("infinity", "finite", npy(np.full_like(arrays[query], np.inf))),
+    ):
+        check(write_npz(folder / f"{name}.npz", {query: change}), query, expected)
+    check(write_npz(folder / "no-query.npz", drop={query}), query)
+    check(write_npz(folder / "no-norm.npz", drop={norm}), norm)
+    check(write_npz(folder / "no-core.npz", drop={name for name in arrays if not name.startswith("encoder")}))
+    check(write_npz(folder / "norm-shape.npz", {norm: npy(arrays[norm][:40])}), norm)
+
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    check(write_safetensors(folder / "overlap.safetensors", {"a": entry, "b": {**entry, "data_offsets": [4, 12]}}, bytes(12)), "'b'")
+    check(write_safetensors(folder / "outside.safetensors", {"a": {**entry, "data_offsets": [0, 800]}, }, bytes(8)), "'a'")
+    check(write_safetensors(folder / "backwards.safetensors", {"a": {**entry, "data_offsets": [8, 0]}}, bytes(8)), "'a'")
+    check(write_safetensors(folder / "negative.safetensors", {"a": {**entry, "data_offsets": [-8, 0]}}, bytes(8)), "'a'")
+    check(write_safetensors(folder / "shape.safetensors", {"a": {**entry, "shape": [3]}}, bytes(8)), "'a'")
+    check(write_safetensors(folder / "shape-huge.safetensors", {"a": {**entry, "shape": [2**62, 2**62]}}, bytes(8)), "'a'")
+    check(write_safetensors(folder / "dtype.safetensors", {"a": {**entry, "dtype": "I64"}}, bytes(8)), "'a'", "I64")
+    check(write_safetensors(folder / "header-size.safetensors", {"a": entry}, bytes(8), length=2**60), "header")
+    check(write_safetensors(folder / "no-json.safetensors", b"{ this is not json", bytes(8)), "header")
+    check(write_safetensors(folder / "list.safetensors", b"[1, 2, 3]", bytes(8)), "neither")
+    text = b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
+    check(write_safetensors(folder / "duplicate.safetensors", text, bytes(8)), "'a'")
+    check(write_safetensors(folder / "fields.safetensors", {"a": {"dtype": "F32"}}, bytes(8)), "'a'")
+
+    # Duplicates in a zip, and bytes changed at random anywhere: refused or read, but never a crash.
+    with zipfile.ZipFile(folder / "twice.npz", "w") as archive:
+        for _ in range(2):
+            archive.writestr(query + ".npy", npy(arrays[query]))
+    check(folder / "twice.npz", query)
+    chance = random.Random(2)
+    small = io.BytesIO()
+    np.savez(small, **{name: array for name, array in arrays.items() if "layers_0" in name and array.size < 3000})
+    header = {f"a{i}": {"dtype": "F16", "shape": [4], "data_offsets": [i * 8, i * 8 + 8]} for i in range(20)}
+    sources = [small.getvalue(), write_safetensors(folder / "source.safetensors", header, bytes(160)).read_bytes()]
+    for i in range(120):
+        changed = bytearray(sources[i % 2])
+        for _ in range(chance.randint(1, 6)):
+            # Mostly where structure is: the beginning, the end.
+            where = chance.choice([chance.randrange(len(changed)), chance.randrange(min(400, len(changed))), -1 - chance.randrange(300)])
+            changed[where] = chance.randrange(256)
+        path = folder / ("changed.npz" if i % 2 == 0 else "changed.safetensors")
+        path.write_bytes(changed)
+        result = subprocess.run([program, str(path), str(data / "tiny_forward.npz")], capture_output=True, text=True)
+        if result.returncode not in (0, 1, 2) or "CRITICAL" in result.stderr:
+            failed += 1
+            print(f"changed file {i}: status {result.returncode}: {result.stderr[:400]}")
+
+print(f"{failed} wrong")
+sys.exit(bool(failed))
