@@ -3,6 +3,7 @@
 
 #include "rvmencode.h"
 #include "rvmexport.h"
+#include "rvmoverlay.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
@@ -10,6 +11,7 @@ plugin_init (GstPlugin * plugin)
   gboolean ok = FALSE;
 
   ok |= GST_ELEMENT_REGISTER (rvmencode, plugin);
+  ok |= GST_ELEMENT_REGISTER (rvmoverlay, plugin);
   ok |= GST_ELEMENT_REGISTER (rvmexport, plugin);
   return ok;
 }

@@ -156,10 +156,16 @@ gst_rvm_encode_start (GstBaseTransform * base)
   GST_OBJECT_UNLOCK (self);
 
   if (file == NULL || *file == '\0') {
-    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
-        ("model-file is not set, and there is no default model yet: name a"
-            " weight file, or make one with 'rvm-cl-train init'"), (NULL));
-    return FALSE;
+    const gchar *chosen = g_getenv ("RVM_DEFAULT_MODEL");
+
+    g_free (file);
+    file = g_strdup (chosen ? chosen : RVM_DEFAULT_MODEL);
+    if (!g_file_test (file, G_FILE_TEST_EXISTS)) {
+      GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+          ("model-file is not set, and there is no default model at %s: name a"
+              " weight file, or make one with 'rvm-cl-train'", file), (NULL));
+      return FALSE;
+    }
   }
   model = rvm_model_load (file, &options, &error);
   if (model == NULL) {

@@ -30,7 +30,8 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
     GParamSpec *spec;
   } properties[] = {
     {AT (model_file), g_param_spec_string ("model-file", "Model file",
-              "Weights, .npz or .safetensors", NULL, ready)},
+              "Weights, .npz or .safetensors (unset: the bundled model, or what"
+              " the environment variable RVM_DEFAULT_MODEL names)", NULL, ready)},
     {AT (device), g_param_spec_string ("device", "Device",
               "OpenCL device: its index, or part of its or its platform's name"
               " (unset: the first GPU, else the CPU)", NULL, ready)},

@@ -13,6 +13,7 @@ int rvm_command_pretrain (int argc, char **argv);
 int rvm_command_resume (int argc, char **argv);
 int rvm_command_preview (int argc, char **argv);
 int rvm_command_reconstruct (int argc, char **argv);
+int rvm_command_evaluate (int argc, char **argv);
 int rvm_command_bench (int argc, char **argv);
 
 /* Says what failed on standard error, as "rvm-cl-train: ...". */

@@ -14,6 +14,7 @@ static const struct {
   { "pretrain", "pretrain on videos", rvm_command_pretrain },
   { "resume", "go on with a run", rvm_command_resume },
   { "reconstruct", "what a model makes of a video's masked frames", rvm_command_reconstruct },
+  { "evaluate", "how well features follow the masks of DAVIS", rvm_command_evaluate },
   { "bench", "time of a training step by kernel", rvm_command_bench },
 };
 

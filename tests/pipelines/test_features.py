@@ -22,6 +22,10 @@ with tempfile.TemporaryDirectory() as folder:
     assert np.load(folder / "out/features.npy").shape == (12, 4, 5, 48)
     assert np.isfinite(np.load(folder / "out/features.npy")).all()
 
+    # Without --model: the bundled one.
+    subprocess.run([f"{source}/pipelines/features", str(video), "--output", str(folder / "bundled")], check=True, capture_output=True, env=env)
+    assert np.load(folder / "bundled/features.npy").shape == (12, 16, 21, 128)
+
     # A process that is killed leaves an array that loads.
     out = folder / "killed.npy"
     running = subprocess.Popen(["gst-launch-1.0", "-q", "videotestsrc", "!", "video/x-raw,width=64,height=64", "!", "rvmencode",

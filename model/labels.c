@@ -1,0 +1,143 @@
+/* Masks and points to maps on a grid, and back. */
+#include "labels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STAMP 4      /* cells of a point's Gaussian */
+#define STAMP_PEAK 2 /* of them, where it is highest */
+#define SIGMA 0.5
+#define PEAKS 5 /* cells that a point is read back from */
+
+/* Where bilinear interpolation reads sample @i of @to from @from samples: OpenCV's convention, half-pixel centres. */
+static void
+tap (guint i, guint to, guint from, guint *low, guint *high, float *weight)
+{
+  const double position = CLAMP ((i + 0.5) * from / to - 0.5, 0, from - 1);
+
+  *low = position;
+  *high = MIN (*low + 1, from - 1);
+  *weight = position - *low;
+}
+
+void
+rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labels, guint rows, guint columns, guint channels)
+{
+  memset (labels, 0, (gsize) rows * columns * channels * sizeof (float));
+  for (guint y = 0; y < rows; y++)
+    for (guint x = 0; x < columns; x++) {
+      float *cell = labels + ((gsize) y * columns + x) * channels;
+      guint ys[2], xs[2];
+      float wy, wx;
+
+      tap (y, rows, height, &ys[0], &ys[1], &wy);
+      tap (x, columns, width, &xs[0], &xs[1], &wx);
+      for (guint i = 0; i < 4; i++) {
+        const guint8 label = mask[(gsize) ys[i / 2] * width + xs[i % 2]];
+        cell[label < channels ? label : 0] += (i / 2 ? wy : 1 - wy) * (i % 2 ? wx : 1 - wx);
+      }
+    }
+}
+
+void
+rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channels, guint8 *mask, guint width, guint height)
+{
+  for (guint y = 0; y < height; y++) {
+    guint ys[2];
+    float wy;
+
+    tap (y, height, rows, &ys[0], &ys[1], &wy);
+    for (guint x = 0; x < width; x++) {
+      const float *corner[4];
+      float wx, best = 0;
+      guint xs[2], label = 0;
+
+      tap (x, width, columns, &xs[0], &xs[1], &wx);
+      for (guint i = 0; i < 4; i++)
+        corner[i] = labels + ((gsize) ys[i / 2] * columns + xs[i % 2]) * channels;
+      for (guint c = 0; c < channels; c++) {
+        const float value = (1 - wy) * ((1 - wx) * corner[0][c] + wx * corner[1][c]) + wy * ((1 - wx) * corner[2][c] + wx * corner[3][c]);
+        if (c == 0 || value > best) {
+          best = value;
+          label = c;
+        }
+      }
+      mask[(gsize) y * width + x] = MIN (label, 255);
+    }
+  }
+}
+
+/* The cells that the stamp of a point at @position covers, [start, end), of @size; @first: where start is in the stamp. Truncation towards
+ * zero, as in the published code: near the border a stamp is cut on both sides. */
+static void
+stamp_range (float position, guint size, int *start, int *end, int *first)
+{
+  const int low = (int) (position - 3 * SIGMA), high = (int) (position + 3 * SIGMA + 1);
+
+  *start = MAX (low, 0);
+  *end = MIN (high, (int) size);
+  *first = MAX (-low, 0);
+}
+
+void
+rvm_labels_from_points (const float *points, guint n_points, float *labels, guint rows, guint columns)
+{
+  const guint channels = 1 + n_points;
+
+  memset (labels, 0, (gsize) rows * columns * channels * sizeof (float));
+  for (guint i = 0; i < n_points; i++) {
+    int x0, x1, gx, y0, y1, gy;
+
+    /* Also false for NaN; far outside, a cast to int would be undefined. */
+    if (!(points[2 * i] > -8 && points[2 * i] < columns + 8.0f && points[2 * i + 1] > -8 && points[2 * i + 1] < rows + 8.0f))
+      continue;
+    stamp_range (points[2 * i], columns, &x0, &x1, &gx);
+    stamp_range (points[2 * i + 1], rows, &y0, &y1, &gy);
+    for (int y = y0; y < y1; y++)
+      for (int x = x0; x < x1; x++) {
+        const int dx = x - x0 + gx - STAMP_PEAK, dy = y - y0 + gy - STAMP_PEAK;
+        if (x - x0 + gx < STAMP && y - y0 + gy < STAMP)
+          labels[((gsize) y * columns + x) * channels + 1 + i] = exp (-(dx * dx + dy * dy) / (2 * SIGMA * SIGMA));
+      }
+  }
+  for (gsize cell = 0; cell < (gsize) rows * columns; cell++) {
+    gboolean any = FALSE;
+    for (guint c = 1; c < channels; c++)
+      any |= labels[cell * channels + c] != 0;
+    labels[cell * channels] = !any;
+  }
+}
+
+gboolean
+rvm_labels_get_point (const float *labels, guint rows, guint columns, guint channels, guint channel, float *x, float *y, float *confidence)
+{
+  float best[PEAKS] = { 0 };
+  guint where[PEAKS] = { 0 };
+  double total = 0, sum_x = 0, sum_y = 0;
+
+  for (guint cell = 0; cell < rows * columns; cell++) {
+    const float value = labels[(gsize) cell * channels + channel];
+    guint i = PEAKS - 1;
+
+    if (!(value > best[i]))
+      continue;
+    for (; i > 0 && best[i - 1] < value; i--) {
+      best[i] = best[i - 1];
+      where[i] = where[i - 1];
+    }
+    best[i] = value;
+    where[i] = cell;
+  }
+  for (guint i = 0; i < PEAKS; i++) {
+    total += best[i];
+    sum_x += (double) best[i] * (where[i] % columns);
+    sum_y += (double) best[i] * (where[i] / columns);
+  }
+  if (total <= 0)
+    return FALSE;
+  *x = sum_x / total;
+  *y = sum_y / total;
+  if (confidence)
+    *confidence = best[0];
+  return TRUE;
+}

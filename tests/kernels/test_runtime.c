@@ -1,0 +1,288 @@
+/* The OpenCL runtime under everything: choosing a device, the cache of built programs, build logs, sticky errors, memory that does not
+ * exist. Needs one OpenCL device. */
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/launch.h"
+
+#define SOURCE "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
+
+static char *folder;
+
+static void
+setup (void)
+{
+  folder = g_dir_make_tmp ("rvm-runtime-XXXXXX", NULL);
+  ck_assert_ptr_nonnull (folder);
+}
+
+static void
+teardown (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    g_unlink (path);
+  }
+  g_rmdir (folder);
+  g_clear_pointer (&folder, g_free);
+}
+
+static RvmDevice *
+open_device (const char *cache_dir)
+{
+  g_autoptr (GError) error = NULL;
+  RvmDevice *device = rvm_device_open (NULL, cache_dir, &error);
+
+  ck_assert_msg (device != NULL, "%s", error ? error->message : "");
+  return device;
+}
+
+/* The only file of the cache folder. */
+static char *
+only_entry (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autofree char *name = g_strdup (g_dir_read_name (dir));
+
+  ck_assert_ptr_nonnull (name);
+  ck_assert_ptr_null (g_dir_read_name (dir));
+  return g_build_filename (folder, name, NULL);
+}
+
+START_TEST (test_device_by_index_and_name)
+{
+  g_auto (GStrv) list = rvm_device_list ();
+  g_autoptr (RvmDevice) first = NULL, named = NULL, other_cache = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *part = NULL, *upper = NULL;
+
+  ck_assert_uint_ge (g_strv_length (list), 1);
+  first = rvm_device_open ("0", "", &error);
+  ck_assert_ptr_nonnull (first);
+  ck_assert_ptr_nonnull (strstr (list[0], rvm_device_get_name (first)) ? list[0] : NULL);
+  part = g_strndup (rvm_device_get_name (first), 8);
+  upper = g_utf8_strup (part, -1);
+  named = rvm_device_open (upper, "", &error);
+  ck_assert_ptr_nonnull (named);
+  ck_assert_ptr_eq (named, first);
+  other_cache = rvm_device_open ("0", folder, &error);
+  ck_assert_ptr_ne (other_cache, first);
+}
+END_TEST
+
+START_TEST (test_unknown_device_lists_what_there_is)
+{
+  static const char *const selectors[] = { "no such device", "4096", "-1" };
+  g_auto (GStrv) list = rvm_device_list ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (selectors); i++) {
+    g_autoptr (GError) error = NULL;
+    RvmDevice *device = rvm_device_open (selectors[i], "", &error);
+
+    ck_assert_ptr_null (device);
+    ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_DEVICE));
+    ck_assert_ptr_nonnull (strstr (error->message, selectors[i]));
+    ck_assert_msg (strstr (error->message, list[0]) != NULL, "'%s' does not list '%s'", error->message, list[0]);
+  }
+}
+END_TEST
+
+static void
+run_twice (RvmDevice *device)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
+  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 4 * sizeof (float), "test", &error);
+  cl_program program = rvm_device_build_program (device, "twice", SOURCE, "", &error);
+  float values[4] = { 1, 2, 3, 4 };
+  cl_kernel kernel;
+  cl_int status;
+
+  ck_assert_msg (program != NULL, "%s", error ? error->message : "");
+  kernel = clCreateKernel (program, "twice", &status);
+  ck_assert_int_eq (status, CL_SUCCESS);
+  rvm_queue_write (queue, buffer, 0, values, sizeof values);
+  rvm_queue_launch (queue, kernel, "twice", 1, (const gsize[]){ 4 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+  rvm_queue_read (queue, buffer, 0, values, sizeof values);
+  ck_assert_msg (rvm_queue_finish (queue, &error), "%s", error ? error->message : "");
+  for (guint i = 0; i < 4; i++)
+    ck_assert_float_eq (values[i], 2 * (i + 1));
+  clReleaseKernel (kernel);
+}
+
+static void
+run_in_new_device (const char *cache_dir)
+{
+  g_autoptr (RvmDevice) device = open_device (cache_dir);
+
+  run_twice (device);
+}
+
+START_TEST (test_cache_is_used_and_damage_is_mended)
+{
+  g_autofree char *path = NULL, *whole = NULL, *again = NULL, *damaged = NULL;
+  gsize size, again_size;
+  GStatBuf before, after;
+
+  run_in_new_device (folder);
+  path = only_entry ();
+  ck_assert (g_file_get_contents (path, &whole, &size, NULL));
+
+  /* A hit leaves the entry as it is, its time of writing included. */
+  ck_assert_int_eq (g_stat (path, &before), 0);
+  run_in_new_device (folder);
+  ck_assert_int_eq (g_stat (path, &after), 0);
+  ck_assert_int_eq (before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+  ck_assert_uint_eq (before.st_ino, after.st_ino);
+
+  /* Cut short, empty, foreign, one bit flipped in key, checksum and binary: built again and written anew. */
+  for (guint i = 0; i < 6; i++) {
+    static const gsize flips[] = { 25, 100, 200 };
+    gsize length = i == 0 ? size / 2 : i == 1 ? 0 : size;
+
+    g_free (damaged);
+    damaged = g_memdup2 (whole, size);
+    if (i == 2)
+      memset (damaged, 'x', size);
+    if (i >= 3)
+      damaged[MIN (flips[i - 3], size - 1)] ^= 1;
+    ck_assert (g_file_set_contents (path, damaged, length, NULL));
+    run_in_new_device (folder);
+    g_clear_pointer (&again, g_free);
+    ck_assert (g_file_get_contents (path, &again, &again_size, NULL));
+    ck_assert_msg (again_size != length || memcmp (again, damaged, length) != 0, "damage %u stayed", i);
+    ck_assert_int_eq (memcmp (again, whole, 18), 0);
+  }
+}
+END_TEST
+
+START_TEST (test_cache_that_cannot_be_written)
+{
+  g_autofree char *file = g_build_filename (folder, "a-file", NULL), *below = g_build_filename (file, "cache", NULL);
+
+  ck_assert (g_file_set_contents (file, "", 0, NULL));
+  run_in_new_device (below);
+  run_in_new_device ("/proc/no-such-place/cache");
+}
+END_TEST
+
+START_TEST (test_build_failure_shows_the_log)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_ptr_null (rvm_device_build_program (device, "broken", "__kernel void f (void) { undeclared_name = 1; }", "-DX=1", &error));
+  ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_BUILD));
+  ck_assert_ptr_nonnull (strstr (error->message, "broken.cl"));
+  ck_assert_ptr_nonnull (strstr (error->message, "-DX=1"));
+  ck_assert_msg (strstr (error->message, "undeclared_name") != NULL, "no log in '%s'", error->message);
+}
+END_TEST
+
+START_TEST (test_first_error_sticks_until_it_is_reported)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (GError) error = NULL, later = NULL;
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
+  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 64, "test", &error);
+  float value = 7, back = 0;
+
+  rvm_queue_write (queue, buffer, 0, &value, sizeof value);
+  rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_LAUNCH, "the first"));
+  rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_LAUNCH, "the second"));
+  rvm_queue_zero (queue, buffer, 0, 64);
+  ck_assert (!rvm_queue_finish (queue, &error));
+  ck_assert_str_eq (error->message, "the first");
+  /* Reported: works again; what came after the failure did not run. */
+  rvm_queue_read (queue, buffer, 0, &back, sizeof back);
+  ck_assert (rvm_queue_finish (queue, &later));
+  ck_assert_float_eq (back, 7);
+}
+END_TEST
+
+START_TEST (test_ranges_are_checked)
+{
+  static const gsize ranges[][2] = { { 0, 65 }, { 64, 1 }, { 65, 0 }, { G_MAXSIZE, 2 }, { 2, G_MAXSIZE } };
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
+  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 64, "test", NULL);
+  guint8 bytes[128] = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++) {
+    g_autoptr (GError) error = NULL;
+
+    rvm_queue_write (queue, buffer, ranges[i][0], bytes, ranges[i][1]);
+    ck_assert_msg (!rvm_queue_finish (queue, &error), "range %u was taken", i);
+    ck_assert_ptr_nonnull (error);
+  }
+}
+END_TEST
+
+START_TEST (test_memory_that_does_not_exist)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_ptr_null (rvm_buffer_new (device, G_MAXSIZE / 4, "state of a giant", &error));
+  ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_MEMORY));
+  ck_assert_ptr_nonnull (strstr (error->message, "state of a giant"));
+}
+END_TEST
+
+START_TEST (test_profile_counts_on_request)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, TRUE, NULL), plain = rvm_queue_new (device, FALSE, NULL);
+  g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 1024 * sizeof (float), "test", NULL);
+  g_autoptr (GArray) profile = NULL, none = NULL;
+  cl_program program = rvm_device_build_program (device, "twice", SOURCE, "", NULL);
+  cl_kernel kernel = clCreateKernel (program, "twice", NULL);
+
+  for (guint i = 0; i < 3; i++) {
+    rvm_queue_launch (queue, kernel, "twice", 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+    rvm_queue_launch (plain, kernel, "twice", 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+  }
+  ck_assert (rvm_queue_finish (queue, NULL));
+  ck_assert (rvm_queue_finish (plain, NULL));
+  profile = rvm_queue_get_profile (queue);
+  none = rvm_queue_get_profile (plain);
+  ck_assert_uint_eq (profile->len, 1);
+  ck_assert_str_eq (g_array_index (profile, RvmProfileEntry, 0).name, "twice");
+  ck_assert_uint_eq (g_array_index (profile, RvmProfileEntry, 0).launches, 3);
+  ck_assert_uint_gt (g_array_index (profile, RvmProfileEntry, 0).nanoseconds, 0);
+  ck_assert_uint_eq (none->len, 0);
+  ck_assert_uint_eq (rvm_queue_get_launches (plain), 3);
+  clReleaseKernel (kernel);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("runtime");
+  TCase *tests = tcase_create ("all");
+  SRunner *runner = srunner_create (suite);
+  int failed;
+
+  suite_add_tcase (suite, tests);
+  tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_set_timeout (tests, 120);
+  tcase_add_test (tests, test_device_by_index_and_name);
+  tcase_add_test (tests, test_unknown_device_lists_what_there_is);
+  tcase_add_test (tests, test_cache_is_used_and_damage_is_mended);
+  tcase_add_test (tests, test_cache_that_cannot_be_written);
+  tcase_add_test (tests, test_build_failure_shows_the_log);
+  tcase_add_test (tests, test_first_error_sticks_until_it_is_reported);
+  tcase_add_test (tests, test_ranges_are_checked);
+  tcase_add_test (tests, test_memory_that_does_not_exist);
+  tcase_add_test (tests, test_profile_counts_on_request);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,148 @@
+/* rvm-cl-train evaluate: the table of J, F and their mean for each kind of features on the sequences of DAVIS. */
+#include <gst/gst.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "evaluate.h"
+#include "kernels/error.h"
+
+/* "WIDTHxHEIGHT", checked against the patch sizes of the models. */
+static gboolean
+parse_size (const char *text, RvmModel *const *models, guint n_models, RvmEvaluation *evaluation, GError **error)
+{
+  char rest;
+
+  if (sscanf (text, "%ux%u%c", &evaluation->width, &evaluation->height, &rest) != 2 || evaluation->width > 16384 || evaluation->height > 16384) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--size '%s': expected WIDTHxHEIGHT in pixels", text);
+    return FALSE;
+  }
+  for (guint i = 0; i < n_models; i++) {
+    const guint patch = rvm_model_get_config (models[i])->patch;
+    if (evaluation->width < patch || evaluation->height < patch || evaluation->width % patch || evaluation->height % patch) {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--size '%s': expected multiples of the patch size, %u", text, patch);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static char **
+name_kinds (char *const *files, guint n_models)
+{
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+
+  g_strv_builder_add_many (names, "first mask copied", "raw colours", NULL);
+  for (guint i = 0; i < n_models; i++) {
+    g_autofree char *base = g_path_get_basename (files[i]);
+    g_autofree char *core = g_strconcat (base, ", core", NULL), *encoder = g_strconcat (base, ", encoder", NULL);
+    g_strv_builder_add_many (names, core, encoder, NULL);
+  }
+  return g_strv_builder_end (names);
+}
+
+static void
+print_row (const char *name, const RvmScore *scores, guint kinds)
+{
+  g_print ("| %s ", name);
+  for (guint i = 0; i < kinds; i++)
+    g_print ("| %.3f %.3f **%.3f** ", scores[i].j, scores[i].f, (scores[i].j + scores[i].f) / 2);
+  g_print ("|\n");
+}
+
+static gboolean
+evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const *files, guint n_models, GPtrArray *sequences, guint every,
+    const char *only, GError **error)
+{
+  const guint kinds = RVM_EVALUATE_KINDS (n_models);
+  g_auto (GStrv) names = name_kinds (files, n_models);
+  g_autofree RvmScore *scores = g_new0 (RvmScore, kinds), *means = g_new0 (RvmScore, kinds);
+  guint count = 0;
+
+  g_print ("J, F and their mean; %u x %u pixels, %u context frames, radius %u, %u matches, warm-up %u\n\n| sequence ", evaluation->width,
+      evaluation->height, evaluation->propagation.context, evaluation->propagation.radius, evaluation->propagation.top, evaluation->warm_up);
+  for (guint i = 0; i < kinds; i++)
+    g_print ("| %s ", names[i]);
+  g_print ("|\n| --- ");
+  for (guint i = 0; i < kinds; i++)
+    g_print ("| --- ");
+  g_print ("|\n");
+  for (guint s = 0; s < sequences->len; s += every) {
+    const RvmDavisSequence *sequence = g_ptr_array_index (sequences, s);
+
+    if (only && strcmp (only, sequence->name) != 0)
+      continue;
+    if (!rvm_evaluate_sequence (evaluation, models, n_models, sequence, scores, error))
+      return FALSE;
+    print_row (sequence->name, scores, kinds);
+    for (guint i = 0; i < kinds; i++) {
+      means[i].j += scores[i].j;
+      means[i].f += scores[i].f;
+    }
+    count++;
+  }
+  if (count == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "there is no sequence '%s'", only);
+    return FALSE;
+  }
+  for (guint i = 0; i < kinds; i++) {
+    means[i].j /= count;
+    means[i].f /= count;
+  }
+  print_row ("mean", means, kinds);
+  return TRUE;
+}
+
+int
+rvm_command_evaluate (int argc, char **argv)
+{
+  g_auto (GStrv) files = NULL;
+  g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL;
+  int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
+  double temperature = 0.7;
+  const GOptionEntry entries[] = {
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights; may be repeated, for one table with all of them", "FILE" },
+    { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
+    { "size", 's', 0, G_OPTION_ARG_STRING, &size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
+    { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "only the first N of each sequence (default: all)", "N" },
+    { "warm-up", 'w', 0, G_OPTION_ARG_INT, &warm_up, "extra passes over the first frame (default 0, as published)", "N" },
+    { "every", 0, 0, G_OPTION_ARG_INT, &every, "only every Nth sequence", "N" },
+    { "sequence", 0, 0, G_OPTION_ARG_STRING, &only, "only this sequence", "NAME" },
+    { "context", 0, 0, G_OPTION_ARG_INT, &context, "context frames (default 20)", "N" },
+    { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "cells a match may be away, 0: any (default 20)", "N" },
+    { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches that count (default 7)", "N" },
+    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "of their softmax (default 0.7)", "T" },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) options = g_option_context_new ("- how well features follow the masks of DAVIS, beside simple answers");
+  g_autoptr (GPtrArray) models = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_model_unref), sequences = NULL;
+  g_autoptr (GError) error = NULL;
+  RvmEvaluation evaluation;
+
+  g_option_context_add_main_entries (options, entries, NULL);
+  if (!g_option_context_parse (options, &argc, &argv, &error))
+    return rvm_command_fail (error, 2);
+  if (argc != 1 || files == NULL || folder == NULL || frames < 0 || warm_up < 0 || warm_up > 1000 || every < 1 || context < 0 || radius < 0 || top < 0) {
+    g_printerr ("rvm-cl-train evaluate: expected --model FILE and --davis FOLDER; numbers must not be negative, --every at least 1\n");
+    return 2;
+  }
+  evaluation = (RvmEvaluation){
+    .frames = frames, .warm_up = warm_up,
+    .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature },
+  };
+  gst_init (NULL, NULL);
+  for (guint i = 0; files[i]; i++) {
+    RvmModel *model = rvm_model_load (files[i], &(RvmModelOptions){ .device = device }, &error);
+    if (model == NULL)
+      return rvm_command_fail (error, 1);
+    g_ptr_array_add (models, model);
+  }
+  if (!parse_size (size ? size : "880x480", (RvmModel *const *) models->pdata, models->len, &evaluation, &error))
+    return rvm_command_fail (error, 2);
+  sequences = rvm_davis_list (folder, &error);
+  if (sequences == NULL
+      || !evaluate (&evaluation, (RvmModel *const *) models->pdata, files, models->len, sequences, every, only, &error))
+    return rvm_command_fail (error, 1);
+  return 0;
+}

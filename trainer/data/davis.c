@@ -1,0 +1,230 @@
+/* DAVIS from a folder. Everything is decoded by GStreamer through RvmReader; a mask's colours stand for its objects, in the order in which
+ * they appear in the first mask, black is the background. */
+#include "davis.h"
+
+#include <gst/video/video.h>
+#include <string.h>
+
+#include "kernels/error.h"
+#include "reader.h"
+
+#define MAX_OBJECTS 254
+
+struct _RvmDavisReader {
+  const RvmDavisSequence *sequence;
+  guint width, height;
+  guint index; /* of the next frame */
+  RvmReader *video;
+  GstVideoConverter *converter;
+  guint in_width, in_height;
+  guint8 *pixels, *mask;
+  GArray *colours; /* guint32, of the objects */
+  guint mask_width, mask_height;
+};
+
+static void
+sequence_free (gpointer data)
+{
+  RvmDavisSequence *sequence = data;
+
+  g_free (sequence->name);
+  g_free (sequence->video);
+  g_clear_pointer (&sequence->pictures, g_ptr_array_unref);
+  g_clear_pointer (&sequence->masks, g_ptr_array_unref);
+  g_free (sequence);
+}
+
+static gint
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Paths in @folder, by name; empty if it cannot be read. */
+static GPtrArray *
+list_folder (const char *folder)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)))
+    if (name[0] != '.')
+      g_ptr_array_add (paths, g_build_filename (folder, name, NULL));
+  g_ptr_array_sort (paths, compare_names);
+  return paths;
+}
+
+GPtrArray *
+rvm_davis_list (const char *folder, GError **error)
+{
+  g_autoptr (GPtrArray) sequences = g_ptr_array_new_with_free_func (sequence_free);
+  g_autofree char *published = g_build_filename (folder, "Annotations", "480p", NULL), *compact = g_build_filename (folder, "masks", NULL);
+  const gboolean is_compact = !g_file_test (published, G_FILE_TEST_IS_DIR);
+  g_autoptr (GPtrArray) folders = list_folder (is_compact ? compact : published);
+
+  for (guint i = 0; i < folders->len; i++) {
+    const char *masks = g_ptr_array_index (folders, i);
+    RvmDavisSequence *sequence;
+
+    if (!g_file_test (masks, G_FILE_TEST_IS_DIR))
+      continue;
+    sequence = g_new0 (RvmDavisSequence, 1);
+    g_ptr_array_add (sequences, sequence);
+    sequence->name = g_path_get_basename (masks);
+    sequence->masks = list_folder (masks);
+    if (is_compact) {
+      g_autofree char *file = g_strconcat (sequence->name, ".mp4", NULL);
+      sequence->video = g_build_filename (folder, "video", file, NULL);
+    } else {
+      g_autofree char *pictures = g_build_filename (folder, "JPEGImages", "480p", sequence->name, NULL);
+      sequence->pictures = list_folder (pictures);
+    }
+    if (sequence->masks->len == 0 || (sequence->pictures && sequence->pictures->len != sequence->masks->len)) {
+      g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %u masks for %u pictures of sequence '%s'", folder, sequence->masks->len,
+          sequence->pictures ? sequence->pictures->len : 0, sequence->name);
+      return NULL;
+    }
+  }
+  if (sequences->len == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: no sequences in Annotations/480p or masks", folder);
+    return NULL;
+  }
+  return g_steal_pointer (&sequences);
+}
+
+RvmDavisReader *
+rvm_davis_reader_new (const RvmDavisSequence *sequence, guint width, guint height, GError **error)
+{
+  g_autoptr (RvmDavisReader) reader = g_new0 (RvmDavisReader, 1);
+
+  reader->sequence = sequence;
+  reader->width = width;
+  reader->height = height;
+  reader->pixels = g_malloc ((gsize) width * height * 3);
+  reader->colours = g_array_new (FALSE, FALSE, sizeof (guint32));
+  if (sequence->video) {
+    reader->video = rvm_reader_new (sequence->video, RVM_READER_RGB, 0, error);
+    if (reader->video == NULL)
+      return NULL;
+  }
+  return g_steal_pointer (&reader);
+}
+
+void
+rvm_davis_reader_free (RvmDavisReader *reader)
+{
+  if (reader == NULL)
+    return;
+  g_clear_pointer (&reader->video, rvm_reader_free);
+  g_clear_pointer (&reader->converter, gst_video_converter_free);
+  g_free (reader->pixels);
+  g_free (reader->mask);
+  g_array_unref (reader->colours);
+  g_free (reader);
+}
+
+/* Describes packed RGB without padding at the end of rows. */
+static void
+packed_info (GstVideoInfo *info, guint width, guint height)
+{
+  gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB, width, height);
+  info->stride[0] = width * 3;
+  info->size = (gsize) width * 3 * height;
+}
+
+static void
+resize (RvmDavisReader *reader, const guint8 *from, guint width, guint height)
+{
+  GstVideoInfo in, out;
+  GstVideoFrame source, target;
+  g_autoptr (GstBuffer) a = NULL, b = NULL;
+
+  packed_info (&in, width, height);
+  packed_info (&out, reader->width, reader->height);
+  if (reader->converter == NULL || width != reader->in_width || height != reader->in_height) {
+    g_clear_pointer (&reader->converter, gst_video_converter_free);
+    reader->converter = gst_video_converter_new (&in, &out, NULL);
+    reader->in_width = width;
+    reader->in_height = height;
+  }
+  a = gst_buffer_new_wrapped_full (GST_MEMORY_FLAG_READONLY, (gpointer) from, in.size, 0, in.size, NULL, NULL);
+  b = gst_buffer_new_wrapped_full (0, reader->pixels, out.size, 0, out.size, NULL, NULL);
+  gst_video_frame_map (&source, &in, a, GST_MAP_READ);
+  gst_video_frame_map (&target, &out, b, GST_MAP_WRITE);
+  gst_video_converter_frame (reader->converter, &source, &target);
+  gst_video_frame_unmap (&target);
+  gst_video_frame_unmap (&source);
+}
+
+/* The label of @colour; colours of the first mask become objects, later ones that are new the background. */
+static guint8
+label_of (RvmDavisReader *reader, guint32 colour)
+{
+  if (colour == 0)
+    return 0;
+  for (guint i = 0; i < reader->colours->len; i++)
+    if (g_array_index (reader->colours, guint32, i) == colour)
+      return i + 1;
+  if (reader->index > 0 || reader->colours->len >= MAX_OBJECTS)
+    return 0;
+  g_array_append_val (reader->colours, colour);
+  return reader->colours->len;
+}
+
+static gboolean
+read_mask (RvmDavisReader *reader, const char *path, GError **error)
+{
+  g_autoptr (RvmReader) file = rvm_reader_new (path, RVM_READER_RGB, 0, error);
+  const guint8 *rgb = file ? rvm_reader_next (file, NULL, error) : NULL;
+  guint width, height;
+
+  if (rgb == NULL)
+    return FALSE;
+  width = rvm_reader_get_width (file);
+  height = rvm_reader_get_height (file);
+  if (reader->mask == NULL) {
+    reader->mask = g_malloc ((gsize) width * height);
+    reader->mask_width = width;
+    reader->mask_height = height;
+  } else if (width != reader->mask_width || height != reader->mask_height) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: a mask of %u x %u pixels, expected %u x %u as the first", path, width, height,
+        reader->mask_width, reader->mask_height);
+    return FALSE;
+  }
+  for (gsize i = 0; i < (gsize) width * height; i++)
+    reader->mask[i] = label_of (reader, rgb[3 * i] << 16 | rgb[3 * i + 1] << 8 | rgb[3 * i + 2]);
+  return TRUE;
+}
+
+gboolean
+rvm_davis_reader_next (RvmDavisReader *reader, RvmDavisFrame *frame, GError **error)
+{
+  const RvmDavisSequence *sequence = reader->sequence;
+  g_autoptr (RvmReader) picture = NULL;
+  RvmReader *from = reader->video;
+  g_autoptr (GError) failure = NULL;
+  const guint8 *pixels;
+
+  if (reader->index >= sequence->masks->len)
+    return FALSE;
+  if (from == NULL)
+    from = picture = rvm_reader_new (g_ptr_array_index (sequence->pictures, reader->index), RVM_READER_RGB, 0, error);
+  if (from == NULL)
+    return FALSE;
+  pixels = rvm_reader_next (from, NULL, &failure);
+  if (pixels == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "sequence '%s' has %u masks, but frame %u cannot be read: %s", sequence->name,
+        sequence->masks->len, reader->index, failure ? failure->message : "the video ends before it");
+    return FALSE;
+  }
+  resize (reader, pixels, rvm_reader_get_width (from), rvm_reader_get_height (from));
+  if (!read_mask (reader, g_ptr_array_index (sequence->masks, reader->index), error))
+    return FALSE;
+  reader->index++;
+  *frame = (RvmDavisFrame){
+    .pixels = reader->pixels, .mask = reader->mask, .mask_width = reader->mask_width, .mask_height = reader->mask_height,
+    .objects = reader->colours->len,
+  };
+  return TRUE;
+}

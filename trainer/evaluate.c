@@ -1,0 +1,204 @@
+/* One sequence through all kinds of features at once: each frame is read once, each model runs once and gives both of its kinds. */
+#include "evaluate.h"
+
+#include <string.h>
+
+#include "mask_measures.h"
+#include "model/labels.h"
+#include "model/stream.h"
+
+/* One kind of features. */
+typedef struct {
+  guint rows, columns, dim;
+  RvmPropagation *propagation;
+  guint group;
+  float *features, *labels;
+  double j, f;
+} Kind;
+
+static void
+kind_clear (Kind *kind)
+{
+  g_clear_pointer (&kind->propagation, rvm_propagation_free);
+  g_free (kind->features);
+  g_free (kind->labels);
+}
+
+static gboolean
+kind_init (Kind *kind, const RvmEvaluation *evaluation, RvmDevice *device, guint patch, guint dim, GError **error)
+{
+  kind->rows = evaluation->height / patch;
+  kind->columns = evaluation->width / patch;
+  kind->dim = dim;
+  /* Room for the class token, too: features come from the device with it. */
+  kind->features = g_new (float, ((gsize) kind->rows * kind->columns + 1) * dim);
+  kind->propagation = rvm_propagation_new (device, kind->rows, kind->columns, dim, &evaluation->propagation, error);
+  return kind->propagation != NULL;
+}
+
+/* The pixels of each patch, as a feature. */
+static void
+colours_of (Kind *kind, const guint8 *pixels, guint patch)
+{
+  const guint width = kind->columns * patch;
+  float *out = kind->features + kind->dim;
+
+  for (guint row = 0; row < kind->rows; row++)
+    for (guint column = 0; column < kind->columns; column++)
+      for (guint y = 0; y < patch; y++)
+        for (guint i = 0; i < 3 * patch; i++)
+          *out++ = pixels[((gsize) (row * patch + y) * width + column * patch) * 3 + i] / 255.0f;
+}
+
+static void
+measure (const RvmDavisFrame *frame, const guint8 *result, double *j, double *f)
+{
+  for (guint object = 1; object <= frame->objects; object++) {
+    *j += rvm_mask_region (frame->mask, result, frame->mask_width, frame->mask_height, object) / frame->objects;
+    *f += rvm_mask_boundary (frame->mask, result, frame->mask_width, frame->mask_height, object) / frame->objects;
+  }
+}
+
+/* The frame's features into the propagation of @kind; on the first frame the mask is given, on others compared. */
+static gboolean
+follow (Kind *kind, const RvmDavisFrame *frame, gboolean first, guint8 *result, GError **error)
+{
+  const guint channels = 1 + frame->objects;
+
+  if (!rvm_propagation_push (kind->propagation, kind->features + kind->dim, error))
+    return FALSE;
+  if (first) {
+    kind->labels = g_new (float, (gsize) kind->rows * kind->columns * channels);
+    rvm_labels_from_mask (frame->mask, frame->mask_width, frame->mask_height, kind->labels, kind->rows, kind->columns, channels);
+    kind->group = rvm_propagation_add (kind->propagation, kind->labels, channels, error);
+    return kind->group != 0;
+  }
+  if (!rvm_propagation_read (kind->propagation, kind->group, kind->labels, error))
+    return FALSE;
+  rvm_labels_to_mask (kind->labels, kind->rows, kind->columns, channels, result, frame->mask_width, frame->mask_height);
+  measure (frame, result, &kind->j, &kind->f);
+  return TRUE;
+}
+
+typedef struct {
+  RvmStream *stream;
+  Kind core, encoder;
+} ModelKinds;
+
+static gboolean
+run_model (ModelKinds *model, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, gboolean first, guint8 *result, GError **error)
+{
+  return rvm_stream_push (model->stream, frame->pixels, (gsize) evaluation->width * 3, first ? 1 + evaluation->warm_up : 1, model->core.features,
+             NULL, error)
+      && rvm_stream_read_activation (model->stream, RVM_ACTIVATION_ENCODED, 0, model->encoder.features, error)
+      && follow (&model->core, frame, first, result, error) && follow (&model->encoder, frame, first, result, error);
+}
+
+typedef struct {
+  guint n_models, patch; /* patch: of the raw colours */
+  Kind colours;
+  ModelKinds *models;
+  guint8 *first_mask, *result;
+  double copy_j, copy_f;
+} Job;
+
+static gboolean
+job_frame (Job *job, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, guint index, GError **error)
+{
+  const gsize pixels = (gsize) frame->mask_width * frame->mask_height;
+
+  if (index == 0) {
+    job->first_mask = g_memdup2 (frame->mask, pixels);
+    job->result = g_malloc (pixels);
+  } else {
+    measure (frame, job->first_mask, &job->copy_j, &job->copy_f);
+  }
+  colours_of (&job->colours, frame->pixels, job->patch);
+  if (!follow (&job->colours, frame, index == 0, job->result, error))
+    return FALSE;
+  for (guint i = 0; i < job->n_models; i++)
+    if (!run_model (&job->models[i], evaluation, frame, index == 0, job->result, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+job_init (Job *job, const RvmEvaluation *evaluation, RvmModel *const *models, GError **error)
+{
+  job->patch = rvm_model_get_config (models[0])->patch;
+  job->models = g_new0 (ModelKinds, job->n_models);
+  if (!kind_init (&job->colours, evaluation, rvm_model_get_device (models[0]), job->patch, job->patch * job->patch * 3, error))
+    return FALSE;
+  for (guint i = 0; i < job->n_models; i++) {
+    const RvmConfig *config = rvm_model_get_config (models[i]);
+    RvmDevice *device = rvm_model_get_device (models[i]);
+
+    job->models[i].stream = rvm_stream_new (models[i], evaluation->width, evaluation->height, RVM_STREAM_KEEP, error);
+    if (job->models[i].stream == NULL || !kind_init (&job->models[i].core, evaluation, device, config->patch, config->encoder.dim, error)
+        || !kind_init (&job->models[i].encoder, evaluation, device, config->patch, config->encoder.dim, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+job_clear (Job *job)
+{
+  kind_clear (&job->colours);
+  for (guint i = 0; job->models && i < job->n_models; i++) {
+    kind_clear (&job->models[i].core);
+    kind_clear (&job->models[i].encoder);
+    g_clear_pointer (&job->models[i].stream, rvm_stream_free);
+  }
+  g_free (job->models);
+  g_free (job->first_mask);
+  g_free (job->result);
+}
+
+static gboolean
+job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequence, guint *compared, GError **error)
+{
+  g_autoptr (RvmDavisReader) reader = rvm_davis_reader_new (sequence, evaluation->width, evaluation->height, error);
+  g_autoptr (GError) failure = NULL;
+  RvmDavisFrame frame;
+  guint index = 0;
+
+  if (reader == NULL)
+    return FALSE;
+  for (; evaluation->frames == 0 || index < evaluation->frames; index++) {
+    if (!rvm_davis_reader_next (reader, &frame, &failure))
+      break;
+    if (!job_frame (job, evaluation, &frame, index, error))
+      return FALSE;
+  }
+  if (failure) {
+    g_propagate_error (error, g_steal_pointer (&failure));
+    return FALSE;
+  }
+  if (index < 2) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "sequence '%s' has %u frames: nothing to follow", sequence->name, index);
+    return FALSE;
+  }
+  *compared = index - 1;
+  return TRUE;
+}
+
+gboolean
+rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models, guint n_models, const RvmDavisSequence *sequence,
+    RvmScore *scores, GError **error)
+{
+  Job job = { .n_models = n_models };
+  guint n = 0;
+  const gboolean good = job_init (&job, evaluation, models, error) && job_run (&job, evaluation, sequence, &n, error);
+
+  if (good) {
+    scores[0] = (RvmScore){ job.copy_j / n, job.copy_f / n };
+    scores[1] = (RvmScore){ job.colours.j / n, job.colours.f / n };
+    for (guint i = 0; i < n_models; i++) {
+      scores[2 + 2 * i] = (RvmScore){ job.models[i].core.j / n, job.models[i].core.f / n };
+      scores[3 + 2 * i] = (RvmScore){ job.models[i].encoder.j / n, job.models[i].encoder.f / n };
+    }
+  }
+  job_clear (&job);
+  return good;
+}

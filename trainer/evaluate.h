@@ -1,0 +1,31 @@
+/* Video object segmentation by label propagation (model.md 7): how well features follow the masks of DAVIS, beside answers that need no
+ * learning. */
+#pragma once
+
+#include "data/davis.h"
+#include "model/model.h"
+#include "model/propagate.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guint width, height; /* of the analysed picture, multiples of the patch sizes of all models */
+  guint frames;        /* of a sequence, the first ones; 0: all */
+  guint warm_up;       /* extra passes of the core over the first frame */
+  RvmPropagationSettings propagation;
+} RvmEvaluation;
+
+/* What one kind of features achieved on one sequence. */
+typedef struct {
+  double j, f; /* means over objects and all frames after the first */
+} RvmScore;
+
+/* The kinds of features, in the order of scores: the first mask copied, raw colours of patches (of @patch pixels), then for each model the
+ * recurrent features and the encoder's. */
+#define RVM_EVALUATE_KINDS(n_models) (2 + 2 * (n_models))
+
+/* @scores: RVM_EVALUATE_KINDS (n_models). */
+gboolean rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models, guint n_models, const RvmDavisSequence *sequence,
+    RvmScore *scores, GError **error);
+
+G_END_DECLS
