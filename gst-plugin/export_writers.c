@@ -132,6 +132,46 @@ append_time (GString * line, const gchar * key, GstClockTime time)
     g_string_append_printf (line, ", \"%s\": null", key);
 }
 
+static void
+append_number (GString * line, const gchar * key, gdouble value)
+{
+  gchar number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_string_append_printf (line, ", \"%s\": %s", key,
+      g_ascii_formatd (number, sizeof number, "%.9g", value));
+}
+
+/* What rvmtrack found, if it ran. */
+static void
+append_tracks (GString * line, GstBuffer * buffer)
+{
+  const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+
+  if (meta == NULL)
+    return;
+  g_string_append (line, ", \"tracks\": [");
+  for (guint i = 0; i < meta->n_tracks; i++) {
+    const GstRvmTrack *track = &meta->tracks[i];
+
+    g_string_append_printf (line, "%s{\"id\": %u, \"kind\": \"%s\"",
+        i ? ", " : "", track->id,
+        track->kind == GST_RVM_TRACK_BOX ? "box" : "point");
+    append_number (line, "x", track->x);
+    append_number (line, "y", track->y);
+    if (track->kind == GST_RVM_TRACK_BOX) {
+      append_number (line, "width", track->width);
+      append_number (line, "height", track->height);
+    }
+    append_number (line, "confidence", track->confidence);
+    g_string_append_printf (line, ", \"visible\": %s",
+        track->visible ? "true" : "false");
+    append_time (line, "first_seen", track->first_seen);
+    append_time (line, "last_seen", track->last_seen);
+    g_string_append_c (line, '}');
+  }
+  g_string_append_c (line, ']');
+}
+
 gchar *
 rvm_format_json_line (guint64 index, GstBuffer * buffer,
     const GstRvmFeatureMeta * meta)
@@ -165,6 +205,7 @@ rvm_format_json_line (guint64 index, GstBuffer * buffer,
           g_ascii_formatd (number, sizeof number, "%.9g", token[i]));
     g_string_append_c (line, ']');
   }
+  append_tracks (line, buffer);
   g_string_append (line, "}\n");
   return g_string_free (line, FALSE);
 }

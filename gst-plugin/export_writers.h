@@ -4,7 +4,7 @@
 
 #include <gio/gio.h>
 
-#include "meta/gstrvmmeta.h"
+#include "meta/gstrvmtrackmeta.h"
 
 G_BEGIN_DECLS
 

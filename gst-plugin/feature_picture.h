@@ -11,6 +11,7 @@ typedef enum
   RVM_PICTURE_PCA,              /* the three strongest principal components as red, green, blue */
   RVM_PICTURE_SIMILARITY,       /* cosine with the features of one patch of the same frame */
   RVM_PICTURE_CHANGE,           /* cosine distance from the patch one frame before */
+  RVM_PICTURE_NONE,             /* nothing: never rendered */
 } RvmPictureKind;
 
 typedef struct _RvmFeaturePicture RvmFeaturePicture;

@@ -4,6 +4,7 @@
 #include "rvmencode.h"
 #include "rvmexport.h"
 #include "rvmoverlay.h"
+#include "rvmtrack.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
@@ -11,6 +12,7 @@ plugin_init (GstPlugin * plugin)
   gboolean ok = FALSE;
 
   ok |= GST_ELEMENT_REGISTER (rvmencode, plugin);
+  ok |= GST_ELEMENT_REGISTER (rvmtrack, plugin);
   ok |= GST_ELEMENT_REGISTER (rvmoverlay, plugin);
   ok |= GST_ELEMENT_REGISTER (rvmexport, plugin);
   return ok;

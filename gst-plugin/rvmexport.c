@@ -3,8 +3,8 @@
  * @title: rvmexport
  * @short_description: writes features of frames to files
  *
- * Writes what rvmencode attached: JSON lines with class token, provenance and
- * timing (`location`), patch features as a NumPy array of shape (T, rows,
+ * Writes what rvmencode attached: JSON lines with class token, provenance,
+ * timing and tracks (`location`), patch features as a NumPy array of shape (T, rows,
  * columns, D) (`features-location`), class tokens as one of shape (T, D)
  * (`class-location`). Buffers pass through. Carried features are written like
  * others; the JSON lines mark them. A seek does not rewind the files: frames

@@ -7,8 +7,9 @@
  * colour: `mode=pca` shows their three strongest principal components as red,
  * green and blue (fitted on the first `fit-frames` frames, then fixed, so that a
  * colour keeps its meaning), `mode=similarity` how alike each patch is to the one
- * at `x`, `y`, `mode=change` how much each differs from the frame before. Frames
- * without features pass through as they are.
+ * at `x`, `y`, `mode=change` how much each differs from the frame before,
+ * `mode=none` nothing. Points and boxes of rvmtrack are drawn with their ids and
+ * trails. Frames without either pass through as they are.
  *
  * ## Example
  * |[
@@ -20,7 +21,7 @@
 #include <gst/video/video.h>
 
 #include "feature_picture.h"
-#include "meta/gstrvmmeta.h"
+#include "track_picture.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_overlay_debug);
 #define GST_CAT_DEFAULT rvm_overlay_debug
@@ -33,10 +34,12 @@ struct _GstRvmOverlay
   RvmPictureKind mode;
   gdouble alpha, x, y;
   guint fit_frames;
+  gboolean tracks;
 
   /* streaming thread */
   RvmFeaturePicture *picture;
-  guint64 frames;               /* with features */
+  RvmTrackPicture *track_picture;
+  guint64 frames;               /* with features or tracks */
 };
 
 enum
@@ -47,6 +50,7 @@ enum
   PROP_X,
   PROP_Y,
   PROP_FIT_FRAMES,
+  PROP_TRACKS,
 };
 
 #define CAPS GST_VIDEO_CAPS_MAKE (GST_VIDEO_OVERLAY_COMPOSITION_BLEND_FORMATS)
@@ -66,6 +70,7 @@ gst_rvm_overlay_mode_get_type (void)
       {RVM_PICTURE_PCA, "Principal components as colours", "pca"},
       {RVM_PICTURE_SIMILARITY, "Similarity to the patch at x, y", "similarity"},
       {RVM_PICTURE_CHANGE, "Change from the frame before", "change"},
+      {RVM_PICTURE_NONE, "No features", "none"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_enum_register_static ("GstRvmOverlayMode", values));
@@ -85,6 +90,7 @@ gst_rvm_overlay_start (GstBaseTransform * base)
   GST_OBJECT_LOCK (self);
   self->picture = rvm_feature_picture_new (self->fit_frames);
   GST_OBJECT_UNLOCK (self);
+  self->track_picture = rvm_track_picture_new ();
   self->frames = 0;
   return TRUE;
 }
@@ -95,6 +101,7 @@ gst_rvm_overlay_stop (GstBaseTransform * base)
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
 
   g_clear_pointer (&self->picture, rvm_feature_picture_free);
+  g_clear_pointer (&self->track_picture, rvm_track_picture_free);
   return TRUE;
 }
 
@@ -127,22 +134,51 @@ render (GstRvmOverlay * self, const GstRvmFeatureMeta * meta, GBytes * patches,
       GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
 }
 
+static GstVideoOverlayRectangle *
+render_tracks (GstRvmOverlay * self, const GstRvmTrackMeta * meta,
+    const GstVideoInfo * info)
+{
+  const guint width = GST_VIDEO_INFO_WIDTH (info), height = GST_VIDEO_INFO_HEIGHT (info);
+  g_autoptr (GstBuffer) pixels = gst_buffer_new_allocate (NULL, (gsize) width * height * 4, NULL);
+  GstMapInfo map;
+
+  gst_buffer_map (pixels, &map, GST_MAP_WRITE);
+  rvm_track_picture_render (self->track_picture, meta, width, height, map.data);
+  gst_buffer_unmap (pixels, &map);
+  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
+  return gst_video_overlay_rectangle_new_raw (pixels, 0, 0, width, height,
+      GST_VIDEO_OVERLAY_FORMAT_FLAG_PREMULTIPLIED_ALPHA);
+}
+
 static GstFlowReturn
 gst_rvm_overlay_transform_frame_ip (GstVideoFilter * filter, GstVideoFrame * frame)
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (filter);
   const GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (frame->buffer);
+  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (frame->buffer);
   g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
-  GstVideoOverlayRectangle *rectangle;
+  GstVideoOverlayRectangle *rectangles[2];
   GstVideoOverlayComposition *composition;
-  gboolean blended;
+  gboolean blended, features;
+  guint n = 0;
 
-  if (patches == NULL)
+  self->frames += patches || tracks;
+  GST_OBJECT_LOCK (self);
+  features = patches && self->mode != RVM_PICTURE_NONE;
+  tracks = self->tracks ? tracks : NULL;
+  GST_OBJECT_UNLOCK (self);
+  if (features)
+    rectangles[n++] = render (self, meta, patches, &frame->info);
+  if (tracks)
+    rectangles[n++] = render_tracks (self, tracks, &frame->info);
+  if (n == 0)
     return GST_FLOW_OK;
-  self->frames++;
-  rectangle = render (self, meta, patches, &frame->info);
-  composition = gst_video_overlay_composition_new (rectangle);
-  gst_video_overlay_rectangle_unref (rectangle);
+  composition = gst_video_overlay_composition_new (rectangles[0]);
+  if (n > 1)
+    gst_video_overlay_composition_add_rectangle (composition, rectangles[1]);
+  while (n)
+    gst_video_overlay_rectangle_unref (rectangles[--n]);
   blended = gst_video_overlay_composition_blend (composition, frame);
   gst_video_overlay_composition_unref (composition);
   if (!blended) {
@@ -160,7 +196,7 @@ gst_rvm_overlay_sink_event (GstBaseTransform * base, GstEvent * event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0)
     GST_ELEMENT_WARNING (self, STREAM, FAILED,
-        ("no patch features arrived: is rvmencode upstream?"), (NULL));
+        ("no features or tracks arrived: is rvmencode upstream?"), (NULL));
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_overlay_parent_class)->sink_event
       (base, event);
 }
@@ -186,6 +222,9 @@ gst_rvm_overlay_set_property (GObject * object, guint id, const GValue * value, 
       break;
     case PROP_FIT_FRAMES:
       self->fit_frames = g_value_get_uint (value);
+      break;
+    case PROP_TRACKS:
+      self->tracks = g_value_get_boolean (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -214,6 +253,9 @@ gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParam
       break;
     case PROP_FIT_FRAMES:
       g_value_set_uint (value, self->fit_frames);
+      break;
+    case PROP_TRACKS:
+      g_value_set_boolean (value, self->tracks);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -248,6 +290,8 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
       g_param_spec_uint ("fit-frames", "Fit frames",
           "Frames that the principal components are fitted on", 1, 64, 8,
           flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object, PROP_TRACKS,
+      g_param_spec_boolean ("tracks", "Tracks", "Draw the points and boxes of rvmtrack", TRUE, playing));
   gst_type_mark_as_plugin_api (gst_rvm_overlay_mode_get_type (), 0);
   gst_element_class_set_static_metadata (element, "Feature overlay", "Filter/Effect/Video",
       "Shows recurrent video features on the picture", "gst-rvm");
@@ -266,4 +310,5 @@ gst_rvm_overlay_init (GstRvmOverlay * self)
   self->alpha = 0.6;
   self->x = self->y = 0.5;
   self->fit_frames = 8;
+  self->tracks = TRUE;
 }

@@ -1,0 +1,119 @@
+/* GStreamer metadata of Recurrent Video Masked Autoencoders: points and boxes followed through a video, attached to buffers by rvmtrack.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "gstrvmmeta.h"
+
+G_BEGIN_DECLS
+
+/**
+ * GstRvmTrackKind:
+ * @GST_RVM_TRACK_POINT: a point
+ * @GST_RVM_TRACK_BOX: a box
+ *
+ * What is followed.
+ */
+typedef enum {
+  GST_RVM_TRACK_POINT,
+  GST_RVM_TRACK_BOX,
+} GstRvmTrackKind;
+
+#define GST_RVM_TYPE_TRACK_KIND (gst_rvm_track_kind_get_type ())
+GST_RVM_API GType gst_rvm_track_kind_get_type (void);
+
+/**
+ * GstRvmTrack:
+ * @id: the same on all frames, never used twice by an element
+ * @kind: what is followed
+ * @x: pixels from the left: of a point, or of a box's left edge
+ * @y: pixels from the top: of a point, or of a box's upper edge
+ * @width: of a box, pixels; 0 for a point
+ * @height: of a box, pixels; 0 for a point
+ * @confidence: 0 to 1, the strongest label that was propagated to a patch
+ * @visible: whether it was found on this frame; if not, the other values are those of @last_seen
+ * @first_seen: presentation time of the frame on which it was given
+ * @last_seen: presentation time of the frame on which it was found last
+ *
+ * A track's place on one frame.
+ */
+typedef struct {
+  guint id;
+  GstRvmTrackKind kind;
+  gdouble x;
+  gdouble y;
+  gdouble width;
+  gdouble height;
+  gdouble confidence;
+  gboolean visible;
+  GstClockTime first_seen;
+  GstClockTime last_seen;
+} GstRvmTrack;
+
+#define GST_RVM_TYPE_TRACK (gst_rvm_track_get_type ())
+GST_RVM_API GType gst_rvm_track_get_type (void);
+
+/**
+ * gst_rvm_track_copy:
+ * @track: a track
+ *
+ * Returns: (transfer full): the same values.
+ */
+GST_RVM_API GstRvmTrack *gst_rvm_track_copy (const GstRvmTrack *track);
+
+/**
+ * gst_rvm_track_free:
+ * @track: (transfer full): a track
+ */
+GST_RVM_API void gst_rvm_track_free (GstRvmTrack *track);
+
+typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
+
+/**
+ * GstRvmTrackMeta:
+ * @meta: the parent
+ * @n_tracks: how many there are
+ * @tracks: (array length=n_tracks): the tracks, by id
+ *
+ * All tracks of a frame. Positions follow a change of scale; elements that cut or move the picture drop the meta.
+ */
+struct _GstRvmTrackMeta {
+  GstMeta meta;
+
+  guint n_tracks;
+  GstRvmTrack *tracks;
+};
+
+GST_RVM_API GType gst_rvm_track_meta_api_get_type (void);
+#define GST_RVM_TRACK_META_API_TYPE (gst_rvm_track_meta_api_get_type ())
+GST_RVM_API const GstMetaInfo *gst_rvm_track_meta_get_info (void);
+#define GST_RVM_TRACK_META_INFO (gst_rvm_track_meta_get_info ())
+
+/**
+ * gst_rvm_buffer_add_track_meta:
+ * @buffer: a writable buffer
+ * @tracks: (array length=n_tracks): tracks, copied
+ * @n_tracks: how many
+ *
+ * Returns: (transfer none): the new meta.
+ */
+GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, const GstRvmTrack *tracks, guint n_tracks);
+
+/**
+ * gst_rvm_buffer_get_track_meta:
+ * @buffer: a buffer
+ *
+ * Returns: (transfer none) (nullable): its tracks.
+ */
+GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta (GstBuffer *buffer);
+
+/**
+ * gst_rvm_track_meta_get_track:
+ * @meta: tracks
+ * @index: less than n_tracks
+ *
+ * Returns: (transfer full) (nullable): a copy of a track, %NULL beyond the last.
+ */
+GST_RVM_API GstRvmTrack *gst_rvm_track_meta_get_track (const GstRvmTrackMeta *meta, guint index);
+
+G_END_DECLS

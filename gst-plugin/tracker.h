@@ -1,0 +1,38 @@
+/* RvmTracker: points and boxes of one video, followed by label propagation on
+ * the features of its frames. Places are fractions of the picture here; the
+ * element knows pixels. Belongs to the streaming thread. */
+#pragma once
+
+#include "meta/gstrvmtrackmeta.h"
+#include "model/propagate.h"
+
+G_BEGIN_DECLS
+
+typedef struct _RvmTracker RvmTracker;
+
+#define RVM_TRACKER_LIMIT 4096  /* tracks at once */
+
+/* Keeps a reference to @device. */
+RvmTracker *rvm_tracker_new (RvmDevice * device,
+    const RvmPropagationSettings * settings);
+void rvm_tracker_free (RvmTracker * tracker);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTracker, rvm_tracker_free)
+
+/* Forgets all frames and all tracks. */
+void rvm_tracker_reset (RvmTracker * tracker);
+
+/* Follows all tracks to the frame of @meta, which has patches. A grid of another
+ * shape or size than before resets first. */
+gboolean rvm_tracker_push (RvmTracker * tracker,
+    const GstRvmFeatureMeta * meta, GstClockTime pts, GError ** error);
+
+/* Starts tracks on the frame pushed last; their ids and places are set by the
+ * caller, fractions of the picture. */
+gboolean rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks,
+    guint n_tracks, GError ** error);
+gboolean rvm_tracker_remove (RvmTracker * tracker, guint id);
+
+/* (element-type GstRvmTrack) by id, as of the last frame. */
+const GArray *rvm_tracker_get_tracks (const RvmTracker * tracker);
+
+G_END_DECLS

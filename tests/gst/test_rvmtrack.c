@@ -1,0 +1,243 @@
+/* rvmtrack on features that are made here: a world of random features slides past, one patch a frame, so that the truth is known. */
+#include <gst/check/gstcheck.h>
+#include <gst/check/gstharness.h>
+#include <gst/video/video.h>
+
+#include "gstrvmtrackmeta.h"
+
+#define ROWS 12
+#define COLUMNS 16
+#define DIM 32
+#define CELL 10 /* pixels of a patch */
+#define CAPS "video/x-raw,format=GRAY8,width=160,height=120,framerate=25/1"
+
+static GstHarness *
+start (const char *settings)
+{
+  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  GstHarness *harness = gst_harness_new_parse (launch);
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  return harness;
+}
+
+/* Frame @index: what was in column c on frame 0 is in column c + index. */
+static GstBuffer *
+make_frame (guint index, guint64 generation, gboolean carried)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
+  float *values = g_new (float, ROWS * COLUMNS * DIM);
+  g_autoptr (GBytes) data = NULL;
+  GstRvmFeatureMeta *meta;
+
+  for (guint row = 0; row < ROWS; row++)
+    for (guint column = 0; column < COLUMNS; column++) {
+      g_autoptr (GRand) rand = g_rand_new_with_seed (1 + row * 1000 + column + 500 - index);
+      for (guint d = 0; d < DIM; d++)
+        values[(row * COLUMNS + column) * DIM + d] = g_rand_double_range (rand, -1, 1);
+    }
+  data = g_bytes_new_take (values, ROWS * COLUMNS * DIM * sizeof (float));
+  meta = gst_rvm_buffer_add_feature_meta (buffer, GST_RVM_FEATURE_PATCHES, ROWS, COLUMNS, DIM, data, "made here");
+  meta->generation = generation;
+  meta->carried = carried;
+  meta->frame_width = 160;
+  meta->frame_height = 120;
+  GST_BUFFER_PTS (buffer) = index * 40 * GST_MSECOND;
+  return buffer;
+}
+
+static GstBuffer *
+step (GstHarness *harness, guint index, guint64 generation)
+{
+  GstBuffer *buffer = gst_harness_push_and_pull (harness, make_frame (index, generation, FALSE));
+
+  ck_assert_ptr_ne (buffer, NULL);
+  return buffer;
+}
+
+START_TEST (test_points_and_boxes_follow)
+{
+  GstHarness *harness = start ("points=\"30,50;0.5,0.25\" boxes=\"20,30,40,30\"");
+
+  for (guint i = 0; i < 7; i++) {
+    g_autoptr (GstBuffer) buffer = step (harness, i, 1);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+    GstVideoRegionOfInterestMeta *region = gst_buffer_get_video_region_of_interest_meta_id (buffer, 3);
+
+    ck_assert_uint_eq (meta->n_tracks, 3);
+    for (guint k = 0; k < 3; k++) {
+      ck_assert_uint_eq (meta->tracks[k].id, k + 1);
+      ck_assert (meta->tracks[k].visible);
+      ck_assert_uint_eq (meta->tracks[k].first_seen, 0);
+      ck_assert_uint_eq (meta->tracks[k].last_seen, i * 40 * GST_MSECOND);
+    }
+    ck_assert_int_eq (meta->tracks[0].kind, GST_RVM_TRACK_POINT);
+    ck_assert_double_eq_tol (meta->tracks[0].x, 30 + i * CELL, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[0].y, 50, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[1].x, 80 + i * CELL, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[1].y, 30, 0.01);
+    ck_assert_int_eq (meta->tracks[2].kind, GST_RVM_TRACK_BOX);
+    ck_assert_double_eq_tol (meta->tracks[2].x, 20 + i * CELL, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[2].y, 30, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[2].width, 40, 0.01);
+    ck_assert_double_eq_tol (meta->tracks[2].height, 30, 0.01);
+    ck_assert_ptr_ne (region, NULL);
+    ck_assert_uint_le (ABS ((int) region->x - (int) (20 + i * CELL)), 1);
+  }
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+START_TEST (test_added_and_removed_while_playing)
+{
+  GstHarness *harness = start ("points=\"30,50\"");
+  g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
+  g_autoptr (GstBuffer) first = step (harness, 0, 1), second = NULL, third = NULL, fourth = NULL;
+  const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (first);
+  guint id = 0;
+
+  ck_assert_uint_eq (meta->n_tracks, 1);
+  g_signal_emit_by_name (element, "add-point", 50.0, 70.0, &id);
+  ck_assert_uint_eq (id, 2);
+  second = step (harness, 1, 1);
+  meta = gst_rvm_buffer_get_track_meta (second);
+  ck_assert_uint_eq (meta->n_tracks, 2);
+  ck_assert_double_eq_tol (meta->tracks[1].x, 50, 1e-9);
+  third = step (harness, 2, 1);
+  meta = gst_rvm_buffer_get_track_meta (third);
+  ck_assert_double_eq_tol (meta->tracks[0].x, 50, 0.01);
+  ck_assert_double_eq_tol (meta->tracks[1].x, 60, 0.01);
+  g_signal_emit_by_name (element, "remove", 1);
+  fourth = step (harness, 3, 1);
+  meta = gst_rvm_buffer_get_track_meta (fourth);
+  ck_assert_uint_eq (meta->n_tracks, 1);
+  ck_assert_uint_eq (meta->tracks[0].id, 2);
+  ck_assert_double_eq_tol (meta->tracks[0].x, 70, 0.01);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+START_TEST (test_carried_and_reset)
+{
+  GstHarness *harness = start ("points=\"30,50\"");
+  g_autoptr (GstBuffer) first = step (harness, 0, 1), second = step (harness, 1, 1), carried = NULL, anew = NULL;
+  const GstRvmTrackMeta *meta;
+
+  carried = gst_harness_push_and_pull (harness, make_frame (5, 1, TRUE));
+  meta = gst_rvm_buffer_get_track_meta (carried);
+  ck_assert_double_eq_tol (meta->tracks[0].x, 40, 0.01);
+  ck_assert_uint_eq (meta->tracks[0].last_seen, 40 * GST_MSECOND);
+  anew = step (harness, 9, 2);
+  meta = gst_rvm_buffer_get_track_meta (anew);
+  ck_assert_uint_eq (meta->n_tracks, 1);
+  ck_assert_uint_eq (meta->tracks[0].id, 2);
+  ck_assert_double_eq_tol (meta->tracks[0].x, 30, 0.01);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+START_TEST (test_positions_scale_with_the_picture)
+{
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! videoscale ! video/x-raw,width=80,height=240");
+  g_autoptr (GstBuffer) first = NULL;
+  const GstRvmTrackMeta *meta;
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  first = step (harness, 0, 1);
+  meta = gst_rvm_buffer_get_track_meta (first);
+  ck_assert_ptr_ne (meta, NULL);
+  ck_assert_double_eq_tol (meta->tracks[0].x, 15, 0.01);
+  ck_assert_double_eq_tol (meta->tracks[0].y, 100, 0.01);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+START_TEST (test_overlay_draws_tracks)
+{
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! rvmoverlay mode=none"), *plain = gst_harness_new_parse ("rvmoverlay");
+  g_autoptr (GstBuffer) drawn = NULL, untouched = NULL, in = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
+  guint8 around = 77, far = 77;
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  gst_harness_set_src_caps_str (plain, CAPS);
+  gst_buffer_memset (in, 0, 77, 160 * 120);
+  untouched = gst_harness_push_and_pull (plain, gst_buffer_copy_deep (in));
+  ck_assert_int_eq (gst_buffer_memcmp (untouched, 0, (const guint8[]){ 77, 77, 77, 77 }, 4), 0);
+  {
+    GstBuffer *frame = make_frame (0, 1, FALSE);
+    gst_buffer_memset (frame, 0, 77, 160 * 120);
+    drawn = gst_harness_push_and_pull (harness, frame);
+  }
+  /* On the circle, and away from it. */
+  gst_buffer_extract (drawn, 50 * 160 + 32, &around, 1);
+  gst_buffer_extract (drawn, 100 * 160 + 140, &far, 1);
+  ck_assert_uint_ne (around, 77);
+  ck_assert_uint_eq (far, 77);
+  gst_harness_teardown (harness);
+  gst_harness_teardown (plain);
+}
+END_TEST
+
+/* Pushes one frame with @settings; the error must contain @part. */
+static void
+expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
+{
+  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  GstHarness *harness = gst_harness_new_parse (launch);
+  g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
+  g_autoptr (GstBus) bus = gst_bus_new ();
+  g_autoptr (GstMessage) message = NULL;
+  g_autoptr (GError) error = NULL;
+  GstBuffer *buffer = make_frame (0, 1, FALSE);
+
+  gst_element_set_bus (element, bus);
+  gst_harness_set_src_caps_str (harness, CAPS);
+  gst_rvm_buffer_get_feature_meta (buffer)->parts = parts;
+  ck_assert_int_eq (gst_harness_push (harness, buffer), GST_FLOW_ERROR);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  ck_assert_ptr_ne (message, NULL);
+  gst_message_parse_error (message, &error, NULL);
+  ck_assert_msg (strstr (error->message, part) != NULL, "'%s' does not say '%s'", error->message, part);
+  gst_element_set_bus (element, NULL);
+  gst_harness_teardown (harness);
+}
+
+START_TEST (test_bad_input)
+{
+  static const char *const texts[] = { "points=a,b", "points=1", "points=1,2,3", "boxes=1,2,3", "points=nan,1", "device=nothing" };
+
+  expect_error ("points=\"500,50\"", GST_RVM_FEATURE_PATCHES, "not inside");
+  expect_error ("boxes=\"10,10,0,20\"", GST_RVM_FEATURE_PATCHES, "no size");
+  expect_error ("points=\"5,50\"", GST_RVM_FEATURE_CLASS, "no patches");
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    g_autofree char *launch = g_strdup_printf ("rvmtrack %s", texts[i]);
+    g_autoptr (GstElement) element = gst_parse_launch (launch, NULL);
+    ck_assert_int_eq (gst_element_set_state (element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    gst_element_set_state (element, GST_STATE_NULL);
+  }
+}
+END_TEST
+
+int
+main (int argc, char **argv)
+{
+  Suite *suite = suite_create ("rvmtrack");
+  TCase *tests = tcase_create ("all");
+  SRunner *runner;
+  int failed;
+
+  gst_check_init (&argc, &argv);
+  tcase_set_timeout (tests, 120);
+  suite_add_tcase (suite, tests);
+  tcase_add_test (tests, test_points_and_boxes_follow);
+  tcase_add_test (tests, test_added_and_removed_while_playing);
+  tcase_add_test (tests, test_carried_and_reset);
+  tcase_add_test (tests, test_positions_scale_with_the_picture);
+  tcase_add_test (tests, test_overlay_draws_tracks);
+  tcase_add_test (tests, test_bad_input);
+  runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed != 0;
+}
