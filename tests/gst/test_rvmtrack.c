@@ -3,7 +3,13 @@
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 
+#include <math.h>
+
 #include "gstrvmtrackmeta.h"
+
+/* The libcheck inside GStreamer has no comparison with a tolerance. */
+#define assert_near(a, b, tolerance) \
+  ck_assert_msg (fabs ((a) - (b)) <= (tolerance), "%s is %g, expected %g", #a, (double) (a), (double) (b))
 
 #define ROWS 12
 #define COLUMNS 16
@@ -72,15 +78,15 @@ START_TEST (test_points_and_boxes_follow)
       ck_assert_uint_eq (meta->tracks[k].last_seen, i * 40 * GST_MSECOND);
     }
     ck_assert_int_eq (meta->tracks[0].kind, GST_RVM_TRACK_POINT);
-    ck_assert_double_eq_tol (meta->tracks[0].x, 30 + i * CELL, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[0].y, 50, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[1].x, 80 + i * CELL, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[1].y, 30, 0.01);
+    assert_near (meta->tracks[0].x, 30 + i * CELL, 0.01);
+    assert_near (meta->tracks[0].y, 50, 0.01);
+    assert_near (meta->tracks[1].x, 80 + i * CELL, 0.01);
+    assert_near (meta->tracks[1].y, 30, 0.01);
     ck_assert_int_eq (meta->tracks[2].kind, GST_RVM_TRACK_BOX);
-    ck_assert_double_eq_tol (meta->tracks[2].x, 20 + i * CELL, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[2].y, 30, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[2].width, 40, 0.01);
-    ck_assert_double_eq_tol (meta->tracks[2].height, 30, 0.01);
+    assert_near (meta->tracks[2].x, 20 + i * CELL, 0.01);
+    assert_near (meta->tracks[2].y, 30, 0.01);
+    assert_near (meta->tracks[2].width, 40, 0.01);
+    assert_near (meta->tracks[2].height, 30, 0.01);
     ck_assert_ptr_ne (region, NULL);
     ck_assert_uint_le (ABS ((int) region->x - (int) (20 + i * CELL)), 1);
   }
@@ -102,17 +108,17 @@ START_TEST (test_added_and_removed_while_playing)
   second = step (harness, 1, 1);
   meta = gst_rvm_buffer_get_track_meta (second);
   ck_assert_uint_eq (meta->n_tracks, 2);
-  ck_assert_double_eq_tol (meta->tracks[1].x, 50, 1e-9);
+  assert_near (meta->tracks[1].x, 50, 1e-9);
   third = step (harness, 2, 1);
   meta = gst_rvm_buffer_get_track_meta (third);
-  ck_assert_double_eq_tol (meta->tracks[0].x, 50, 0.01);
-  ck_assert_double_eq_tol (meta->tracks[1].x, 60, 0.01);
+  assert_near (meta->tracks[0].x, 50, 0.01);
+  assert_near (meta->tracks[1].x, 60, 0.01);
   g_signal_emit_by_name (element, "remove", 1);
   fourth = step (harness, 3, 1);
   meta = gst_rvm_buffer_get_track_meta (fourth);
   ck_assert_uint_eq (meta->n_tracks, 1);
   ck_assert_uint_eq (meta->tracks[0].id, 2);
-  ck_assert_double_eq_tol (meta->tracks[0].x, 70, 0.01);
+  assert_near (meta->tracks[0].x, 70, 0.01);
   gst_harness_teardown (harness);
 }
 END_TEST
@@ -125,13 +131,13 @@ START_TEST (test_carried_and_reset)
 
   carried = gst_harness_push_and_pull (harness, make_frame (5, 1, TRUE));
   meta = gst_rvm_buffer_get_track_meta (carried);
-  ck_assert_double_eq_tol (meta->tracks[0].x, 40, 0.01);
+  assert_near (meta->tracks[0].x, 40, 0.01);
   ck_assert_uint_eq (meta->tracks[0].last_seen, 40 * GST_MSECOND);
   anew = step (harness, 9, 2);
   meta = gst_rvm_buffer_get_track_meta (anew);
   ck_assert_uint_eq (meta->n_tracks, 1);
   ck_assert_uint_eq (meta->tracks[0].id, 2);
-  ck_assert_double_eq_tol (meta->tracks[0].x, 30, 0.01);
+  assert_near (meta->tracks[0].x, 30, 0.01);
   gst_harness_teardown (harness);
 }
 END_TEST
@@ -146,8 +152,8 @@ START_TEST (test_positions_scale_with_the_picture)
   first = step (harness, 0, 1);
   meta = gst_rvm_buffer_get_track_meta (first);
   ck_assert_ptr_ne (meta, NULL);
-  ck_assert_double_eq_tol (meta->tracks[0].x, 15, 0.01);
-  ck_assert_double_eq_tol (meta->tracks[0].y, 100, 0.01);
+  assert_near (meta->tracks[0].x, 15, 0.01);
+  assert_near (meta->tracks[0].y, 100, 0.01);
   gst_harness_teardown (harness);
 }
 END_TEST
