@@ -1,4 +1,4 @@
-/* rvmtrack on features that are made here: a world of random features slides past, one patch a frame, so that the truth is known. */
+/* rvmtrack on features that are made here: a world of random features, a ring, turns by one patch a frame, so that the truth is known. */
 #include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
@@ -27,7 +27,7 @@ start (const char *settings)
   return harness;
 }
 
-/* Frame @index: what was in column c on frame 0 is in column c + index. */
+/* Frame @index: what was in column c on frame 0 is in column c + index, modulo their number: each patch has its match. */
 static GstBuffer *
 make_frame (guint index, guint64 generation, gboolean carried)
 {
@@ -38,7 +38,7 @@ make_frame (guint index, guint64 generation, gboolean carried)
 
   for (guint row = 0; row < ROWS; row++)
     for (guint column = 0; column < COLUMNS; column++) {
-      g_autoptr (GRand) rand = g_rand_new_with_seed (1 + row * 1000 + column + 500 - index);
+      g_autoptr (GRand) rand = g_rand_new_with_seed (1 + row * 1000 + (column + 4 * COLUMNS - index) % COLUMNS);
       for (guint d = 0; d < DIM; d++)
         values[(row * COLUMNS + column) * DIM + d] = g_rand_double_range (rand, -1, 1);
     }
@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST (test_positions_scale_with_the_picture)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! videoscale ! video/x-raw,width=80,height=240");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
   g_autoptr (GstBuffer) first = NULL;
   const GstRvmTrackMeta *meta;
 
