@@ -103,7 +103,8 @@ END_TEST
 START_TEST (test_reset_is_a_fresh_start)
 {
   GstHarness *harness = start ("", CAPS), *fresh = start ("", CAPS);
-  g_autoptr (GstBuffer) first = step (harness, 1, 0), second = step (harness, 2, 1), again = NULL, cold = NULL;
+  G_GNUC_UNUSED g_autoptr (GstBuffer) first = step (harness, 1, 0);
+  g_autoptr (GstBuffer) second = step (harness, 2, 1), again = NULL, cold = NULL;
   g_autoptr (GBytes) warm_features = features_of (second), reset_features = NULL, cold_features = NULL;
   g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmencode");
   const GstRvmFeatureMeta *meta;

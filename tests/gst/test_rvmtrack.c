@@ -126,7 +126,8 @@ END_TEST
 START_TEST (test_carried_and_reset)
 {
   GstHarness *harness = start ("points=\"30,50\"");
-  g_autoptr (GstBuffer) first = step (harness, 0, 1), second = step (harness, 1, 1), carried = NULL, anew = NULL;
+  G_GNUC_UNUSED g_autoptr (GstBuffer) first = step (harness, 0, 1), second = step (harness, 1, 1);
+  g_autoptr (GstBuffer) carried = NULL, anew = NULL;
   const GstRvmTrackMeta *meta;
 
   carried = gst_harness_push_and_pull (harness, make_frame (5, 1, TRUE));
