@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Every kernel and the golden comparisons on each OpenCL implementation that can be had without a GPU: PoCL, Mesa's rusticl on llvmpipe, Intel's
+# CPU runtime (from PyPI, into FOLDER), and oclgrind. Installs what is missing.
+#   tests/devices.sh BUILD_DIR [FOLDER]
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$1 folder=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/gst-rvm/devices}
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+$sudo apt-get update -qq
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends oclgrind mesa-opencl-icd pocl-opencl-icd python3-venv >/dev/null
+mkdir -p "$folder/icd-intel" "$folder/icd-rusticl" "$folder/icd-pocl"
+[ -x "$folder/intel/bin/pip" ] || /usr/bin/python3 -m venv "$folder/intel"
+"$folder/intel/bin/pip" install -q intel-opencl-rt intel-cmplr-lib-rt tbb
+echo "$folder/intel/lib/libintelocl.so" > "$folder/icd-intel/intel.icd"
+echo libRusticlOpenCL.so.1 > "$folder/icd-rusticl/rusticl.icd"
+cp /etc/OpenCL/vendors/pocl.icd "$folder/icd-pocl/"
+
+passed=0 failed=0
+check() {
+  local name=$1
+  shift
+  if "$@" > "$folder/log.txt" 2>&1; then
+    passed=$((passed + 1))
+    echo "passed  $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  $name"
+    tail -n 20 "$folder/log.txt"
+  fi
+}
+for device in pocl rusticl intel; do
+  settings=(env "OCL_ICD_VENDORS=$folder/icd-$device" RUSTICL_ENABLE=llvmpipe)
+  [ "$device" != intel ] || settings+=("LD_LIBRARY_PATH=$folder/intel/lib")
+  check "$device: kernels" "${settings[@]}" "$build/tests/kernels/checkcl"
+  for gemm in native clblast; do
+    check "$device: features of tiny, $gemm" "${settings[@]}" "$build/tests/model/check_golden" --gemm $gemm tests/data/tiny.npz tests/data/tiny_forward.npz
+  done
+  check "$device: features of small16" "${settings[@]}" "$build/tests/model/check_golden" "$build/tests/model/small16.npz" tests/data/small16_forward.npz
+  check "$device: training" "${settings[@]}" "$build/tests/trainer/check_golden" --gemm native tests/data/tiny.npz tests/data/tiny_pretrain.npz
+  check "$device: label propagation" "${settings[@]}" "$build/tests/trainer/check_propagation" tests/data/propagation.npz
+done
+check "oclgrind: kernels" oclgrind --data-races "$build/tests/kernels/checkcl" --quick
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
