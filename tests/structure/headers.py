@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""headers.py ROOT CC FLAGS...: every header compiles alone."""
+"""headers.py ROOT CC FLAGS...: every header compiles alone. CC may be several words, such as 'ccache gcc'."""
 import pathlib
 import subprocess
 import sys
@@ -8,7 +8,7 @@ root, compiler, *flags = sys.argv[1:]
 failed = 0
 headers = [path for room in ("kernels", "model", "gst-plugin", "trainer") for path in sorted(pathlib.Path(root, room).rglob("*.h"))]
 for header in headers:
-    command = [compiler, "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-I", root, "-I", f"{root}/gst-plugin", *flags, "-include", str(header), "-x", "c", "/dev/null"]
+    command = [*compiler.split(), "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-I", root, "-I", f"{root}/gst-plugin", *flags, "-include", str(header), "-x", "c", "/dev/null"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         print(header, result.stderr)
