@@ -145,6 +145,19 @@ rvm_stream_reset (RvmStream *stream)
   stream->cold = TRUE;
 }
 
+gboolean
+rvm_stream_set_state (RvmStream *stream, const RvmState *state, GError **error)
+{
+  if (!rvm_state_has_shape (state, stream->tokens, stream->dim)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "the state has %u tokens of %u values, expected %u of %u", state->tokens, state->dim,
+        stream->tokens, stream->dim);
+    return FALSE;
+  }
+  rvm_queue_write (stream->queue, stream->state, 0, g_bytes_get_data (state->values, NULL), rvm_buffer_get_size (stream->state));
+  stream->cold = !rvm_queue_finish (stream->queue, error);
+  return !stream->cold;
+}
+
 /* Both figures from what the host has anyway; a sum over all values is not finite if one of them is not. */
 static gboolean
 check_health (const RvmStream *stream, const float *features, RvmStreamHealth *health, GError **error)

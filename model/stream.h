@@ -8,6 +8,7 @@
 
 #include "kernels/queue.h"
 #include "model.h"
+#include "state.h"
 
 G_BEGIN_DECLS
 
@@ -34,6 +35,9 @@ guint rvm_stream_get_dim (const RvmStream *stream);
 
 /* The state becomes zeros before the next frame. */
 void rvm_stream_reset (RvmStream *stream);
+/* The stream goes on from @state, whose values must have its shape (RVM_ERROR_MODEL); whether the weights are those that made it is the
+ * caller's question, rvm_state_fits(). The same frames then give the same bytes as they would have after the frame that made @state. */
+gboolean rvm_stream_set_state (RvmStream *stream, const RvmState *state, GError **error);
 
 /* What the frame did to the state. */
 typedef struct {

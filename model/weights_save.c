@@ -250,6 +250,7 @@ rvm_weights_save (const char *path, const RvmArray *arrays, guint n_arrays, RvmW
 {
   const Job job = { arrays, n_arrays, source, user_data, metadata };
   const gboolean npz = g_str_has_suffix (path, ".npz");
+  static gint serial;
   g_autofree char *temporary = NULL;
   gboolean ok;
 
@@ -262,7 +263,7 @@ rvm_weights_save (const char *path, const RvmArray *arrays, guint n_arrays, RvmW
       g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: npz files cannot hold bf16 (numpy has no such type)", path);
       return FALSE;
     }
-  temporary = g_strdup_printf ("%s.%d.part", path, (int) getpid ());
+  temporary = g_strdup_printf ("%s.%d-%d.part", path, (int) getpid (), g_atomic_int_add (&serial, 1));
   ok = npz ? write_npz (&job, temporary, error) : write_safetensors (&job, temporary, error);
   if (ok && (!flush_to_disk (temporary) || rename (temporary, path) != 0)) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
