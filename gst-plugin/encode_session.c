@@ -11,12 +11,23 @@ struct _RvmEncodeSession
   RvmStream *stream;            /* NULL before the first configuration */
   RvmAnalysis *analysis;
   guint width, height;          /* of the analysis picture */
-  gboolean cold;                /* the next analysed frame starts a generation */
-  guint64 generation, frames_since_reset;
+  gboolean fresh;               /* the next analysed frame starts a generation */
+  gboolean same_stream;         /* the restored state's time is of this stream */
+  RvmEncodeOrigin origin;
+  RvmState *state;              /* after the frame analysed last; or NULL */
   GBytes *features;             /* found last, since the last reset; or NULL */
   guint parts;                  /* of @features */
   GstClockTime update_pts;
 };
+
+static void
+forget_origin (RvmEncodeSession * session)
+{
+  session->origin.frames_since_reset = 0;
+  session->origin.restored = FALSE;
+  session->origin.restored_pts = GST_CLOCK_TIME_NONE;
+  session->origin.restored_age = GST_CLOCK_TIME_NONE;
+}
 
 RvmEncodeSession *
 rvm_encode_session_new (RvmModel * model)
@@ -24,7 +35,8 @@ rvm_encode_session_new (RvmModel * model)
   RvmEncodeSession *session = g_new0 (RvmEncodeSession, 1);
 
   session->model = rvm_model_ref (model);
-  session->cold = TRUE;
+  session->fresh = TRUE;
+  forget_origin (session);
   return session;
 }
 
@@ -34,6 +46,7 @@ rvm_encode_session_free (RvmEncodeSession * session)
   if (session == NULL)
     return;
   g_clear_pointer (&session->features, g_bytes_unref);
+  g_clear_pointer (&session->state, rvm_state_unref);
   g_clear_pointer (&session->stream, rvm_stream_free);
   g_clear_pointer (&session->analysis, rvm_analysis_free);
   rvm_model_unref (session->model);
@@ -43,9 +56,30 @@ rvm_encode_session_free (RvmEncodeSession * session)
 void
 rvm_encode_session_reset (RvmEncodeSession * session)
 {
-  session->cold = TRUE;
-  session->frames_since_reset = 0;
+  session->fresh = TRUE;
+  forget_origin (session);
   g_clear_pointer (&session->features, g_bytes_unref);
+  g_clear_pointer (&session->state, rvm_state_unref);
+}
+
+gboolean
+rvm_encode_session_restore (RvmEncodeSession * session,
+    const RvmState * state, const gchar * what, gboolean same_stream,
+    GError ** error)
+{
+  g_return_val_if_fail (session->stream != NULL, FALSE);
+
+  if (!rvm_state_fits (state, session->model, session->width, session->height,
+          what, error))
+    return FALSE;
+  rvm_encode_session_reset (session);
+  if (!rvm_stream_set_state (session->stream, state, error))
+    return FALSE;
+  session->origin.frames_since_reset = state->frames;
+  session->origin.restored = TRUE;
+  session->origin.restored_pts = state->time;
+  session->same_stream = same_stream;
+  return TRUE;
 }
 
 gboolean
@@ -105,6 +139,27 @@ select_parts (GBytes * all, guint parts, gsize token)
   }
 }
 
+/* The frame is in the state now, whose values are @all. */
+static void
+note_frame (RvmEncodeSession * session, GstBuffer * buffer, GBytes * all)
+{
+  RvmEncodeOrigin *origin = &session->origin;
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+
+  if (session->fresh && origin->restored && session->same_stream
+      && GST_CLOCK_TIME_IS_VALID (pts)
+      && GST_CLOCK_TIME_IS_VALID (origin->restored_pts)
+      && pts >= origin->restored_pts)
+    origin->restored_age = pts - origin->restored_pts;
+  origin->generation += session->fresh;
+  session->fresh = FALSE;
+  origin->frames_since_reset++;
+  session->update_pts = pts;
+  g_clear_pointer (&session->state, rvm_state_unref);
+  session->state = rvm_state_new (session->model, session->width,
+      session->height, all, origin->frames_since_reset, pts);
+}
+
 gboolean
 rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
     const RvmEncodeRequest * request, RvmStreamHealth * health,
@@ -114,6 +169,7 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
   const gsize size = rvm_stream_get_tokens (session->stream) * token;
   g_autoptr (GBytes) all = NULL;
   const guint8 *pixels;
+  gboolean begins;
   gfloat *values;
   gsize stride;
 
@@ -125,20 +181,19 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
         GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
     return FALSE;
   }
-  if (session->cold)
+  begins = session->fresh && !session->origin.restored;
+  if (begins)
     rvm_stream_reset (session->stream);
   values = g_malloc (size);
   all = g_bytes_new_take (values, size);
   if (!rvm_stream_push (session->stream, pixels, stride,
-          session->cold ? 1 + request->warm_up : 1, values, health, error)) {
+          begins ? 1 + request->warm_up : 1, values, health, error)) {
     g_prefix_error (error, "at the frame of time %" GST_TIME_FORMAT ": ",
         GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
+    rvm_encode_session_reset (session);
     return FALSE;
   }
-  session->generation += session->cold;
-  session->cold = FALSE;
-  session->frames_since_reset++;
-  session->update_pts = GST_BUFFER_PTS (buffer);
+  note_frame (session, buffer, all);
   session->parts = request->parts;
   g_clear_pointer (&session->features, g_bytes_unref);
   session->features = select_parts (all, request->parts, token);
@@ -166,8 +221,11 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
       rvm_stream_get_dim (session->stream), session->features,
       rvm_model_get_id (session->model));
   g_return_if_fail (meta != NULL);
-  meta->generation = session->generation;
-  meta->frames_since_reset = session->frames_since_reset;
+  meta->generation = session->origin.generation;
+  meta->frames_since_reset = session->origin.frames_since_reset;
+  meta->restored = session->origin.restored;
+  meta->restored_pts = session->origin.restored_pts;
+  meta->restored_age = session->origin.restored_age;
   meta->update_pts = session->update_pts;
   meta->carried = carried;
   meta->frame_width = GST_VIDEO_INFO_WIDTH (info);
@@ -176,8 +234,28 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
   meta->analysis_height = session->height;
 }
 
-guint64
-rvm_encode_session_get_generation (const RvmEncodeSession * session)
+const RvmEncodeOrigin *
+rvm_encode_session_get_origin (const RvmEncodeSession * session)
 {
-  return session->generation;
+  return &session->origin;
+}
+
+RvmState *
+rvm_encode_session_get_state (const RvmEncodeSession * session)
+{
+  return session->state;
+}
+
+RvmModel *
+rvm_encode_session_get_model (const RvmEncodeSession * session)
+{
+  return session->model;
+}
+
+void
+rvm_encode_session_get_size (const RvmEncodeSession * session, guint * width,
+    guint * height)
+{
+  *width = session->width;
+  *height = session->height;
 }

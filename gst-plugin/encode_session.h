@@ -6,6 +6,7 @@
 
 #include <gst/video/video.h>
 
+#include "model/state.h"
 #include "model/stream.h"
 
 G_BEGIN_DECLS
@@ -32,6 +33,20 @@ gboolean rvm_encode_session_configure (RvmEncodeSession * session,
 
 /* The state starts anew with the next frame that is analysed. */
 void rvm_encode_session_reset (RvmEncodeSession * session);
+/* The next frame that is analysed goes on from @state; after configuration, for
+ * whose model and size it must be (RVM_ERROR_MODEL, then nothing changes).
+ * @same_stream: its time is of this stream, so the next frame has a distance
+ * from it. */
+gboolean rvm_encode_session_restore (RvmEncodeSession * session,
+    const RvmState * state, const gchar * what, gboolean same_stream,
+    GError ** error);
+/* (transfer none) (nullable): the state after the frame analysed last, since
+ * the last reset. */
+RvmState *rvm_encode_session_get_state (const RvmEncodeSession * session);
+RvmModel *rvm_encode_session_get_model (const RvmEncodeSession * session);
+/* Of the analysis picture, 0 before the first configuration. */
+void rvm_encode_session_get_size (const RvmEncodeSession * session,
+    guint * width, guint * height);
 
 /* Folds the picture of @buffer into the state and keeps its features. */
 gboolean rvm_encode_session_analyse (RvmEncodeSession * session,
@@ -45,8 +60,18 @@ gboolean rvm_encode_session_has_features (const RvmEncodeSession * session);
 void rvm_encode_session_attach (const RvmEncodeSession * session,
     GstBuffer * buffer, gboolean carried);
 
-/* How often the state was started anew, 1 for the first frame of a stream, 0
- * before it. */
-guint64 rvm_encode_session_get_generation (const RvmEncodeSession * session);
+/* Where the state comes from. */
+typedef struct
+{
+  guint64 generation;           /* how often it was started anew or restored, 1
+                                 * for the first frame, 0 before it */
+  guint64 frames_since_reset;
+  gboolean restored;            /* it began with another state, not with zeros */
+  GstClockTime restored_pts;    /* of the last frame in that, or NONE */
+  GstClockTime restored_age;    /* from there to the first frame after, or NONE */
+} RvmEncodeOrigin;
+
+const RvmEncodeOrigin *rvm_encode_session_get_origin (const RvmEncodeSession *
+    session);
 
 G_END_DECLS

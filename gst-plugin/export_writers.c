@@ -194,6 +194,13 @@ rvm_format_json_line (guint64 index, GstBuffer * buffer,
       meta->carried ? "true" : "false", escaped, meta->rows, meta->columns,
       meta->dim, meta->frame_width, meta->frame_height, meta->analysis_width,
       meta->analysis_height);
+  g_string_append_printf (line, ", \"restored\": %s",
+      meta->restored ? "true" : "false");
+  append_time (line, "restored_pts", meta->restored_pts);
+  append_time (line, "restored_age", meta->restored_age);
+  g_string_append_printf (line, ", \"carried_count\": %" G_GUINT64_FORMAT
+      ", \"dropped_count\": %" G_GUINT64_FORMAT, meta->carried_count,
+      meta->dropped_count);
   if (meta->parts & GST_RVM_FEATURE_CLASS) {
     const gfloat *token = g_bytes_get_data (meta->data, NULL);
     gchar number[G_ASCII_DTOSTR_BUF_SIZE];

@@ -14,46 +14,13 @@
  * ]|
  */
 
-/* Who owns what: the session (encode_session.h) belongs to the streaming thread.
- * Properties and counters are under the object lock, which is never held while
- * pushing, posting or running the model. */
-#include "rvmencode.h"
+#include "rvmencode_private.h"
 
-#include <gst/video/video.h>
-
-#include "encode_session.h"
 #include "meta/gstrvmmeta.h"
-#include "rvmencode_settings.h"
-#include "rvmencode_types.h"
 
-GST_DEBUG_CATEGORY_STATIC (rvm_encode_debug);
+GST_DEBUG_CATEGORY (rvm_encode_debug);
+GstBaseTransformClass *gst_rvm_encode_base;
 #define GST_CAT_DEFAULT rvm_encode_debug
-
-/* What `stats` shows. */
-typedef struct
-{
-  guint64 frames, skipped, carried, resets, updates;
-  guint64 total_us, max_us;
-  RvmStreamHealth health;
-} Counters;
-
-struct _GstRvmEncode
-{
-  GstBaseTransform parent;
-
-  /* object lock */
-  GstRvmEncodeSettings settings;
-  Counters counters;
-  gchar *device_name;
-  gboolean reset_pending;
-  GstClockTime earliest;        /* running time before which frames are late */
-
-  /* streaming thread */
-  RvmEncodeSession *session;
-  GstVideoInfo info;
-  gboolean have_info;
-  guint until_update;           /* frames still to skip */
-};
 
 enum
 {
@@ -62,8 +29,6 @@ enum
   PROP_STATS,
   PROP_FIRST_SETTING,
 };
-
-static guint reset_state_signal;
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS,
@@ -76,9 +41,9 @@ G_DEFINE_TYPE (GstRvmEncode, gst_rvm_encode, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmencode, "rvmencode", GST_RANK_NONE,
     GST_TYPE_RVM_ENCODE)
 
-/* The element error that fits a library error; the message is the library's. */
-static void
-post_error (GstRvmEncode * self, const GError * error, const gchar * when)
+void
+gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
+    const GError * error, const gchar * when)
 {
   GQuark domain = error->domain;
   gint code = error->code;
@@ -103,36 +68,9 @@ post_error (GstRvmEncode * self, const GError * error, const gchar * when)
     domain = codes[code].is_resource ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR;
     code = codes[code].code;
   }
-  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, domain,
+  gst_element_message_full (GST_ELEMENT (self), type, domain,
       code, g_strdup (error->message), g_strdup (when), __FILE__, G_STRFUNC,
       __LINE__);
-}
-
-static void
-request_reset (GstRvmEncode * self, const gchar * why)
-{
-  GST_DEBUG_OBJECT (self, "state starts anew: %s", why);
-  GST_OBJECT_LOCK (self);
-  self->reset_pending = TRUE;
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_rvm_encode_reset_state (GstRvmEncode * self)
-{
-  request_reset (self, "signal");
-}
-
-static void
-maybe_reset (GstRvmEncode * self, guint flag, const gchar * why)
-{
-  guint reset_on;
-
-  GST_OBJECT_LOCK (self);
-  reset_on = self->settings.reset_on;
-  GST_OBJECT_UNLOCK (self);
-  if (reset_on & flag)
-    request_reset (self, why);
 }
 
 static gboolean
@@ -150,8 +88,7 @@ gst_rvm_encode_start (GstBaseTransform * base)
   options.cache_dir = cache_dir = g_strdup (self->settings.cache_dir);
   options.gemm = self->settings.gemm;
   options.precision = self->settings.precision;
-  self->counters = (Counters) { 0 };
-  self->reset_pending = FALSE;
+  self->counters = (RvmEncodeCounters) { 0 };
   self->earliest = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
 
@@ -169,17 +106,22 @@ gst_rvm_encode_start (GstBaseTransform * base)
   }
   model = rvm_model_load (file, &options, &error);
   if (model == NULL) {
-    post_error (self, error, "while loading the model");
+    gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while loading the model");
     return FALSE;
   }
+  gst_rvm_encode_forget_requests (self);
+  if (!gst_rvm_encode_prepare_warm_start (self, model))
+    return FALSE;
   GST_OBJECT_LOCK (self);
   g_free (self->device_name);
   self->device_name =
       g_strdup (rvm_device_get_name (rvm_model_get_device (model)));
+  self->model = rvm_model_ref (model);
   GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "model %s on %s", rvm_model_get_id (model),
       rvm_device_get_name (rvm_model_get_device (model)));
   self->session = rvm_encode_session_new (model);
+  self->snapshots = rvm_snapshots_new ();
   self->have_info = FALSE;
   self->until_update = 0;
   return TRUE;
@@ -190,7 +132,13 @@ gst_rvm_encode_stop (GstBaseTransform * base)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
 
+  GST_OBJECT_LOCK (self);
+  g_clear_pointer (&self->model, rvm_model_unref);
+  GST_OBJECT_UNLOCK (self);
+  gst_rvm_encode_forget_requests (self);
   g_clear_pointer (&self->session, rvm_encode_session_free);
+  g_clear_pointer (&self->snapshots, rvm_snapshots_free);
+  g_clear_pointer (&self->stream_id, g_free);
   self->have_info = FALSE;
   return TRUE;
 }
@@ -211,7 +159,7 @@ configure (GstRvmEncode * self, RvmEncodeRequest * request)
   if (rvm_encode_session_configure (self->session, &self->info, request,
           &error))
     return TRUE;
-  post_error (self, error, "while preparing the analysis");
+  gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while preparing the analysis");
   return FALSE;
 }
 
@@ -228,32 +176,10 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
     return FALSE;
   }
   if (self->have_info && !gst_video_info_is_equal (&self->info, &info))
-    maybe_reset (self, GST_RVM_RESET_CAPS, "caps");
+    gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_CAPS);
   self->info = info;
   self->have_info = TRUE;
   return configure (self, &request);
-}
-
-static gboolean
-gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event)
-{
-  GstRvmEncode *self = GST_RVM_ENCODE (base);
-
-  switch (GST_EVENT_TYPE (event)) {
-    case GST_EVENT_FLUSH_STOP:
-      maybe_reset (self, GST_RVM_RESET_FLUSH, "flush");
-      break;
-    case GST_EVENT_SEGMENT:
-      maybe_reset (self, GST_RVM_RESET_SEGMENT, "segment");
-      break;
-    case GST_EVENT_STREAM_START:
-      maybe_reset (self, GST_RVM_RESET_STREAM_START, "stream-start");
-      break;
-    default:
-      break;
-  }
-  return GST_BASE_TRANSFORM_CLASS (gst_rvm_encode_parent_class)->sink_event
-      (base, event);
 }
 
 static gboolean
@@ -275,61 +201,6 @@ gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
   return GST_FLOW_OK;
 }
 
-/* What downstream says of its lateness; the base class would drop the buffer,
- * which carries a picture that somebody wants to see. */
-static gboolean
-gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event)
-{
-  GstRvmEncode *self = GST_RVM_ENCODE (base);
-
-  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
-    GstClockTimeDiff diff;
-    GstClockTime time;
-
-    gst_event_parse_qos (event, NULL, NULL, &diff, &time);
-    GST_OBJECT_LOCK (self);
-    self->earliest = !GST_CLOCK_TIME_IS_VALID (time) ? GST_CLOCK_TIME_NONE
-        : diff > 0 ? time + 2 * diff : (GstClockTime) MAX (0,
-        (GstClockTimeDiff) time + diff);
-    GST_OBJECT_UNLOCK (self);
-  }
-  return GST_BASE_TRANSFORM_CLASS (gst_rvm_encode_parent_class)->src_event
-      (base, event);
-}
-
-/* A frame that downstream would not show any more. */
-static gboolean
-is_late (GstRvmEncode * self, GstBuffer * buffer)
-{
-  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
-  GstClockTime time, earliest;
-  gboolean qos;
-
-  GST_OBJECT_LOCK (self);
-  qos = self->settings.qos;
-  earliest = self->earliest;
-  GST_OBJECT_UNLOCK (self);
-  if (!qos || !GST_BUFFER_PTS_IS_VALID (buffer)
-      || !GST_CLOCK_TIME_IS_VALID (earliest))
-    return FALSE;
-  time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer));
-  return GST_CLOCK_TIME_IS_VALID (time) && time < earliest;
-}
-
-static void
-apply_reset (GstRvmEncode * self)
-{
-  gboolean pending;
-
-  GST_OBJECT_LOCK (self);
-  pending = self->reset_pending;
-  self->reset_pending = FALSE;
-  GST_OBJECT_UNLOCK (self);
-  if (pending)
-    rvm_encode_session_reset (self->session);
-}
-
 /* Runs the model on the frame; the error is posted. */
 static gboolean
 analyse (GstRvmEncode * self, GstBuffer * buffer,
@@ -338,22 +209,16 @@ analyse (GstRvmEncode * self, GstBuffer * buffer,
   const gint64 start = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
   RvmStreamHealth health;
-  guint64 microseconds;
 
   if (!rvm_encode_session_analyse (self->session, buffer, request, &health,
           &error)) {
-    post_error (self, error, "while running the model");
+    gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while running the model");
     return FALSE;
   }
-  microseconds = g_get_monotonic_time () - start;
-  GST_OBJECT_LOCK (self);
-  self->counters.updates++;
-  self->counters.total_us += microseconds;
-  self->counters.max_us = MAX (self->counters.max_us, microseconds);
-  self->counters.health = health;
-  self->counters.resets =
-      rvm_encode_session_get_generation (self->session) - 1;
-  GST_OBJECT_UNLOCK (self);
+  gst_rvm_encode_count_update (self,
+      rvm_encode_session_get_origin (self->session), &health,
+      g_get_monotonic_time () - start);
+  gst_rvm_encode_publish_state (self);
   return TRUE;
 }
 
@@ -367,14 +232,15 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   if (!self->have_info)
     return GST_FLOW_NOT_NEGOTIATED;
   if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
-    maybe_reset (self, GST_RVM_RESET_DISCONT, "discont");
+    gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_DISCONT);
   /* size, width and height may have changed. */
   if (!configure (self, &request))
     return GST_FLOW_ERROR;
-  apply_reset (self);
+  if (!gst_rvm_encode_apply_requests (self, buffer))
+    return GST_FLOW_ERROR;
 
   skip = rvm_encode_session_has_features (self->session)
-      && (self->until_update > 0 || is_late (self, buffer));
+      && (self->until_update > 0 || gst_rvm_encode_is_late (self, buffer));
   if (!skip && !analyse (self, buffer, &request))
     return GST_FLOW_ERROR;
 
@@ -389,45 +255,6 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   GST_OBJECT_UNLOCK (self);
   rvm_encode_session_attach (self->session, buffer, skip);
   return GST_FLOW_OK;
-}
-
-/* Live streams: the time of a frame is latency. */
-static gboolean
-gst_rvm_encode_query (GstBaseTransform * base, GstPadDirection direction,
-    GstQuery * query)
-{
-  GstRvmEncode *self = GST_RVM_ENCODE (base);
-  GstClockTime min, max, own;
-  gboolean live;
-
-  if (!GST_BASE_TRANSFORM_CLASS (gst_rvm_encode_parent_class)->query (base,
-          direction, query))
-    return FALSE;
-  if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY || direction != GST_PAD_SRC)
-    return TRUE;
-  GST_OBJECT_LOCK (self);
-  own = self->counters.updates ? self->counters.total_us * GST_USECOND
-      / self->counters.updates : 0;
-  GST_OBJECT_UNLOCK (self);
-  gst_query_parse_latency (query, &live, &min, &max);
-  gst_query_set_latency (query, live, min + own,
-      GST_CLOCK_TIME_IS_VALID (max) ? max + own : max);
-  return TRUE;
-}
-
-static GstStructure *
-get_stats (GstRvmEncode * self)
-{
-  const Counters *c = &self->counters;
-
-  return gst_structure_new ("rvmencode-stats",
-      "frames", G_TYPE_UINT64, c->frames, "skipped", G_TYPE_UINT64, c->skipped,
-      "carried", G_TYPE_UINT64, c->carried, "resets", G_TYPE_UINT64, c->resets,
-      "mean-us", G_TYPE_DOUBLE,
-      c->updates ? (gdouble) c->total_us / c->updates : 0.0,
-      "max-us", G_TYPE_UINT64, c->max_us,
-      "state-norm", G_TYPE_DOUBLE, (gdouble) c->health.state_norm,
-      "mean-update-gate", G_TYPE_DOUBLE, (gdouble) c->health.update_mean, NULL);
 }
 
 static void
@@ -451,11 +278,13 @@ gst_rvm_encode_get_property (GObject * object, guint id, GValue * value,
   GstRvmEncode *self = GST_RVM_ENCODE (object);
   gboolean known = TRUE;
 
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, gst_rvm_encode_get_stats (self));
+    return;
+  }
   GST_OBJECT_LOCK (self);
   if (id == PROP_DEVICE_NAME)
     g_value_set_string (value, self->device_name);
-  else if (id == PROP_STATS)
-    g_value_take_boxed (value, get_stats (self));
   else
     known = gst_rvm_encode_settings_get (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
@@ -483,9 +312,51 @@ install_properties (GObjectClass * object)
           "OpenCL device in use", NULL, shown));
   g_object_class_install_property (object, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "frames, skipped, carried, resets, mean-us, max-us, state-norm,"
-          " mean-update-gate", GST_TYPE_STRUCTURE, shown));
+          "frames, skipped, carried, dropped, resets, restores, mean-us, max-us,"
+          " state-norm, mean-update-gate, state-hash, snapshots,"
+          " snapshot-bytes", GST_TYPE_STRUCTURE, shown));
   gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);
+}
+
+static void
+install_signals (GType type)
+{
+  const GSignalFlags action = G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION;
+
+  /**
+   * GstRvmEncode::reset-state:
+   *
+   * The recurrent state starts anew with the next frame.
+   */
+  g_signal_new_class_handler ("reset-state", type, action,
+      G_CALLBACK (gst_rvm_encode_reset_state), NULL, NULL, NULL, G_TYPE_NONE,
+      0);
+  /**
+   * GstRvmEncode::save-state:
+   * @path: a file name that ends in .safetensors
+   *
+   * Writes the state after the frame analysed last, complete or not at all. The
+   * stream does not wait.
+   *
+   * Returns: whether it was written; if not, a warning message has the reason.
+   */
+  g_signal_new_class_handler ("save-state", type, action,
+      G_CALLBACK (gst_rvm_encode_save_state), NULL, NULL, NULL,
+      G_TYPE_BOOLEAN, 1, G_TYPE_STRING);
+  /**
+   * GstRvmEncode::load-state:
+   * @path: a file that save-state wrote
+   *
+   * The stream goes on from a saved state with its next frame. The file must be
+   * of the model, the precision and the analysis size that are running.
+   *
+   * Returns: whether it was read and is of the running model; if not, and if its
+   * size turns out not to be the stream's, a warning message has the reason and
+   * the state stays as it was.
+   */
+  g_signal_new_class_handler ("load-state", type, action,
+      G_CALLBACK (gst_rvm_encode_load_state), NULL, NULL, NULL,
+      G_TYPE_BOOLEAN, 1, G_TYPE_STRING);
 }
 
 static void
@@ -497,21 +368,13 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
 
   GST_DEBUG_CATEGORY_INIT (rvm_encode_debug, "rvmencode", 0,
       "Recurrent video features");
+  gst_rvm_encode_base = GST_BASE_TRANSFORM_CLASS (gst_rvm_encode_parent_class);
   object->set_property = gst_rvm_encode_set_property;
   object->get_property = gst_rvm_encode_get_property;
   object->finalize = gst_rvm_encode_finalize;
   install_properties (object);
 
-  /**
-   * GstRvmEncode::reset-state:
-   *
-   * The recurrent state starts anew with the next frame.
-   */
-  reset_state_signal =
-      g_signal_new_class_handler ("reset-state", G_TYPE_FROM_CLASS (klass),
-      G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
-      G_CALLBACK (gst_rvm_encode_reset_state), NULL, NULL, NULL, G_TYPE_NONE,
-      0);
+  install_signals (G_TYPE_FROM_CLASS (klass));
 
   gst_element_class_set_static_metadata (element, "Recurrent video features",
       "Filter/Analyzer/Video",

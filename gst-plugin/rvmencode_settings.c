@@ -9,6 +9,7 @@
 
 #define MAX_SIDE 16384
 #define MAX_WARM_UP 1000
+#define MAX_SNAPSHOTS 65536
 
 static GQuark
 offset_quark (void)
@@ -64,6 +65,18 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               " the analysis size", gst_rvm_reset_on_get_type (),
               GST_RVM_RESET_FLUSH | GST_RVM_RESET_SEGMENT | GST_RVM_RESET_CAPS
               | GST_RVM_RESET_STREAM_START, live)},
+    {AT (state_file), g_param_spec_string ("state-file", "State file",
+              "State that the first frame goes on from, as save-state wrote it:"
+              " of the same model, precision and analysis size", NULL, ready)},
+    {AT (snapshot_interval), g_param_spec_uint64 ("snapshot-interval",
+              "Snapshot interval",
+              "Least time between two snapshots of the state, nanoseconds", 0,
+              G_MAXINT64, GST_SECOND, live)},
+    {AT (snapshot_count), g_param_spec_uint ("snapshot-count",
+              "Snapshot count",
+              "Snapshots of the state kept, by presentation time: a seek that"
+              " resets the state goes on from the nearest earlier one (0: none)",
+              0, MAX_SNAPSHOTS, 0, live)},
     {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory",
               "Where compiled kernels are kept (unset: gst-rvm in the user's"
               " cache directory, empty: nowhere)", NULL, ready)},
@@ -96,6 +109,7 @@ gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings)
   g_clear_pointer (&settings->model_file, g_free);
   g_clear_pointer (&settings->device, g_free);
   g_clear_pointer (&settings->cache_dir, g_free);
+  g_clear_pointer (&settings->state_file, g_free);
 }
 
 gboolean
@@ -115,6 +129,8 @@ gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
     *(guint *) field = g_value_get_flags (value);
   } else if (G_IS_PARAM_SPEC_BOOLEAN (pspec)) {
     *(gboolean *) field = g_value_get_boolean (value);
+  } else if (G_IS_PARAM_SPEC_UINT64 (pspec)) {
+    *(guint64 *) field = g_value_get_uint64 (value);
   } else {
     *(guint *) field = g_value_get_uint (value);
   }
@@ -137,6 +153,8 @@ gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
     g_value_set_flags (value, *(const guint *) field);
   else if (G_IS_PARAM_SPEC_BOOLEAN (pspec))
     g_value_set_boolean (value, *(const gboolean *) field);
+  else if (G_IS_PARAM_SPEC_UINT64 (pspec))
+    g_value_set_uint64 (value, *(const guint64 *) field);
   else
     g_value_set_uint (value, *(const guint *) field);
   return TRUE;

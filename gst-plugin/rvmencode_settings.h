@@ -8,12 +8,14 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gchar *model_file, *device, *cache_dir;
+  gchar *model_file, *device, *cache_dir, *state_file;
   gint gemm;                    /* RvmGemmProvider */
   gint precision;               /* RvmPrecision */
   guint size, width, height, interval, warm_up;
   guint output;                 /* GstRvmFeatureParts */
   guint reset_on;               /* GstRvmResetOn */
+  guint64 snapshot_interval;    /* nanoseconds */
+  guint snapshot_count;
   gboolean qos;
 } GstRvmEncodeSettings;
 

@@ -50,6 +50,9 @@ feature_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   self->model_id = NULL;
   self->frame_width = self->frame_height = 0;
   self->analysis_width = self->analysis_height = 0;
+  self->restored = FALSE;
+  self->restored_pts = self->restored_age = GST_CLOCK_TIME_NONE;
+  self->carried_count = self->dropped_count = 0;
   return TRUE;
 }
 
@@ -97,6 +100,11 @@ feature_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   copy->frame_height = height;
   copy->analysis_width = self->analysis_width;
   copy->analysis_height = self->analysis_height;
+  copy->restored = self->restored;
+  copy->restored_pts = self->restored_pts;
+  copy->restored_age = self->restored_age;
+  copy->carried_count = self->carried_count;
+  copy->dropped_count = self->dropped_count;
   return TRUE;
 }
 

@@ -37,8 +37,8 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * @dim: floats in a token
  * @data: float32, host byte order: the class token if @parts has it, then the patches if @parts has them; each @dim floats.
  *   The values are the recurrent state after the frame (arXiv 2512.13684, the gated transformer core's s').
- * @generation: how often the state was started anew, 1 for the first frame of a stream
- * @frames_since_reset: frames folded into the state since it was zero, 1 for the first
+ * @generation: how often the state was started anew or restored, 1 for the first frame of a stream
+ * @frames_since_reset: frames folded into the state since it was zero, 1 for the first; those of a restored state are counted
  * @update_pts: presentation time of the frame that these features are of
  * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
  * @model_id: identifies the weights
@@ -46,6 +46,12 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * @frame_height: pixels of the picture that the grid covers
  * @analysis_width: pixels of the picture the model saw
  * @analysis_height: pixels of the picture the model saw
+ * @restored: the state did not begin with zeros but with one restored from a file or from a snapshot
+ * @restored_pts: presentation time of the last frame in that state, or %GST_CLOCK_TIME_NONE
+ * @restored_age: how old that state was when the first frame was folded into it: the time between that frame and @restored_pts; %GST_CLOCK_TIME_NONE
+ *   if its times are those of another stream
+ * @carried_count: buffers of the stream so far that carried features of earlier frames, this one included
+ * @dropped_count: those of them that were not analysed because they were late
  *
  * Features of a frame. The fields may be read; @data and @model_id belong to the meta.
  */
@@ -68,6 +74,12 @@ struct _GstRvmFeatureMeta {
   guint frame_height;
   guint analysis_width;
   guint analysis_height;
+
+  gboolean restored;
+  GstClockTime restored_pts;
+  GstClockTime restored_age;
+  guint64 carried_count;
+  guint64 dropped_count;
 };
 
 GST_RVM_API GType gst_rvm_feature_meta_api_get_type (void);

@@ -1,59 +1,5 @@
 /* rvmencode on its own, through GstHarness: metadata, state rules, untouched pictures, and errors that name the reason. */
-#include <glib/gstdio.h>
-#include <gst/check/gstcheck.h>
-#include <gst/check/gstharness.h>
-#include <gst/video/video.h>
-#include <string.h>
-
-#include "gstrvmmeta.h"
-
-#define MODEL TEST_DATA "/tiny.npz"
-#define CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=25/1"
-
-static GstHarness *
-start (const char *settings, const char *caps)
-{
-  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=%s %s", MODEL, settings);
-  GstHarness *harness = gst_harness_new_parse (launch);
-
-  gst_harness_set_src_caps_str (harness, caps);
-  return harness;
-}
-
-/* A picture that depends on @seed, of the size in bytes of the caps. */
-static GstBuffer *
-make_frame (gsize size, guint seed, guint index)
-{
-  GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
-  g_autoptr (GRand) rand = g_rand_new_with_seed (seed);
-  GstMapInfo map;
-
-  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
-  for (gsize i = 0; i < size; i++)
-    map.data[i] = g_rand_int (rand);
-  gst_buffer_unmap (buffer, &map);
-  GST_BUFFER_PTS (buffer) = index * 40 * GST_MSECOND;
-  GST_BUFFER_DURATION (buffer) = 40 * GST_MSECOND;
-  return buffer;
-}
-
-static GstBuffer *
-step (GstHarness *harness, guint seed, guint index)
-{
-  GstBuffer *buffer = gst_harness_push_and_pull (harness, make_frame (64 * 48 * 3, seed, index));
-
-  ck_assert_ptr_ne (buffer, NULL);
-  return buffer;
-}
-
-static GBytes *
-features_of (GstBuffer *buffer)
-{
-  GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (buffer);
-
-  ck_assert_ptr_ne (meta, NULL);
-  return gst_rvm_feature_meta_get_data (meta);
-}
+#include "harness.h"
 
 START_TEST (test_meta_describes_the_frame)
 {
@@ -222,16 +168,9 @@ expect_failure (const char *settings, const char *part, const char *other)
   g_autofree char *launch = g_strdup_printf ("videotestsrc num-buffers=1 ! video/x-raw,width=64,height=64 ! rvmencode %s ! fakesink", settings);
   g_autoptr (GstElement) pipeline = gst_parse_launch (launch, NULL);
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
-  g_autoptr (GstMessage) message = NULL;
-  g_autoptr (GError) error = NULL;
 
   gst_element_set_state (pipeline, GST_STATE_PAUSED);
-  message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, GST_MESSAGE_ERROR | GST_MESSAGE_ASYNC_DONE);
-  ck_assert_ptr_ne (message, NULL);
-  ck_assert_int_eq (GST_MESSAGE_TYPE (message), GST_MESSAGE_ERROR);
-  gst_message_parse_error (message, &error, NULL);
-  ck_assert_msg (strstr (error->message, part) && strstr (error->message, other), "'%s' names neither '%s' nor '%s'", error->message, part,
-      other);
+  expect_message (bus, GST_MESSAGE_ERROR, part, other);
   gst_element_set_state (pipeline, GST_STATE_NULL);
 }
 

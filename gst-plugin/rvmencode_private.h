@@ -1,0 +1,109 @@
+/* The inside of rvmencode, for its files: rvmencode.c (the element),
+ * rvmencode_state.c (resets, saved and restored states), rvmencode_events.c
+ * (events and queries), rvmencode_stats.c (counters, statistics).
+ *
+ * Who owns what: the session belongs to the streaming thread. Properties,
+ * counters and requests are under the object lock, which is never held while
+ * pushing, posting or running the model. */
+#pragma once
+
+#include <gst/base/gstbasetransform.h>
+#include <gst/video/video.h>
+
+#include "encode_session.h"
+#include "rvmencode.h"
+#include "rvmencode_settings.h"
+#include "rvmencode_types.h"
+#include "snapshots.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN (rvm_encode_debug);
+/* The parent's class, for chaining up. */
+extern GstBaseTransformClass *gst_rvm_encode_base;
+
+/* What `stats` shows. */
+typedef struct
+{
+  guint64 frames, skipped, carried, dropped, updates;
+  guint64 generation, resets, restores;
+  guint64 total_us, max_us;
+  guint snapshots;
+  guint64 snapshot_bytes;
+  RvmStreamHealth health;
+} RvmEncodeCounters;
+
+/* Reasons of a reset besides those of GstRvmResetOn. */
+enum
+{
+  RVM_RESET_SIGNAL = 1 << 16,
+  RVM_RESET_EVENT = 1 << 17,
+};
+
+struct _GstRvmEncode
+{
+  GstBaseTransform parent;
+
+  /* object lock */
+  GstRvmEncodeSettings settings;
+  RvmEncodeCounters counters;
+  gchar *device_name;
+  GstClockTime earliest;        /* running time before which frames are late */
+  RvmModel *model;              /* in use, NULL while stopped */
+  RvmState *state;              /* after the last analysed frame, or NULL */
+  guint reset_reasons;          /* of the reset to come, 0: none */
+  RvmState *load;               /* to go on from, after that reset; or NULL */
+  gchar *load_name;             /* of its file */
+  gboolean load_is_warm_start;  /* asked for by state-file */
+
+  /* streaming thread */
+  RvmEncodeSession *session;
+  RvmSnapshots *snapshots;
+  GstVideoInfo info;
+  gboolean have_info;
+  guint until_update;           /* frames still to skip */
+  gchar *stream_id;             /* of which the snapshots are */
+};
+
+/* The element error or warning that fits a library error; the message is the
+ * library's. */
+void gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
+    const GError * error, const gchar * when);
+
+/* rvmencode_state.c */
+
+/* The state starts anew with the next frame. @reason: one of GstRvmResetOn or
+ * RVM_RESET_*. */
+void gst_rvm_encode_request_reset (GstRvmEncode * self, guint reason);
+/* The same, if the property reset-on has it. */
+void gst_rvm_encode_maybe_reset (GstRvmEncode * self, GstRvmResetOn reason);
+/* Reads state-file, if set, for the first frame; the error is posted. */
+gboolean gst_rvm_encode_prepare_warm_start (GstRvmEncode * self,
+    RvmModel * model);
+/* Does what was requested before @buffer is analysed; the error is posted. */
+gboolean gst_rvm_encode_apply_requests (GstRvmEncode * self,
+    GstBuffer * buffer);
+/* After a frame was analysed: the state for save-state and the snapshots. */
+void gst_rvm_encode_publish_state (GstRvmEncode * self);
+void gst_rvm_encode_forget_requests (GstRvmEncode * self);
+/* Handlers of the action signals. */
+void gst_rvm_encode_reset_state (GstRvmEncode * self);
+gboolean gst_rvm_encode_save_state (GstRvmEncode * self, const gchar * path);
+gboolean gst_rvm_encode_load_state (GstRvmEncode * self, const gchar * path);
+
+/* rvmencode_events.c */
+gboolean gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event);
+gboolean gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event);
+gboolean gst_rvm_encode_query (GstBaseTransform * base,
+    GstPadDirection direction, GstQuery * query);
+/* Whether downstream would not show the frame any more. */
+gboolean gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer);
+
+/* rvmencode_stats.c */
+GstStructure *gst_rvm_encode_get_stats (GstRvmEncode * self);
+/* After a frame was analysed, in @microseconds. */
+void gst_rvm_encode_count_update (GstRvmEncode * self,
+    const RvmEncodeOrigin * origin, const RvmStreamHealth * health,
+    guint64 microseconds);
+
+G_END_DECLS

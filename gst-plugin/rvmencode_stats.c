@@ -1,0 +1,51 @@
+/* What rvmencode counts. */
+#include "rvmencode_private.h"
+
+void
+gst_rvm_encode_count_update (GstRvmEncode * self,
+    const RvmEncodeOrigin * origin, const RvmStreamHealth * health,
+    guint64 microseconds)
+{
+  RvmEncodeCounters *c = &self->counters;
+
+  GST_OBJECT_LOCK (self);
+  if (origin->generation != c->generation) {
+    c->resets += !origin->restored && c->generation > 0;
+    c->restores += origin->restored;
+    c->generation = origin->generation;
+  }
+  c->updates++;
+  c->total_us += microseconds;
+  c->max_us = MAX (c->max_us, microseconds);
+  c->health = *health;
+  GST_OBJECT_UNLOCK (self);
+}
+
+GstStructure *
+gst_rvm_encode_get_stats (GstRvmEncode * self)
+{
+  g_autoptr (RvmState) state = NULL;
+  g_autofree gchar *hash = NULL;
+  RvmEncodeCounters c;
+
+  GST_OBJECT_LOCK (self);
+  c = self->counters;
+  if (self->state)
+    state = rvm_state_ref (self->state);
+  GST_OBJECT_UNLOCK (self);
+  if (state)
+    hash = rvm_state_get_hash (state);
+  return gst_structure_new ("rvmencode-stats",
+      "frames", G_TYPE_UINT64, c.frames, "skipped", G_TYPE_UINT64, c.skipped,
+      "carried", G_TYPE_UINT64, c.carried,
+      "dropped", G_TYPE_UINT64, c.dropped,
+      "resets", G_TYPE_UINT64, c.resets, "restores", G_TYPE_UINT64, c.restores,
+      "mean-us", G_TYPE_DOUBLE,
+      c.updates ? (gdouble) c.total_us / c.updates : 0.0,
+      "max-us", G_TYPE_UINT64, c.max_us,
+      "state-norm", G_TYPE_DOUBLE, (gdouble) c.health.state_norm,
+      "mean-update-gate", G_TYPE_DOUBLE, (gdouble) c.health.update_mean,
+      "state-hash", G_TYPE_STRING, hash,
+      "snapshots", G_TYPE_UINT, c.snapshots,
+      "snapshot-bytes", G_TYPE_UINT64, c.snapshot_bytes, NULL);
+}
