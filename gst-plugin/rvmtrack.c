@@ -1,18 +1,35 @@
 /**
  * SECTION:element-rvmtrack
  * @title: rvmtrack
- * @short_description: follows points and boxes by the features of rvmencode
+ * @short_description: follows points, boxes and masks by the features of rvmencode
  *
- * Carries points and boxes from the frame on which they are given to all later
- * ones, by label propagation on the features of the buffers (arXiv 2512.13684;
- * the defaults are the paper's). `points` and `boxes` are given on the first frame
- * with features, and again whenever rvmencode's state has started anew (a flush,
- * a new stream, other caps), which ends all tracks; the signals `add-point`,
- * `add-box` and `remove` work while playing, from the next frame on.
+ * Carries points, boxes and masks from the frame on which they are given to all
+ * later ones, by label propagation on the features of the buffers (arXiv 2512.13684;
+ * the defaults are the paper's). They are given by
  *
- * Each buffer with features gets a GstRvmTrackMeta; boxes that are visible also get
- * a GstVideoRegionOfInterestMeta ("rvm-track", id of the track). A frame whose
- * features are carried over from an earlier one carries its tracks, too.
+ * - `points`, `boxes` and `mask-file`, on the first frame with features,
+ * - regions that a detector left on a buffer (`regions`): object detections of
+ *   GstAnalyticsRelationMeta (GStreamer 1.24), or GstVideoRegionOfInterestMeta,
+ * - the signals `add-point`, `add-box` and `remove` while playing, from the next
+ *   analysed frame on.
+ *
+ * Each buffer with features gets a GstRvmTrackMeta. Boxes and masks that are visible
+ * also get a GstVideoRegionOfInterestMeta ("rvm-track", id of the track), and
+ * with GStreamer 1.24 an object detection with a tracking entry, with 1.26 a
+ * segmentation entry for the masks.
+ *
+ * Ids are counted up and never used twice. A track that is not found stays, not
+ * visible, with its last place: its first frame is remembered for ever, so it is
+ * found again when it looks as it did there. A point's place within its patch on the
+ * first frame is kept, and so is the border of a box.
+ *
+ * Frames that rvmencode did not analyse (`interval`, late ones) carry the tracks of
+ * the frame before; what was asked for in between waits for the next analysed one. When
+ * the state of rvmencode starts anew (a flush, a new stream, other caps; a step
+ * back in its count of frames, other weights), or the grid of features changes,
+ * all tracks end and `points`, `boxes`, `mask-file` and `regions` are given again, with
+ * new ids. A picture of another size on the same grid goes on: places are
+ * pixels of the picture at hand. Buffers without features pass without tracks.
  *
  * ## Example
  * |[
@@ -22,43 +39,44 @@
 #include "rvmtrack.h"
 
 #include <gst/video/video.h>
-#include <math.h>
 
+#include "rvmtrack_settings.h"
+#include "track_outputs.h"
 #include "tracker.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_track_debug);
 #define GST_CAT_DEFAULT rvm_track_debug
+
+#define COVERED 0.3             /* overlap of a region with a track from which on it is the same thing */
 
 struct _GstRvmTrackElement
 {
   GstBaseTransform parent;
 
   /* object lock */
-  gchar *device, *points, *boxes;
-  guint context, radius, top;
-  gdouble temperature;
+  GstRvmTrackSettings settings;
   GArray *waiting;              /* GstRvmTrack, pixels or fractions as given */
   GArray *removed;              /* guint */
-  guint last_id;
+  guint last_id, n_tracks;
 
   /* streaming thread */
   RvmTracker *tracker;
+  RvmMask *mask;                /* of mask-file, nullable */
+  gchar *mask_name;
+  guint limit;
   gboolean have_info;
   GstVideoInfo info;
   guint64 generation;           /* of the features seen last, 0 before any */
+  guint64 frames_since_reset;
+  gchar *model_id;
+  gboolean had_regions;         /* since the last start */
   guint64 frames;
 };
 
 enum
 {
   PROP_0,
-  PROP_DEVICE,
-  PROP_POINTS,
-  PROP_BOXES,
-  PROP_CONTEXT,
-  PROP_RADIUS,
-  PROP_TOP,
-  PROP_TEMPERATURE,
+  PROP_FIRST_SETTING,
 };
 
 enum
@@ -79,68 +97,35 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
 G_DEFINE_TYPE (GstRvmTrackElement, gst_rvm_track_element, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmtrack, "rvmtrack", GST_RANK_NONE, GST_TYPE_RVM_TRACK)
 
-/* "a,b;c,d" to tracks of @numbers numbers each, appended to @out. */
+/* Everything that can be wrong before the first frame. */
 static gboolean
-parse_tracks (const gchar * name, const gchar * text, guint numbers, GArray * out, GError ** error)
+open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, RvmDevice ** device, GError ** error)
 {
-  g_auto (GStrv) items = g_strsplit (text ? text : "", ";", -1);
-
-  for (guint i = 0; items[i]; i++) {
-    g_auto (GStrv) parts = NULL;
-    gdouble values[4] = { 0 };
-    gboolean good;
-
-    if (*g_strstrip (items[i]) == '\0')
-      continue;
-    parts = g_strsplit (items[i], ",", -1);
-    good = g_strv_length (parts) == numbers;
-    for (guint k = 0; good && k < numbers; k++) {
-      gchar *end;
-      g_strstrip (parts[k]);
-      values[k] = g_ascii_strtod (parts[k], &end);
-      good = end != parts[k] && *end == '\0' && isfinite (values[k]);
-    }
-    if (!good) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: '%s' is not %s", name, items[i],
-          numbers == 2 ? "x,y" : "x,y,width,height");
-      return FALSE;
-    }
-    g_array_append_val (out, ((GstRvmTrack) {
-      .kind = numbers == 2 ? GST_RVM_TRACK_POINT : GST_RVM_TRACK_BOX, .x = values[0], .y = values[1],
-      .width = values[2], .height = values[3]}));
-  }
-  return TRUE;
-}
-
-static gboolean
-gst_rvm_track_start (GstBaseTransform * base)
-{
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
   g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
-  g_autoptr (GError) error = NULL;
-  g_autoptr (RvmDevice) device = NULL;
+  const GstRvmTrackSettings *set = &self->settings;
   g_autofree gchar *selector = NULL;
-  RvmPropagationSettings settings;
   gboolean good;
 
   GST_OBJECT_LOCK (self);
-  selector = g_strdup (self->device);
-  settings = (RvmPropagationSettings) {
-  .context = self->context, .radius = self->radius, .top = self->top, .temperature = self->temperature};
-  good = parse_tracks ("points", self->points, 2, tracks, &error)
-      && parse_tracks ("boxes", self->boxes, 4, tracks, &error);
+  selector = g_strdup (set->device);
+  self->mask_name = g_strdup (set->mask_file);
+  self->limit = set->max_tracks;
+  *settings = (RvmPropagationSettings) {
+  .context = set->context,.radius = set->radius,.top = set->top,.temperature = set->temperature};
+  good = rvm_track_inputs_parse ("points", self->settings.points, 2, tracks, error)
+      && rvm_track_inputs_parse ("boxes", self->settings.boxes, 4, tracks, error);
   g_array_set_size (self->removed, 0);
+  self->n_tracks = 0;
   GST_OBJECT_UNLOCK (self);
-  device = good ? rvm_device_open (selector, NULL, &error) : NULL;
-  if (device == NULL) {
-    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+  if (!good)
     return FALSE;
+  if (self->mask_name && *self->mask_name) {
+    self->mask = rvm_mask_read_png (self->mask_name, error);
+    if (self->mask == NULL)
+      return FALSE;
   }
-  self->tracker = rvm_tracker_new (device, &settings);
-  self->have_info = FALSE;
-  self->generation = 0;
-  self->frames = 0;
-  return TRUE;
+  *device = rvm_device_open (selector, NULL, error);
+  return *device != NULL;
 }
 
 static gboolean
@@ -149,9 +134,33 @@ gst_rvm_track_stop (GstBaseTransform * base)
   GstRvmTrackElement *self = GST_RVM_TRACK (base);
 
   g_clear_pointer (&self->tracker, rvm_tracker_free);
+  g_clear_pointer (&self->mask, rvm_mask_free);
+  g_clear_pointer (&self->mask_name, g_free);
+  g_clear_pointer (&self->model_id, g_free);
   GST_OBJECT_LOCK (self);
   g_array_set_size (self->waiting, 0);
   GST_OBJECT_UNLOCK (self);
+  return TRUE;
+}
+
+static gboolean
+gst_rvm_track_start (GstBaseTransform * base)
+{
+  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmDevice) device = NULL;
+  RvmPropagationSettings settings;
+
+  if (!open_settings (self, &settings, &device, &error)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+    gst_rvm_track_stop (base);
+    return FALSE;
+  }
+  self->tracker = rvm_tracker_new (device, &settings, self->limit);
+  self->have_info = FALSE;
+  self->generation = 0;
+  self->frames_since_reset = 0;
+  self->frames = 0;
   return TRUE;
 }
 
@@ -164,86 +173,170 @@ gst_rvm_track_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return self->have_info;
 }
 
-/* Pixels to fractions; numbers that are all below 1 are fractions already. */
-static gboolean
-to_fractions (GstRvmTrackElement * self, GstRvmTrack * track, GError ** error)
+static guint
+next_id (GstRvmTrackElement * self)
 {
-  const gdouble width = GST_VIDEO_INFO_WIDTH (&self->info), height = GST_VIDEO_INFO_HEIGHT (&self->info);
-  const gboolean box = track->kind == GST_RVM_TRACK_BOX;
-
-  if (MAX (MAX (track->x, track->y), MAX (track->width, track->height)) > 1) {
-    track->x /= width;
-    track->width /= width;
-    track->y /= height;
-    track->height /= height;
-  }
-  if (track->x >= 0 && track->y >= 0 && track->x + track->width <= 1 && track->y + track->height <= 1
-      && (!box || (track->width > 0 && track->height > 0)))
-    return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s at %g,%g%s is not inside the picture of %g x %g pixels",
-      box ? "a box" : "a point", track->x * width, track->y * height, box ? " (or has no size)" : "", width, height);
-  return FALSE;
-}
-
-/* Removes what was removed and starts what waits: given by signals, and after a
- * reset by properties. */
-static gboolean
-update_tracks (GstRvmTrackElement * self, gboolean anew, GstClockTime pts, GError ** error)
-{
-  g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
-  g_autoptr (GArray) removed = NULL;
-  gboolean good = TRUE;
+  guint id;
 
   GST_OBJECT_LOCK (self);
-  removed = self->removed;
-  self->removed = g_array_new (FALSE, FALSE, sizeof (guint));
-  if (anew)
-    good = parse_tracks ("points", self->points, 2, tracks, error)
-        && parse_tracks ("boxes", self->boxes, 4, tracks, error);
-  for (guint i = 0; i < tracks->len; i++)
-    g_array_index (tracks, GstRvmTrack, i).id = ++self->last_id;
-  g_array_append_vals (tracks, self->waiting->data, self->waiting->len);
-  g_array_set_size (self->waiting, 0);
+  id = ++self->last_id;
   GST_OBJECT_UNLOCK (self);
+  return id;
+}
 
+static void
+begin_track (GstRvmTrack * track, GstClockTime pts)
+{
+  track->first_seen = track->last_seen = pts;
+  track->visible = TRUE;
+  track->confidence = 1;
+}
+
+/* What the properties say, on the first frame. */
+static gboolean
+start_properties (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
+{
+  g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
+  g_autofree GstRvmTrack *objects = NULL;
+  gboolean good;
+
+  GST_OBJECT_LOCK (self);
+  good = rvm_track_inputs_parse ("points", self->settings.points, 2, tracks, error)
+      && rvm_track_inputs_parse ("boxes", self->settings.boxes, 4, tracks, error);
+  GST_OBJECT_UNLOCK (self);
   for (guint i = 0; good && i < tracks->len; i++) {
     GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
 
-    good = to_fractions (self, track, error);
-    track->first_seen = track->last_seen = pts;
-    track->visible = TRUE;
-    track->confidence = 1;
+    good = rvm_track_inputs_to_fractions (track, &self->info, error);
+    track->id = next_id (self);
+    begin_track (track, pts);
   }
   if (!good || (tracks->len && !rvm_tracker_add (self->tracker, (const GstRvmTrack *) tracks->data, tracks->len, error)))
+    return FALSE;
+  if (self->mask == NULL)
+    return TRUE;
+  objects = g_new0 (GstRvmTrack, self->mask->n_values);
+  for (guint i = 0; i < self->mask->n_values; i++) {
+    objects[i].kind = GST_RVM_TRACK_MASK;
+    objects[i].id = next_id (self);
+    begin_track (&objects[i], pts);
+  }
+  if (rvm_tracker_add_mask (self->tracker, self->mask, objects, error))
+    return TRUE;
+  g_prefix_error (error, "mask-file '%s': ", self->mask_name);
+  return FALSE;
+}
+
+/* Removes what was removed and starts what waits, given by signals: a click beside
+ * the picture is no reason to stop the stream. */
+static gboolean
+apply_signals (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
+{
+  g_autoptr (GArray) tracks = NULL;
+  g_autoptr (GArray) removed = NULL;
+
+  GST_OBJECT_LOCK (self);
+  removed = g_steal_pointer (&self->removed);
+  self->removed = g_array_new (FALSE, FALSE, sizeof (guint));
+  tracks = g_steal_pointer (&self->waiting);
+  self->waiting = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
+  GST_OBJECT_UNLOCK (self);
+  for (guint i = 0; i < tracks->len;) {
+    GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
+    g_autoptr (GError) wrong = NULL;
+
+    begin_track (track, pts);
+    if (rvm_track_inputs_to_fractions (track, &self->info, &wrong)) {
+      i++;
+      continue;
+    }
+    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("track %u: %s", track->id, wrong->message), (NULL));
+    g_array_remove_index (tracks, i);
+  }
+  if (tracks->len && !rvm_tracker_add (self->tracker, (const GstRvmTrack *) tracks->data, tracks->len, error))
     return FALSE;
   for (guint i = 0; i < removed->len; i++)
     rvm_tracker_remove (self->tracker, g_array_index (removed, guint, i));
   return TRUE;
 }
 
-static void
-attach (GstRvmTrackElement * self, GstBuffer * buffer)
+static gboolean
+is_covered (GstRvmTrackElement * self, const GstRvmTrack * box)
 {
-  const gdouble width = GST_VIDEO_INFO_WIDTH (&self->info), height = GST_VIDEO_INFO_HEIGHT (&self->info);
   const GArray *tracks = rvm_tracker_get_tracks (self->tracker);
-  GstRvmTrackMeta *meta = gst_rvm_buffer_add_track_meta (buffer, (const GstRvmTrack *) tracks->data, tracks->len);
 
-  for (guint i = 0; i < meta->n_tracks; i++) {
-    GstRvmTrack *track = &meta->tracks[i];
+  for (guint i = 0; i < tracks->len; i++) {
+    const GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
 
-    track->x *= width;
-    track->width *= width;
-    track->y *= height;
-    track->height *= height;
-    if (track->kind == GST_RVM_TRACK_BOX && track->visible) {
-      const gdouble left = CLAMP (track->x, 0, width), top = CLAMP (track->y, 0, height);
-      GstVideoRegionOfInterestMeta *region = gst_buffer_add_video_region_of_interest_meta (buffer, "rvm-track",
-          left, top, CLAMP (track->x + track->width, left, width) - left,
-          CLAMP (track->y + track->height, top, height) - top);
-
-      region->id = track->id;
-    }
+    if (track->visible && track->kind != GST_RVM_TRACK_POINT && rvm_track_inputs_overlap (track, box) >= COVERED)
+      return TRUE;
   }
+  return FALSE;
+}
+
+/* What a detector left on the buffer. */
+static gboolean
+start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
+{
+  g_autoptr (GArray) boxes = NULL;
+  GstRvmTrackRegions regions;
+  guint room;
+
+  GST_OBJECT_LOCK (self);
+  regions = self->settings.regions;
+  GST_OBJECT_UNLOCK (self);
+  if (regions == GST_RVM_TRACK_REGIONS_NONE || (regions == GST_RVM_TRACK_REGIONS_FIRST && self->had_regions))
+    return TRUE;
+  boxes = rvm_track_inputs_from_buffer (buffer, &self->info);
+  for (guint i = boxes->len; i-- > 0 && self->had_regions;)
+    if (is_covered (self, &g_array_index (boxes, GstRvmTrack, i)))
+      g_array_remove_index (boxes, i);
+  room = self->limit - rvm_tracker_get_tracks (self->tracker)->len;
+  if (boxes->len > room) {
+    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("%u regions, and room for %u: the others are not followed (max-tracks is %u)",
+            boxes->len, room, self->limit), (NULL));
+    g_array_set_size (boxes, room);
+  }
+  if (boxes->len == 0)
+    return TRUE;
+  self->had_regions = TRUE;
+  for (guint i = 0; i < boxes->len; i++) {
+    g_array_index (boxes, GstRvmTrack, i).id = next_id (self);
+    begin_track (&g_array_index (boxes, GstRvmTrack, i), GST_BUFFER_PTS (buffer));
+  }
+  return rvm_tracker_add (self->tracker, (const GstRvmTrack *) boxes->data, boxes->len, error);
+}
+
+/* Whether the features of @meta do not continue those before. */
+static gboolean
+begins_anew (GstRvmTrackElement * self, const GstRvmFeatureMeta * meta)
+{
+  const gboolean anew = meta->generation != self->generation || !rvm_tracker_fits (self->tracker, meta)
+      || g_strcmp0 (meta->model_id, self->model_id) != 0
+      || (!meta->carried && meta->frames_since_reset && meta->frames_since_reset <= self->frames_since_reset);
+
+  self->generation = meta->generation;
+  self->frames_since_reset = meta->frames_since_reset;
+  if (anew) {
+    g_free (self->model_id);
+    self->model_id = g_strdup (meta->model_id);
+    self->had_regions = FALSE;
+    rvm_tracker_reset (self->tracker);
+  }
+  return anew;
+}
+
+static gboolean
+follow (GstRvmTrackElement * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, GError ** error)
+{
+  const gboolean anew = begins_anew (self, meta);
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+
+  if (!anew && meta->carried)
+    return TRUE;
+  rvm_tracker_set_picture (self->tracker, GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
+  return rvm_tracker_push (self->tracker, meta, pts, error) && (!anew || start_properties (self, pts, error))
+      && start_regions (self, buffer, error) && apply_signals (self, pts, error);
 }
 
 static GstFlowReturn
@@ -252,7 +345,6 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   GstRvmTrackElement *self = GST_RVM_TRACK (base);
   const GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (buffer);
   g_autoptr (GError) error = NULL;
-  gboolean anew;
 
   if (meta == NULL || !self->have_info)
     return GST_FLOW_OK;
@@ -261,17 +353,15 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     return GST_FLOW_ERROR;
   }
   self->frames++;
-  anew = meta->generation != self->generation;
-  if (anew)
-    rvm_tracker_reset (self->tracker);
-  self->generation = meta->generation;
-  if (anew || !meta->carried)
-    if (!rvm_tracker_push (self->tracker, meta, GST_BUFFER_PTS (buffer), &error)
-        || !update_tracks (self, anew, GST_BUFFER_PTS (buffer), &error)) {
-      GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
-      return GST_FLOW_ERROR;
-    }
-  attach (self, buffer);
+  if (!follow (self, buffer, meta, &error)) {
+    GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  GST_OBJECT_LOCK (self);
+  self->n_tracks = rvm_tracker_get_tracks (self->tracker)->len;
+  GST_OBJECT_UNLOCK (self);
+  rvm_track_outputs_attach (buffer, rvm_tracker_get_tracks (self->tracker), rvm_tracker_get_mask (self->tracker),
+      GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
   return GST_FLOW_OK;
 }
 
@@ -285,13 +375,21 @@ gst_rvm_track_sink_event (GstBaseTransform * base, GstEvent * event)
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_track_element_parent_class)->sink_event (base, event);
 }
 
+/* 0 if there are too many. */
 static guint
 wait_for (GstRvmTrackElement * self, GstRvmTrack track)
 {
+  guint most;
+
   GST_OBJECT_LOCK (self);
-  track.id = ++self->last_id;
-  g_array_append_val (self->waiting, track);
+  most = self->settings.max_tracks;
+  if (self->n_tracks + self->waiting->len < most) {
+    track.id = ++self->last_id;
+    g_array_append_val (self->waiting, track);
+  }
   GST_OBJECT_UNLOCK (self);
+  if (track.id == 0)
+    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("no room for another track: max-tracks is %u", most), (NULL));
   return track.id;
 }
 
@@ -319,66 +417,26 @@ static void
 gst_rvm_track_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
 {
   GstRvmTrackElement *self = GST_RVM_TRACK (object);
-  gchar **text = id == PROP_DEVICE ? &self->device : id == PROP_POINTS ? &self->points : &self->boxes;
+  gboolean known;
 
   GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_DEVICE:
-    case PROP_POINTS:
-    case PROP_BOXES:
-      g_free (*text);
-      *text = g_value_dup_string (value);
-      break;
-    case PROP_CONTEXT:
-      self->context = g_value_get_uint (value);
-      break;
-    case PROP_RADIUS:
-      self->radius = g_value_get_uint (value);
-      break;
-    case PROP_TOP:
-      self->top = g_value_get_uint (value);
-      break;
-    case PROP_TEMPERATURE:
-      self->temperature = g_value_get_double (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  known = rvm_settings_set (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
 gst_rvm_track_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
   GstRvmTrackElement *self = GST_RVM_TRACK (object);
+  gboolean known;
 
   GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_DEVICE:
-      g_value_set_string (value, self->device);
-      break;
-    case PROP_POINTS:
-      g_value_set_string (value, self->points);
-      break;
-    case PROP_BOXES:
-      g_value_set_string (value, self->boxes);
-      break;
-    case PROP_CONTEXT:
-      g_value_set_uint (value, self->context);
-      break;
-    case PROP_RADIUS:
-      g_value_set_uint (value, self->radius);
-      break;
-    case PROP_TOP:
-      g_value_set_uint (value, self->top);
-      break;
-    case PROP_TEMPERATURE:
-      g_value_set_double (value, self->temperature);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  known = rvm_settings_get (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -386,37 +444,10 @@ gst_rvm_track_finalize (GObject * object)
 {
   GstRvmTrackElement *self = GST_RVM_TRACK (object);
 
-  g_free (self->device);
-  g_free (self->points);
-  g_free (self->boxes);
+  gst_rvm_track_settings_clear (&self->settings);
   g_array_unref (self->waiting);
   g_array_unref (self->removed);
   G_OBJECT_CLASS (gst_rvm_track_element_parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass * object)
-{
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-  const RvmPropagationSettings paper = RVM_PROPAGATION_DEFAULT;
-
-  g_object_class_install_property (object, PROP_DEVICE,
-      g_param_spec_string ("device", "Device", "OpenCL device: its index, or part of its or its platform's name"
-          " (unset: the first GPU, else the CPU)", NULL, ready));
-  g_object_class_install_property (object, PROP_POINTS,
-      g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels, or in fractions of the"
-          " picture if neither is above 1", NULL, ready));
-  g_object_class_install_property (object, PROP_BOXES,
-      g_param_spec_string ("boxes", "Boxes", "Boxes of the first frame: x,y,width,height;... in pixels, or in fractions of"
-          " the picture if none is above 1", NULL, ready));
-  g_object_class_install_property (object, PROP_CONTEXT,
-      g_param_spec_uint ("context", "Context", "Frames remembered besides the first", 0, 256, paper.context, ready));
-  g_object_class_install_property (object, PROP_RADIUS,
-      g_param_spec_uint ("radius", "Radius", "Patches that a match may be away (0: any)", 0, 4096, paper.radius, ready));
-  g_object_class_install_property (object, PROP_TOP,
-      g_param_spec_uint ("top-k", "Top k", "Matches that count", 1, 32, paper.top, ready));
-  g_object_class_install_property (object, PROP_TEMPERATURE,
-      g_param_spec_double ("temperature", "Temperature", "Of the matches' softmax", 0.001, 1000, paper.temperature, ready));
 }
 
 static void
@@ -428,11 +459,11 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
   const GSignalFlags flags = G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION;
   const GType type = G_TYPE_FROM_CLASS (klass);
 
-  GST_DEBUG_CATEGORY_INIT (rvm_track_debug, "rvmtrack", 0, "Follows points and boxes");
+  GST_DEBUG_CATEGORY_INIT (rvm_track_debug, "rvmtrack", 0, "Follows points, boxes and masks");
   object->set_property = gst_rvm_track_set_property;
   object->get_property = gst_rvm_track_get_property;
   object->finalize = gst_rvm_track_finalize;
-  install_properties (object);
+  gst_rvm_track_settings_install (object, PROP_FIRST_SETTING);
   signals[SIGNAL_ADD_POINT] = g_signal_new_class_handler ("add-point", type, flags, G_CALLBACK (add_point), NULL, NULL,
       NULL, G_TYPE_UINT, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
   signals[SIGNAL_ADD_BOX] = g_signal_new_class_handler ("add-box", type, flags, G_CALLBACK (add_box), NULL, NULL, NULL,
@@ -440,9 +471,10 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
   signals[SIGNAL_REMOVE] = g_signal_new_class_handler ("remove", type, flags, G_CALLBACK (remove_track), NULL, NULL, NULL,
       G_TYPE_NONE, 1, G_TYPE_UINT);
   gst_element_class_set_static_metadata (element, "Feature tracker", "Filter/Analyzer/Video",
-      "Follows points and boxes by recurrent video features", "gst-rvm");
+      "Follows points, boxes and masks by recurrent video features", "gst-rvm");
   gst_element_class_add_static_pad_template (element, &sink_template);
   gst_element_class_add_static_pad_template (element, &src_template);
+  gst_type_mark_as_plugin_api (gst_rvm_track_regions_get_type (), 0);
   base->start = gst_rvm_track_start;
   base->stop = gst_rvm_track_stop;
   base->set_caps = gst_rvm_track_set_caps;
@@ -453,12 +485,6 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
 static void
 gst_rvm_track_element_init (GstRvmTrackElement * self)
 {
-  const RvmPropagationSettings paper = RVM_PROPAGATION_DEFAULT;
-
-  self->context = paper.context;
-  self->radius = paper.radius;
-  self->top = paper.top;
-  self->temperature = paper.temperature;
   self->waiting = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   self->removed = g_array_new (FALSE, FALSE, sizeof (guint));
 }

@@ -1,4 +1,4 @@
-/* rvmtrack: follows points and boxes by the features of rvmencode. */
+/* rvmtrack: follows points, boxes and masks by the features of rvmencode. */
 #pragma once
 
 #include <gst/base/gstbasetransform.h>

@@ -1,37 +1,30 @@
 /* Tracks in groups of label propagation: what starts on the same frame shares a
- * group per kind, channel 1 + i for its i-th track.
- *
- * A point is read back as model/labels.h does. A box is the labels' centre of
- * mass, its size their spread in proportion to the spread on its first frame: a
- * uniform rectangle keeps its size, and a part of a cell counts. */
+ * group per kind, channel 1 + i for its i-th track. */
 #include "tracker.h"
 
-#include <math.h>
+#include <gst/video/video.h>
 
 #include "model/labels.h"
+#include "track_places.h"
 
 typedef struct
 {
   guint id;                     /* of the propagation's group */
   GstRvmTrackKind kind;
-  GArray *tracks;               /* guint, ids; 0 where one was removed */
-  GArray *spreads;              /* Spread, of boxes on their first frame */
+  GArray *anchors;              /* RvmTrackAnchor */
 } Group;
-
-typedef struct
-{
-  gdouble x, y, across, along;  /* cells: centre of mass and deviations */
-  gdouble width, height;        /* fractions: the box as it was given */
-} Spread;
 
 struct _RvmTracker
 {
   RvmDevice *device;
   RvmPropagationSettings settings;
+  guint limit;
   RvmPropagation *propagation;
   guint rows, columns, dim;
+  guint width, height;          /* of the picture */
   GArray *tracks;               /* GstRvmTrack, by id */
   GPtrArray *groups;
+  GstBuffer *mask;
 };
 
 static void
@@ -39,18 +32,18 @@ group_free (gpointer data)
 {
   Group *group = data;
 
-  g_array_unref (group->tracks);
-  g_array_unref (group->spreads);
+  g_array_unref (group->anchors);
   g_free (group);
 }
 
 RvmTracker *
-rvm_tracker_new (RvmDevice * device, const RvmPropagationSettings * settings)
+rvm_tracker_new (RvmDevice * device, const RvmPropagationSettings * settings, guint limit)
 {
   RvmTracker *tracker = g_new0 (RvmTracker, 1);
 
   tracker->device = rvm_device_ref (device);
   tracker->settings = *settings;
+  tracker->limit = MIN (limit, RVM_TRACKER_LIMIT);
   tracker->tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   tracker->groups = g_ptr_array_new_with_free_func (group_free);
   return tracker;
@@ -62,6 +55,7 @@ rvm_tracker_reset (RvmTracker * tracker)
   g_clear_pointer (&tracker->propagation, rvm_propagation_free);
   g_array_set_size (tracker->tracks, 0);
   g_ptr_array_set_size (tracker->groups, 0);
+  gst_clear_buffer (&tracker->mask);
 }
 
 void
@@ -76,219 +70,23 @@ rvm_tracker_free (RvmTracker * tracker)
   g_free (tracker);
 }
 
+void
+rvm_tracker_set_picture (RvmTracker * tracker, guint width, guint height)
+{
+  tracker->width = width;
+  tracker->height = height;
+}
+
 const GArray *
 rvm_tracker_get_tracks (const RvmTracker * tracker)
 {
   return tracker->tracks;
 }
 
-static GstRvmTrack *
-find_track (RvmTracker * tracker, guint id)
+GstBuffer *
+rvm_tracker_get_mask (const RvmTracker * tracker)
 {
-  for (guint i = 0; i < tracker->tracks->len; i++)
-    if (g_array_index (tracker->tracks, GstRvmTrack, i).id == id)
-      return &g_array_index (tracker->tracks, GstRvmTrack, i);
-  return NULL;
-}
-
-/* Centre of mass and deviations of a channel, in cells; FALSE if it is empty. */
-static gboolean
-measure_spread (const RvmTracker * tracker, const gfloat * labels,
-    guint channels, guint channel, Spread * spread, gdouble * highest)
-{
-  gdouble sum = 0, x = 0, y = 0, xx = 0, yy = 0;
-
-  *highest = 0;
-  for (guint cell = 0; cell < tracker->rows * tracker->columns; cell++) {
-    const gdouble value = labels[(gsize) cell * channels + channel];
-    const gdouble cx = cell % tracker->columns + 0.5, cy = cell / tracker->columns + 0.5;
-
-    *highest = MAX (*highest, value);
-    /* Faint labels far away would stretch a box without end. */
-    if (value < 0.25)
-      continue;
-    sum += value;
-    x += value * cx;
-    y += value * cy;
-    xx += value * cx * cx;
-    yy += value * cy * cy;
-  }
-  if (sum <= 0)
-    return FALSE;
-  spread->x = x / sum;
-  spread->y = y / sum;
-  /* A cell is a square of its own: deviation 1 / sqrt (12). */
-  spread->across = sqrt (MAX (xx / sum - spread->x * spread->x, 0) + 1.0 / 12);
-  spread->along = sqrt (MAX (yy / sum - spread->y * spread->y, 0) + 1.0 / 12);
-  return TRUE;
-}
-
-static void
-read_box (const RvmTracker * tracker, const gfloat * labels, guint channels,
-    guint channel, const Spread * first, GstRvmTrack * track)
-{
-  Spread now;
-  gdouble highest, width, height;
-
-  track->visible = measure_spread (tracker, labels, channels, channel, &now, &highest);
-  track->confidence = highest;
-  if (!track->visible)
-    return;
-  width = first->width * now.across / first->across;
-  height = first->height * now.along / first->along;
-  track->x = now.x / tracker->columns - width / 2;
-  track->y = now.y / tracker->rows - height / 2;
-  track->width = width;
-  track->height = height;
-}
-
-static void
-read_point (const RvmTracker * tracker, const gfloat * labels, guint channels,
-    guint channel, GstRvmTrack * track)
-{
-  gfloat x, y, confidence = 0;
-
-  track->visible = rvm_labels_get_point (labels, tracker->rows, tracker->columns,
-      channels, channel, &x, &y, &confidence);
-  track->confidence = confidence;
-  if (track->visible) {
-    track->x = x / tracker->columns;
-    track->y = y / tracker->rows;
-  }
-}
-
-static gboolean
-read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, GError ** error)
-{
-  const guint channels = 1 + group->tracks->len;
-  g_autofree gfloat *labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
-
-  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error))
-    return FALSE;
-  for (guint i = 0; i < group->tracks->len; i++) {
-    GstRvmTrack *track = find_track (tracker, g_array_index (group->tracks, guint, i));
-
-    if (track == NULL)
-      continue;
-    if (group->kind == GST_RVM_TRACK_BOX)
-      read_box (tracker, labels, channels, 1 + i, &g_array_index (group->spreads, Spread, i), track);
-    else
-      read_point (tracker, labels, channels, 1 + i, track);
-    if (track->visible)
-      track->last_seen = pts;
-  }
-  return TRUE;
-}
-
-gboolean
-rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta,
-    GstClockTime pts, GError ** error)
-{
-  g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta);
-
-  if (meta->rows != tracker->rows || meta->columns != tracker->columns || meta->dim != tracker->dim)
-    rvm_tracker_reset (tracker);
-  tracker->rows = meta->rows;
-  tracker->columns = meta->columns;
-  tracker->dim = meta->dim;
-  if (tracker->propagation == NULL)
-    tracker->propagation = rvm_propagation_new (tracker->device, meta->rows, meta->columns, meta->dim, &tracker->settings, error);
-  if (tracker->propagation == NULL
-      || !rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), error))
-    return FALSE;
-  for (guint i = 0; i < tracker->groups->len; i++)
-    if (!read_group (tracker, g_ptr_array_index (tracker->groups, i), pts, error))
-      return FALSE;
-  return TRUE;
-}
-
-/* How much of cell @i (of width 1) lies between @from and @to. */
-static gdouble
-overlap (guint i, gdouble from, gdouble to)
-{
-  return CLAMP (to, i, i + 1) - CLAMP (from, i, i + 1);
-}
-
-/* Boxes as labels: the share of each cell that the box covers. */
-static void
-label_boxes (const RvmTracker * tracker, const GstRvmTrack * tracks, const guint * chosen,
-    guint n, gfloat * labels)
-{
-  const guint channels = 1 + n;
-
-  for (guint cell = 0; cell < tracker->rows * tracker->columns; cell++) {
-    const guint row = cell / tracker->columns, column = cell % tracker->columns;
-    gfloat *out = labels + (gsize) cell * channels;
-    gdouble most = 0;
-
-    for (guint i = 0; i < n; i++) {
-      const GstRvmTrack *track = &tracks[chosen[i]];
-      const gdouble share = overlap (column, track->x * tracker->columns, (track->x + track->width) * tracker->columns)
-          * overlap (row, track->y * tracker->rows, (track->y + track->height) * tracker->rows);
-
-      out[1 + i] = share;
-      most = MAX (most, share);
-    }
-    out[0] = 1 - most;
-  }
-}
-
-static void
-label_points (const RvmTracker * tracker, const GstRvmTrack * tracks, const guint * chosen,
-    guint n, gfloat * labels)
-{
-  g_autofree gfloat *points = g_new (gfloat, 2 * n);
-
-  for (guint i = 0; i < n; i++) {
-    points[2 * i] = tracks[chosen[i]].x * tracker->columns;
-    points[2 * i + 1] = tracks[chosen[i]].y * tracker->rows;
-  }
-  rvm_labels_from_points (points, n, labels, tracker->rows, tracker->columns);
-}
-
-static gboolean
-add_kind (RvmTracker * tracker, GstRvmTrackKind kind, const GstRvmTrack * tracks,
-    guint n_tracks, GError ** error)
-{
-  g_autofree guint *chosen = g_new (guint, MAX (n_tracks, 1));
-  g_autofree gfloat *labels = NULL;
-  Group *group;
-  guint n = 0, id;
-
-  for (guint i = 0; i < n_tracks; i++)
-    if (tracks[i].kind == kind)
-      chosen[n++] = i;
-  if (n == 0)
-    return TRUE;
-  labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * (1 + n));
-  if (kind == GST_RVM_TRACK_BOX)
-    label_boxes (tracker, tracks, chosen, n, labels);
-  else
-    label_points (tracker, tracks, chosen, n, labels);
-  id = rvm_propagation_add (tracker->propagation, labels, 1 + n, error);
-  if (id == 0)
-    return FALSE;
-  group = g_new0 (Group, 1);
-  group->id = id;
-  group->kind = kind;
-  group->tracks = g_array_new (FALSE, FALSE, sizeof (guint));
-  group->spreads = g_array_new (FALSE, TRUE, sizeof (Spread));
-  g_array_set_size (group->spreads, n);
-  for (guint i = 0; i < n; i++) {
-    const GstRvmTrack *track = &tracks[chosen[i]];
-    Spread *spread = &g_array_index (group->spreads, Spread, i);
-    gdouble highest;
-
-    /* A box that covers less than a quarter of every cell has the spread of a cell. */
-    if (!measure_spread (tracker, labels, 1 + n, 1 + i, spread, &highest))
-      spread->across = spread->along = sqrt (1.0 / 12);
-    spread->width = track->width;
-    spread->height = track->height;
-    g_array_append_val (group->tracks, track->id);
-    g_array_append_vals (tracker->tracks, track, 1);
-  }
-  g_ptr_array_add (tracker->groups, group);
-  return TRUE;
+  return tracker->mask;
 }
 
 static gint
@@ -299,39 +97,280 @@ by_id (gconstpointer a, gconstpointer b)
   return x->id < y->id ? -1 : x->id > y->id;
 }
 
-gboolean
-rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks,
-    guint n_tracks, GError ** error)
+static GstRvmTrack *
+find_track (RvmTracker * tracker, guint id)
 {
-  if (n_tracks > RVM_TRACKER_LIMIT - tracker->tracks->len) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
-        "%u tracks and %u more: expected at most %u", tracker->tracks->len, n_tracks, RVM_TRACKER_LIMIT);
+  const GstRvmTrack wanted = {.id = id };
+  guint index;
+
+  if (!g_array_binary_search (tracker->tracks, &wanted, by_id, &index))
+    return NULL;
+  return &g_array_index (tracker->tracks, GstRvmTrack, index);
+}
+
+/* The masks of this frame, empty if there are none yet, mapped for writing. */
+static gboolean
+map_mask (RvmTracker * tracker, GstMapInfo * map, GError ** error)
+{
+  const gsize size = (gsize) tracker->width * tracker->height;
+
+  if (tracker->mask == NULL) {
+    tracker->mask = gst_buffer_new_allocate (NULL, size, NULL);
+    gst_buffer_add_video_meta_full (tracker->mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, tracker->width,
+        tracker->height, 1, (gsize[GST_VIDEO_MAX_PLANES]) {0}, (gint[GST_VIDEO_MAX_PLANES]) {tracker->width});
+    gst_buffer_memset (tracker->mask, 0, 0, size);
+  }
+  if (gst_buffer_map (tracker->mask, map, GST_MAP_READWRITE))
+    return TRUE;
+  g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "a mask of %u x %u pixels cannot be mapped", tracker->width, tracker->height);
+  return FALSE;
+}
+
+static void
+draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, guint8 * pixels)
+{
+  g_autofree GstRvmTrack **tracks = g_new (GstRvmTrack *, group->anchors->len);
+
+  for (guint i = 0; i < group->anchors->len; i++)
+    tracks[i] = find_track (tracker, g_array_index (group->anchors, RvmTrackAnchor, i).id);
+  rvm_track_places_draw (map, (const RvmTrackAnchor *) group->anchors->data, tracks, pixels, tracker->width, tracker->height);
+}
+
+/* Where the tracks of @group are now; @pixels: the picture of the masks. */
+static gboolean
+read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 * pixels, GError ** error)
+{
+  const guint channels = 1 + group->anchors->len;
+  g_autofree gfloat *labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
+  const RvmTrackMap map = {.rows = tracker->rows,.columns = tracker->columns,.channels = channels,.labels = labels };
+
+  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error))
+    return FALSE;
+  if (group->kind == GST_RVM_TRACK_MASK)
+    draw_group (tracker, group, &map, pixels);
+  for (guint i = 0; i < group->anchors->len; i++) {
+    const RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
+    GstRvmTrack *track = find_track (tracker, anchor->id);
+
+    if (track == NULL)
+      continue;
+    if (group->kind != GST_RVM_TRACK_MASK)
+      rvm_track_places_read (&map, 1 + i, anchor, track);
+    if (track->visible)
+      track->last_seen = pts;
+  }
+  return TRUE;
+}
+
+static gboolean
+has_masks (const RvmTracker * tracker)
+{
+  for (guint i = 0; i < tracker->groups->len; i++)
+    if (((const Group *) g_ptr_array_index (tracker->groups, i))->kind == GST_RVM_TRACK_MASK)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+read_groups (RvmTracker * tracker, GstClockTime pts, GError ** error)
+{
+  const gboolean masks = has_masks (tracker);
+  GstMapInfo map = { 0 };
+  gboolean good = TRUE;
+
+  gst_clear_buffer (&tracker->mask);
+  if (masks && !map_mask (tracker, &map, error))
+    return FALSE;
+  for (guint i = 0; good && i < tracker->groups->len; i++)
+    good = read_group (tracker, g_ptr_array_index (tracker->groups, i), pts, map.data, error);
+  if (masks)
+    gst_buffer_unmap (tracker->mask, &map);
+  return good;
+}
+
+gboolean
+rvm_tracker_fits (const RvmTracker * tracker, const GstRvmFeatureMeta * meta)
+{
+  return meta->rows == tracker->rows && meta->columns == tracker->columns && meta->dim == tracker->dim;
+}
+
+gboolean
+rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, GstClockTime pts, GError ** error)
+{
+  g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta);
+
+  if (!rvm_tracker_fits (tracker, meta))
+    rvm_tracker_reset (tracker);
+  tracker->rows = meta->rows;
+  tracker->columns = meta->columns;
+  tracker->dim = meta->dim;
+  if (tracker->propagation == NULL)
+    tracker->propagation = rvm_propagation_new (tracker->device, meta->rows, meta->columns, meta->dim, &tracker->settings, error);
+  return tracker->propagation && rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), error)
+      && read_groups (tracker, pts, error);
+}
+
+/* Starts a group on the frame pushed last. */
+static Group *
+add_group (RvmTracker * tracker, GstRvmTrackKind kind, const GstRvmTrack * tracks, guint n, const gfloat * labels, GError ** error)
+{
+  const RvmTrackMap map = {.rows = tracker->rows,.columns = tracker->columns,.channels = 1 + n,.labels = labels };
+  const guint id = rvm_propagation_add (tracker->propagation, labels, 1 + n, error);
+  Group *group;
+
+  if (id == 0)
+    return NULL;
+  group = g_new0 (Group, 1);
+  group->id = id;
+  group->kind = kind;
+  group->anchors = g_array_new (FALSE, FALSE, sizeof (RvmTrackAnchor));
+  for (guint i = 0; i < n; i++) {
+    RvmTrackAnchor anchor;
+
+    rvm_track_places_anchor (&map, 1 + i, &tracks[i], &anchor);
+    g_array_append_val (group->anchors, anchor);
+    g_array_append_vals (tracker->tracks, &tracks[i], 1);
+  }
+  g_array_sort (tracker->tracks, by_id);
+  g_ptr_array_add (tracker->groups, group);
+  return group;
+}
+
+static gboolean
+check_limit (const RvmTracker * tracker, guint more, GError ** error)
+{
+  if (more <= tracker->limit - tracker->tracks->len)
+    return TRUE;
+  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%u tracks and %u more: expected at most %u (max-tracks)",
+      tracker->tracks->len, more, tracker->limit);
+  return FALSE;
+}
+
+static gboolean
+add_kind (RvmTracker * tracker, GstRvmTrackKind kind, const GstRvmTrack * tracks, guint n_tracks, GError ** error)
+{
+  g_autofree GstRvmTrack *chosen = g_new (GstRvmTrack, MAX (n_tracks, 1));
+  g_autofree gfloat *labels = NULL;
+  guint n = 0;
+
+  for (guint i = 0; i < n_tracks; i++)
+    if (tracks[i].kind == kind)
+      chosen[n++] = tracks[i];
+  if (n == 0)
+    return TRUE;
+  labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * (1 + n));
+  rvm_track_places_label (kind, chosen, n, tracker->rows, tracker->columns, labels);
+  return add_group (tracker, kind, chosen, n, labels, error) != NULL;
+}
+
+gboolean
+rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks, guint n_tracks, GError ** error)
+{
+  return check_limit (tracker, n_tracks, error)
+      && add_kind (tracker, GST_RVM_TRACK_POINT, tracks, n_tracks, error)
+      && add_kind (tracker, GST_RVM_TRACK_BOX, tracks, n_tracks, error);
+}
+
+/* The objects of @mask as values 1, 2, ..., and their boxes. */
+static guint8 *
+number_objects (const RvmMask * mask, GstRvmTrack * tracks)
+{
+  const gsize size = (gsize) mask->width * mask->height;
+  guint8 *objects = g_malloc (size), number[256] = { 0 };
+  guint right[256] = { 0 }, bottom[256] = { 0 }, left[256], top[256];
+
+  for (guint i = 0; i < mask->n_values; i++) {
+    number[mask->values[i]] = 1 + i;
+    left[i] = mask->width;
+    top[i] = mask->height;
+  }
+  for (gsize at = 0; at < size; at++) {
+    const guint x = at % mask->width, y = at / mask->width;
+    const guint i = number[mask->pixels[at]];
+
+    objects[at] = i;
+    if (i == 0)
+      continue;
+    left[i - 1] = MIN (left[i - 1], x);
+    right[i - 1] = MAX (right[i - 1], x + 1);
+    top[i - 1] = MIN (top[i - 1], y);
+    bottom[i - 1] = MAX (bottom[i - 1], y + 1);
+  }
+  for (guint i = 0; i < mask->n_values; i++) {
+    tracks[i].mask_value = mask->values[i];
+    tracks[i].x = (gdouble) left[i] / mask->width;
+    tracks[i].y = (gdouble) top[i] / mask->height;
+    tracks[i].width = (gdouble) (right[i] - left[i]) / mask->width;
+    tracks[i].height = (gdouble) (bottom[i] - top[i]) / mask->height;
+  }
+  return objects;
+}
+
+gboolean
+rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask, const GstRvmTrack * tracks, GError ** error)
+{
+  const guint channels = 1 + mask->n_values;
+  g_autofree GstRvmTrack *placed = g_memdup2 (tracks, mask->n_values * sizeof *tracks);
+  g_autofree guint8 *objects = NULL;
+  g_autofree gfloat *labels = NULL;
+  GstMapInfo map;
+
+  if (mask->width != tracker->width || mask->height != tracker->height) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the mask has %u x %u pixels: expected the size of the picture, %u x %u",
+        mask->width, mask->height, tracker->width, tracker->height);
     return FALSE;
   }
-  if (!add_kind (tracker, GST_RVM_TRACK_POINT, tracks, n_tracks, error)
-      || !add_kind (tracker, GST_RVM_TRACK_BOX, tracks, n_tracks, error))
+  if (!check_limit (tracker, mask->n_values, error))
     return FALSE;
-  g_array_sort (tracker->tracks, by_id);
+  objects = number_objects (mask, placed);
+  labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
+  rvm_labels_from_mask (objects, mask->width, mask->height, labels, tracker->rows, tracker->columns, channels);
+  if (!add_group (tracker, GST_RVM_TRACK_MASK, placed, mask->n_values, labels, error) || !map_mask (tracker, &map, error))
+    return FALSE;
+  /* The first frame shows the mask itself. */
+  for (gsize at = 0; at < map.size; at++)
+    if (mask->pixels[at])
+      map.data[at] = mask->pixels[at];
+  gst_buffer_unmap (tracker->mask, &map);
   return TRUE;
+}
+
+/* What a removed track left on this frame. */
+static void
+erase_mask (RvmTracker * tracker, guint8 value)
+{
+  GstMapInfo map;
+
+  if (!has_masks (tracker)) {
+    gst_clear_buffer (&tracker->mask);
+  } else if (map_mask (tracker, &map, NULL)) {
+    for (gsize at = 0; at < map.size; at++)
+      if (map.data[at] == value)
+        map.data[at] = 0;
+    gst_buffer_unmap (tracker->mask, &map);
+  }
 }
 
 gboolean
 rvm_tracker_remove (RvmTracker * tracker, guint id)
 {
   GstRvmTrack *track = find_track (tracker, id);
+  guint value;
 
   if (track == NULL)
     return FALSE;
+  value = track->mask_value;
   g_array_remove_index (tracker->tracks, track - (GstRvmTrack *) tracker->tracks->data);
   for (guint i = 0; i < tracker->groups->len; i++) {
     Group *group = g_ptr_array_index (tracker->groups, i);
     gboolean any = FALSE;
 
-    for (guint j = 0; j < group->tracks->len; j++) {
-      guint *member = &g_array_index (group->tracks, guint, j);
-      if (*member == id)
-        *member = 0;
-      any |= *member != 0;
+    for (guint j = 0; j < group->anchors->len; j++) {
+      RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, j);
+
+      if (anchor->id == id)
+        anchor->id = 0;
+      any |= anchor->id != 0;
     }
     if (!any) {
       rvm_propagation_remove (tracker->propagation, group->id);
@@ -339,5 +378,7 @@ rvm_tracker_remove (RvmTracker * tracker, guint id)
       break;
     }
   }
+  if (value)
+    erase_mask (tracker, value);
   return TRUE;
 }

@@ -1,8 +1,9 @@
-/* RvmTracker: points and boxes of one video, followed by label propagation on
- * the features of its frames. Places are fractions of the picture here; the
- * element knows pixels. Belongs to the streaming thread. */
+/* RvmTracker: points, boxes and masks of one video, followed by label
+ * propagation on the features of its frames. Places are fractions of the picture
+ * here; the element knows pixels. Belongs to the streaming thread. */
 #pragma once
 
+#include "mask_png.h"
 #include "meta/gstrvmtrackmeta.h"
 #include "model/propagate.h"
 
@@ -14,25 +15,39 @@ typedef struct _RvmTracker RvmTracker;
 
 /* Keeps a reference to @device. */
 RvmTracker *rvm_tracker_new (RvmDevice * device,
-    const RvmPropagationSettings * settings);
+    const RvmPropagationSettings * settings, guint limit);
 void rvm_tracker_free (RvmTracker * tracker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTracker, rvm_tracker_free)
 
 /* Forgets all frames and all tracks. */
 void rvm_tracker_reset (RvmTracker * tracker);
 
-/* Follows all tracks to the frame of @meta, which has patches. A grid of another
- * shape or size than before resets first. */
+/* The size in which masks are drawn, from the next push on. */
+void rvm_tracker_set_picture (RvmTracker * tracker, guint width, guint height);
+
+/* Whether the frame of @meta has the grid of the frames before. */
+gboolean rvm_tracker_fits (const RvmTracker * tracker,
+    const GstRvmFeatureMeta * meta);
+
+/* Follows all tracks to the frame of @meta, which has patches. A grid that does
+ * not fit resets first. */
 gboolean rvm_tracker_push (RvmTracker * tracker,
     const GstRvmFeatureMeta * meta, GstClockTime pts, GError ** error);
 
 /* Starts tracks on the frame pushed last; their ids and places are set by the
- * caller, fractions of the picture. */
+ * caller, fractions of the picture. RVM_ERROR_ARGUMENT beyond the limit. */
 gboolean rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks,
     guint n_tracks, GError ** error);
+/* The same for the objects of @mask, one track for each of its values, in their
+ * order. Its size must be that of the picture. */
+gboolean rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask,
+    const GstRvmTrack * tracks, GError ** error);
 gboolean rvm_tracker_remove (RvmTracker * tracker, guint id);
 
 /* (element-type GstRvmTrack) by id, as of the last frame. */
 const GArray *rvm_tracker_get_tracks (const RvmTracker * tracker);
+/* (transfer none) (nullable) The masks of the last frame, as GstRvmTrackMeta has
+ * them; not written again. */
+GstBuffer *rvm_tracker_get_mask (const RvmTracker * tracker);
 
 G_END_DECLS

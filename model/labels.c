@@ -39,30 +39,63 @@ rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labe
     }
 }
 
+typedef struct {
+  guint at[2]; /* samples, low and high */
+  float weight; /* of the high one */
+} Tap;
+
+static Tap *
+make_taps (guint to, guint from)
+{
+  Tap *taps = g_new (Tap, to);
+
+  for (guint i = 0; i < to; i++)
+    tap (i, to, from, &taps[i].at[0], &taps[i].at[1], &taps[i].weight);
+  return taps;
+}
+
+/* The strongest of the channels between four cells. */
+static guint8
+interpolate_label (const float *const corner[4], guint channels, float wx, float wy)
+{
+  float best = 0;
+  guint label = 0;
+
+  for (guint c = 0; c < channels; c++) {
+    const float value = (1 - wy) * ((1 - wx) * corner[0][c] + wx * corner[1][c]) + wy * ((1 - wx) * corner[2][c] + wx * corner[3][c]);
+    if (c == 0 || value > best) {
+      best = value;
+      label = c;
+    }
+  }
+  return MIN (label, 255);
+}
+
 void
 rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channels, guint8 *mask, guint width, guint height)
 {
+  g_autofree Tap *down = make_taps (height, rows), *across = make_taps (width, columns);
+  g_autofree guint8 *winner = g_malloc ((gsize) rows * columns); /* of a cell */
+
+  for (gsize cell = 0; cell < (gsize) rows * columns; cell++) {
+    const float *at = labels + cell * channels;
+    winner[cell] = interpolate_label ((const float *const[4]){ at, at, at, at }, channels, 0, 0);
+  }
   for (guint y = 0; y < height; y++) {
-    guint ys[2];
-    float wy;
+    const gsize above = (gsize) down[y].at[0] * columns, below = (gsize) down[y].at[1] * columns;
 
-    tap (y, height, rows, &ys[0], &ys[1], &wy);
     for (guint x = 0; x < width; x++) {
-      const float *corner[4];
-      float wx, best = 0;
-      guint xs[2], label = 0;
+      const guint left = across[x].at[0], right = across[x].at[1];
+      const guint8 first = winner[above + left];
 
-      tap (x, width, columns, &xs[0], &xs[1], &wx);
-      for (guint i = 0; i < 4; i++)
-        corner[i] = labels + ((gsize) ys[i / 2] * columns + xs[i % 2]) * channels;
-      for (guint c = 0; c < channels; c++) {
-        const float value = (1 - wy) * ((1 - wx) * corner[0][c] + wx * corner[1][c]) + wy * ((1 - wx) * corner[2][c] + wx * corner[3][c]);
-        if (c == 0 || value > best) {
-          best = value;
-          label = c;
-        }
-      }
-      mask[(gsize) y * width + x] = MIN (label, 255);
+      /* What wins at all four corners wins between them: most of a picture. */
+      if (winner[above + right] == first && winner[below + left] == first && winner[below + right] == first)
+        mask[(gsize) y * width + x] = first;
+      else
+        mask[(gsize) y * width + x] = interpolate_label ((const float *const[4]){ labels + (above + left) * channels,
+                                                             labels + (above + right) * channels, labels + (below + left) * channels,
+                                                             labels + (below + right) * channels },
+            channels, across[x].weight, down[y].weight);
     }
   }
 }

@@ -2,6 +2,7 @@
 #include "gstrvmtrackmeta.h"
 
 #include <gst/video/video.h>
+#include <string.h>
 
 GType
 gst_rvm_track_get_type (void)
@@ -24,6 +25,7 @@ gst_rvm_track_kind_get_type (void)
     static const GEnumValue values[] = {
       {GST_RVM_TRACK_POINT, "Point", "point"},
       {GST_RVM_TRACK_BOX, "Box", "box"},
+      {GST_RVM_TRACK_MASK, "Mask", "mask"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_enum_register_static ("GstRvmTrackKind",
@@ -66,13 +68,17 @@ track_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
 
   self->n_tracks = 0;
   self->tracks = NULL;
+  self->mask = NULL;
   return TRUE;
 }
 
 static void
 track_meta_free (GstMeta * meta, GstBuffer * buffer)
 {
-  g_clear_pointer (&((GstRvmTrackMeta *) meta)->tracks, g_free);
+  GstRvmTrackMeta *self = (GstRvmTrackMeta *) meta;
+
+  g_clear_pointer (&self->tracks, g_free);
+  gst_clear_buffer (&self->mask);
 }
 
 static gboolean
@@ -97,6 +103,7 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     return FALSE;
   }
   copy = gst_rvm_buffer_add_track_meta (dest, self->tracks, self->n_tracks);
+  gst_buffer_replace (&copy->mask, self->mask);
   for (guint i = 0; i < copy->n_tracks; i++) {
     copy->tracks[i].x *= x_scale;
     copy->tracks[i].width *= x_scale;
@@ -142,6 +149,47 @@ gst_rvm_buffer_get_track_meta (GstBuffer * buffer)
 
   return (GstRvmTrackMeta *) gst_buffer_get_meta (buffer,
       GST_RVM_TRACK_META_API_TYPE);
+}
+
+gboolean
+gst_rvm_track_meta_set_mask (GstRvmTrackMeta * meta, GstBuffer * mask)
+{
+  const GstVideoMeta *video;
+
+  if (mask) {
+    video = gst_buffer_get_video_meta (mask);
+    if (video == NULL || video->format != GST_VIDEO_FORMAT_GRAY8)
+      return FALSE;
+  }
+  gst_buffer_replace (&meta->mask, mask);
+  return TRUE;
+}
+
+GBytes *
+gst_rvm_track_meta_get_mask (const GstRvmTrackMeta * meta, guint * width,
+    guint * height)
+{
+  GstVideoMeta *video;
+  GstMapInfo map;
+  guint8 *pixels, *plane;
+  gint stride;
+
+  if (meta->mask == NULL)
+    return NULL;
+  video = gst_buffer_get_video_meta (meta->mask);
+  if (!gst_video_meta_map (video, 0, &map, (gpointer *) & plane, &stride,
+          GST_MAP_READ))
+    return NULL;
+  pixels = g_malloc ((gsize) video->width * video->height);
+  for (guint y = 0; y < video->height; y++)
+    memcpy (pixels + (gsize) y * video->width, plane + (gssize) y * stride,
+        video->width);
+  gst_video_meta_unmap (video, 0, &map);
+  if (width)
+    *width = video->width;
+  if (height)
+    *height = video->height;
+  return g_bytes_new_take (pixels, (gsize) video->width * video->height);
 }
 
 GstRvmTrack *

@@ -1,4 +1,4 @@
-/* GStreamer metadata of Recurrent Video Masked Autoencoders: points and boxes followed through a video, attached to buffers by rvmtrack.
+/* GStreamer metadata of Recurrent Video Masked Autoencoders: points, boxes and masks followed through a video, attached to buffers by rvmtrack.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
@@ -11,12 +11,14 @@ G_BEGIN_DECLS
  * GstRvmTrackKind:
  * @GST_RVM_TRACK_POINT: a point
  * @GST_RVM_TRACK_BOX: a box
+ * @GST_RVM_TRACK_MASK: the pixels of an object
  *
  * What is followed.
  */
 typedef enum {
   GST_RVM_TRACK_POINT,
   GST_RVM_TRACK_BOX,
+  GST_RVM_TRACK_MASK,
 } GstRvmTrackKind;
 
 #define GST_RVM_TYPE_TRACK_KIND (gst_rvm_track_kind_get_type ())
@@ -26,7 +28,7 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * GstRvmTrack:
  * @id: the same on all frames, never used twice by an element
  * @kind: what is followed
- * @x: pixels from the left: of a point, or of a box's left edge
+ * @x: pixels from the left: of a point, or of the left edge of a box (of a mask: the smallest box around it)
  * @y: pixels from the top: of a point, or of a box's upper edge
  * @width: of a box, pixels; 0 for a point
  * @height: of a box, pixels; 0 for a point
@@ -34,6 +36,8 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * @visible: whether it was found on this frame; if not, the other values are those of @last_seen
  * @first_seen: presentation time of the frame on which it was given
  * @last_seen: presentation time of the frame on which it was found last
+ * @mask_value: of a mask: the value of its pixels in the meta's mask, 1 to 255; 0 for others
+ * @label: what a detector called it, 0 if it was not given by one
  *
  * A track's place on one frame.
  */
@@ -48,6 +52,8 @@ typedef struct {
   gboolean visible;
   GstClockTime first_seen;
   GstClockTime last_seen;
+  guint mask_value;
+  GQuark label;
 } GstRvmTrack;
 
 #define GST_RVM_TYPE_TRACK (gst_rvm_track_get_type ())
@@ -74,6 +80,8 @@ typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
  * @meta: the parent
  * @n_tracks: how many there are
  * @tracks: (array length=n_tracks): the tracks, by id
+ * @mask: (nullable): where there are masks, a picture that covers the whole frame: GRAY8 with a #GstVideoMeta that tells its size (that
+ *   of the frame on which it was found; it stays when the frame is scaled). A pixel is the @mask_value of its track, or 0. Shared: do not write.
  *
  * All tracks of a frame. Positions follow a change of scale; elements that cut or move the picture drop the meta.
  */
@@ -82,6 +90,7 @@ struct _GstRvmTrackMeta {
 
   guint n_tracks;
   GstRvmTrack *tracks;
+  GstBuffer *mask;
 };
 
 GST_RVM_API GType gst_rvm_track_meta_api_get_type (void);
@@ -106,6 +115,25 @@ GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, c
  * Returns: (transfer none) (nullable): its tracks.
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta (GstBuffer *buffer);
+
+/**
+ * gst_rvm_track_meta_set_mask:
+ * @meta: tracks
+ * @mask: (transfer none) (nullable): GRAY8, with a #GstVideoMeta
+ *
+ * Returns: %FALSE, and nothing is changed, if @mask is not such a buffer.
+ */
+GST_RVM_API gboolean gst_rvm_track_meta_set_mask (GstRvmTrackMeta *meta, GstBuffer *mask);
+
+/**
+ * gst_rvm_track_meta_get_mask:
+ * @meta: tracks
+ * @width: (out) (optional): pixels
+ * @height: (out) (optional): pixels
+ *
+ * Returns: (transfer full) (nullable): the mask, @width * @height bytes without padding; %NULL if there are no masks.
+ */
+GST_RVM_API GBytes *gst_rvm_track_meta_get_mask (const GstRvmTrackMeta *meta, guint *width, guint *height);
 
 /**
  * gst_rvm_track_meta_get_track:

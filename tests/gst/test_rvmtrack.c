@@ -4,6 +4,9 @@
 #include <gst/video/video.h>
 
 #include <math.h>
+#include <png.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "gstrvmtrackmeta.h"
 
@@ -185,6 +188,112 @@ START_TEST (test_overlay_draws_tracks)
 }
 END_TEST
 
+/* Two objects, 5 and 9, on whole patches; (column, row, columns, rows) of each. */
+static const guint objects[2][5] = { { 5, 2, 3, 4, 3 }, { 9, 7, 6, 3, 4 } };
+
+/* What the ring makes of the objects on frame @index. */
+static void
+draw_objects (guint8 *pixels, guint index)
+{
+  memset (pixels, 0, 160 * 120);
+  for (guint i = 0; i < 2; i++)
+    for (guint y = objects[i][2] * CELL; y < (objects[i][2] + objects[i][4]) * CELL; y++)
+      memset (pixels + y * 160 + (objects[i][1] + index) * CELL, objects[i][0], objects[i][3] * CELL);
+}
+
+/* A grey PNG; (transfer full) its name. */
+static char *
+write_mask (guint width, guint height, const guint8 *pixels, png_uint_32 format)
+{
+  char *path = g_build_filename (g_get_tmp_dir (), "rvm-mask-XXXXXX", NULL);
+  png_image image = { .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = format };
+
+  ck_assert_int_ge (g_mkstemp (path), 0);
+  ck_assert (png_image_write_to_file (&image, path, FALSE, pixels, 0, NULL));
+  return path;
+}
+
+START_TEST (test_masks_follow)
+{
+  g_autofree guint8 *truth = g_malloc (160 * 120);
+  g_autofree char *path = NULL, *settings = NULL;
+  GstHarness *harness;
+  g_autoptr (GstElement) element = NULL;
+
+  draw_objects (truth, 0);
+  path = write_mask (160, 120, truth, PNG_FORMAT_GRAY);
+  settings = g_strdup_printf ("mask-file=%s", path);
+  harness = start (settings);
+  element = gst_harness_find_element (harness, "rvmtrack");
+  for (guint index = 0; index < 6; index++) {
+    g_autoptr (GstBuffer) buffer = step (harness, index, 1);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+    guint width, height, both[2] = { 0 }, either[2] = { 0 };
+    g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (meta, &width, &height);
+    const guint8 *found = g_bytes_get_data (mask, NULL);
+
+    draw_objects (truth, index);
+    ck_assert_uint_eq (meta->n_tracks, 2);
+    ck_assert_uint_eq (width, 160);
+    ck_assert_uint_eq (height, 120);
+    for (guint at = 0; at < 160 * 120; at++)
+      for (guint i = 0; i < 2; i++) {
+        both[i] += truth[at] == objects[i][0] && found[at] == objects[i][0];
+        either[i] += truth[at] == objects[i][0] || found[at] == objects[i][0];
+      }
+    for (guint i = 0; i < 2; i++) {
+      const GstRvmTrack *track = &meta->tracks[i];
+      const GstVideoRegionOfInterestMeta *region = gst_buffer_get_video_region_of_interest_meta_id (buffer, 1 + i);
+
+      ck_assert_uint_eq (track->id, 1 + i);
+      ck_assert_int_eq (track->kind, GST_RVM_TRACK_MASK);
+      ck_assert_uint_eq (track->mask_value, objects[i][0]);
+      ck_assert (track->visible);
+      /* Interpolation takes the corners off, nothing else. */
+      ck_assert_msg (both[i] >= (index ? 0.96 : 1) * either[i], "frame %u object %u: %u of %u pixels", index, i, both[i], either[i]);
+      assert_near (track->x, (objects[i][1] + index) * CELL, 1e-9);
+      assert_near (track->y, objects[i][2] * CELL, 1e-9);
+      assert_near (track->width, objects[i][3] * CELL, 1e-9);
+      assert_near (track->height, objects[i][4] * CELL, 1e-9);
+      ck_assert_ptr_ne (region, NULL);
+      ck_assert_uint_eq (region->w, objects[i][3] * CELL);
+    }
+  }
+  g_signal_emit_by_name (element, "remove", 1);
+  {
+    g_autoptr (GstBuffer) buffer = step (harness, 6, 1);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+    g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (meta, NULL, NULL);
+
+    ck_assert_uint_eq (meta->n_tracks, 1);
+    ck_assert_ptr_eq (memchr (g_bytes_get_data (mask, NULL), 5, 160 * 120), NULL);
+    ck_assert_ptr_ne (memchr (g_bytes_get_data (mask, NULL), 9, 160 * 120), NULL);
+  }
+  unlink (path);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+/* Places that are not in the middle of a patch. */
+START_TEST (test_places_within_a_patch)
+{
+  GstHarness *harness = start ("points=\"33.25,57.5\" boxes=\"23,31,44,27\"");
+
+  for (guint i = 0; i < 6; i++) {
+    g_autoptr (GstBuffer) buffer = step (harness, i, 1);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+
+    assert_near (meta->tracks[0].x, 33.25 + i * CELL, 0.01);
+    assert_near (meta->tracks[0].y, 57.5, 0.01);
+    assert_near (meta->tracks[1].x, 23 + i * CELL, 0.01);
+    assert_near (meta->tracks[1].y, 31, 0.01);
+    assert_near (meta->tracks[1].width, 44, 0.01);
+    assert_near (meta->tracks[1].height, 27, 0.01);
+  }
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 /* Pushes one frame with @settings; the error must contain @part. */
 static void
 expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
@@ -215,6 +324,7 @@ START_TEST (test_bad_input)
 
   expect_error ("points=\"500,50\"", GST_RVM_FEATURE_PATCHES, "not inside");
   expect_error ("boxes=\"10,10,0,20\"", GST_RVM_FEATURE_PATCHES, "no size");
+  expect_error ("points=\"5,50;6,50;7,50\" max-tracks=2", GST_RVM_FEATURE_PATCHES, "expected at most 2");
   expect_error ("points=\"5,50\"", GST_RVM_FEATURE_CLASS, "no patches");
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
     g_autofree char *launch = g_strdup_printf ("rvmtrack %s", texts[i]);
@@ -222,6 +332,97 @@ START_TEST (test_bad_input)
     ck_assert_int_eq (gst_element_set_state (element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
     gst_element_set_state (element, GST_STATE_NULL);
   }
+}
+END_TEST
+
+/* READY to PAUSED with @settings must fail and say @part. */
+static void
+expect_no_start (const char *settings, const char *part)
+{
+  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  g_autoptr (GstElement) element = gst_parse_launch (launch, NULL);
+  g_autoptr (GstBus) bus = gst_bus_new ();
+  g_autoptr (GstMessage) message = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gst_element_set_bus (element, bus);
+  ck_assert_int_eq (gst_element_set_state (element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  ck_assert_ptr_ne (message, NULL);
+  gst_message_parse_error (message, &error, NULL);
+  ck_assert_msg (strstr (error->message, part) != NULL, "'%s' does not say '%s'", error->message, part);
+  gst_element_set_bus (element, NULL);
+  gst_element_set_state (element, GST_STATE_NULL);
+}
+
+START_TEST (test_bad_masks)
+{
+  g_autofree guint8 *pixels = g_malloc0 (160 * 120 * 3);
+  g_autofree char *empty = write_mask (160, 120, pixels, PNG_FORMAT_GRAY), *colours = write_mask (160, 120, pixels, PNG_FORMAT_RGB);
+  g_autofree char *small = NULL, *text = NULL, *of_empty = g_strdup_printf ("mask-file=%s", empty);
+  g_autofree char *of_colours = g_strdup_printf ("mask-file=%s", colours), *of_small = NULL, *of_text = NULL, *few = NULL, *cut = NULL;
+
+  draw_objects (pixels, 0);
+  small = write_mask (150, 120, pixels, PNG_FORMAT_GRAY);
+  of_small = g_strdup_printf ("mask-file=%s", small);
+  few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
+  expect_error (of_small, GST_RVM_FEATURE_PATCHES, "expected the size of the picture, 160 x 120");
+  text = g_strconcat (small, ".txt", NULL);
+  of_text = g_strdup_printf ("mask-file=%s", text);
+  expect_no_start (of_text, "No such file");
+  ck_assert (g_file_set_contents (text, "not a picture", -1, NULL));
+  expect_no_start (of_text, "cannot be read as PNG");
+  /* The first half of a good file. */
+  {
+    gsize size;
+    ck_assert (g_file_get_contents (small, &cut, &size, NULL));
+    ck_assert (g_file_set_contents (text, cut, size / 2, NULL));
+  }
+  expect_no_start (of_text, "cannot be read as PNG");
+  expect_no_start (of_empty, "has no object");
+  expect_no_start (of_colours, "indexed or grey");
+  unlink (small);
+  g_free (small);
+  small = write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
+  g_free (few);
+  few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
+  expect_error (few, GST_RVM_FEATURE_PATCHES, "expected at most 1");
+  unlink (small);
+  unlink (text);
+  unlink (empty);
+  unlink (colours);
+}
+END_TEST
+
+/* Signals that cannot be followed are warnings, and the stream goes on. */
+START_TEST (test_bad_signals)
+{
+  GstHarness *harness = start ("points=\"30,50\" max-tracks=2");
+  g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
+  g_autoptr (GstBus) bus = gst_bus_new ();
+  guint ids[3] = { 9, 9, 9 };
+
+  gst_element_set_bus (element, bus);
+  gst_buffer_unref (step (harness, 0, 1));
+  g_signal_emit_by_name (element, "add-point", 500.0, 70.0, &ids[0]);
+  g_signal_emit_by_name (element, "add-box", 5.0, 7.0, 20.0, 20.0, &ids[1]);
+  g_signal_emit_by_name (element, "remove", 77);
+  ck_assert_uint_eq (ids[0], 2);
+  ck_assert_uint_eq (ids[1], 0);
+  {
+    g_autoptr (GstBuffer) buffer = step (harness, 1, 1);
+    g_autoptr (GstMessage) full = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING), outside = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+    g_autoptr (GError) one = NULL, other = NULL;
+
+    ck_assert_uint_eq (gst_rvm_buffer_get_track_meta (buffer)->n_tracks, 1);
+    ck_assert (full && outside);
+    gst_message_parse_warning (full, &one, NULL);
+    gst_message_parse_warning (outside, &other, NULL);
+    ck_assert_ptr_ne (strstr (one->message, "max-tracks"), NULL);
+    ck_assert_ptr_ne (strstr (other->message, "not inside"), NULL);
+  }
+  gst_element_set_bus (element, NULL);
+  gst_harness_teardown (harness);
 }
 END_TEST
 
@@ -241,7 +442,11 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_carried_and_reset);
   tcase_add_test (tests, test_positions_scale_with_the_picture);
   tcase_add_test (tests, test_overlay_draws_tracks);
+  tcase_add_test (tests, test_masks_follow);
+  tcase_add_test (tests, test_places_within_a_patch);
   tcase_add_test (tests, test_bad_input);
+  tcase_add_test (tests, test_bad_masks);
+  tcase_add_test (tests, test_bad_signals);
   runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);

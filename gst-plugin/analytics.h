@@ -1,0 +1,23 @@
+/* What GStreamer 1.24 and later know of analytics (gstreamer-analytics-1.0), where the plugin was built with it: object detections with
+ * tracking entries, and from 1.26 on segmentation and tensors. Without it (RVM_HAVE_ANALYTICS is not defined) these do nothing. */
+#pragma once
+
+#include "meta/gstrvmtrackmeta.h"
+
+G_BEGIN_DECLS
+
+/* Appends the object detections on @buffer that no tracking entry belongs to, to @boxes (GstRvmTrack): pixels, and the type as label. */
+void rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes);
+
+/* Adds to the GstAnalyticsRelationMeta of @buffer (made if there is none): for each visible box and mask an object detection, related to a
+ * tracking entry whose id is the track's; for the picture of masks, if there is one, a segmentation entry that covers @width x @height
+ * pixels, related to each of its objects (1.26). */
+void rvm_analytics_add_tracks (GstBuffer * buffer,
+    const GstRvmTrackMeta * tracks, guint width, guint height);
+
+/* Adds a GstTensorMeta that shares the memory of @features: "rvm-class-token" (1, dim), "rvm-patches" (1, rows, columns, dim), each if
+ * there (1.26). */
+void rvm_analytics_add_features (GstBuffer * buffer,
+    const GstRvmFeatureMeta * features);
+
+G_END_DECLS

@@ -1,0 +1,17 @@
+/* Without gstreamer-analytics-1.0. */
+#include "analytics.h"
+
+void
+rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes)
+{
+}
+
+void
+rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, guint width, guint height)
+{
+}
+
+void
+rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * features)
+{
+}

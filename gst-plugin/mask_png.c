@@ -1,0 +1,198 @@
+/* Through libpng. Its errors come by longjmp, so what must be freed lives in a
+ * structure that was filled before setjmp. */
+#include "mask_png.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/error.h"
+
+#define MAX_SIDE 16384
+
+typedef struct
+{
+  png_structp png;
+  png_infop info;
+  FILE *file;
+  gchar message[160];
+} Job;
+
+void
+rvm_mask_free (RvmMask * mask)
+{
+  if (mask == NULL)
+    return;
+  g_free (mask->pixels);
+  g_free (mask);
+}
+
+static void
+on_error (png_structp png, png_const_charp message)
+{
+  Job *job = png_get_error_ptr (png);
+
+  g_strlcpy (job->message, message, sizeof job->message);
+  png_longjmp (png, 1);
+}
+
+static void
+on_warning (png_structp png, png_const_charp message)
+{
+}
+
+/* What the header must say for the samples to be object numbers. */
+static void
+check_header (Job * job, guint * width, guint * height)
+{
+  const int type = png_get_color_type (job->png, job->info), depth = png_get_bit_depth (job->png, job->info);
+
+  if (type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY)
+    png_error (job->png, "expected an indexed or grey picture, this one has colours of its own or alpha");
+  if (depth > 8)
+    png_error (job->png, "expected at most 8 bits a pixel, this one has 16");
+  *width = png_get_image_width (job->png, job->info);
+  *height = png_get_image_height (job->png, job->info);
+}
+
+static gboolean
+read_pixels (Job * job, RvmMask * mask)
+{
+  if (setjmp (png_jmpbuf (job->png)))
+    return FALSE;
+  png_init_io (job->png, job->file);
+  png_set_user_limits (job->png, MAX_SIDE, MAX_SIDE);
+  png_read_info (job->png, job->info);
+  check_header (job, &mask->width, &mask->height);
+  /* One byte a pixel; indexes and levels stay as they are. */
+  png_set_packing (job->png);
+  if (png_set_interlace_handling (job->png) < 1)
+    return FALSE;
+  png_read_update_info (job->png, job->info);
+  if (png_get_rowbytes (job->png, job->info) != mask->width)
+    png_error (job->png, "a row has not one byte a pixel");
+  mask->pixels = g_try_malloc ((gsize) mask->width * mask->height);
+  if (mask->pixels == NULL)
+    png_error (job->png, "no memory for its pixels");
+  for (int pass = png_set_interlace_handling (job->png); pass > 0; pass--)
+    for (guint y = 0; y < mask->height; y++)
+      png_read_row (job->png, mask->pixels + (gsize) y * mask->width, NULL);
+  png_read_end (job->png, NULL);
+  return TRUE;
+}
+
+static void
+list_values (RvmMask * mask)
+{
+  gboolean seen[256] = { FALSE };
+
+  for (gsize i = 0; i < (gsize) mask->width * mask->height; i++)
+    seen[mask->pixels[i]] = TRUE;
+  for (guint value = 1; value < 256; value++)
+    if (seen[value])
+      mask->values[mask->n_values++] = value;
+}
+
+RvmMask *
+rvm_mask_read_png (const gchar * path, GError ** error)
+{
+  g_autoptr (RvmMask) mask = g_new0 (RvmMask, 1);
+  Job job = { 0 };
+  gboolean good;
+
+  job.file = fopen (path, "rbe");
+  if (job.file == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "mask '%s': %s", path, g_strerror (errno));
+    return NULL;
+  }
+  job.png = png_create_read_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
+  job.info = job.png ? png_create_info_struct (job.png) : NULL;
+  good = job.info && read_pixels (&job, mask);
+  png_destroy_read_struct (&job.png, &job.info, NULL);
+  fclose (job.file);
+  if (!good) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "mask '%s' cannot be read as PNG: %s", path,
+        *job.message ? job.message : "no memory");
+    return NULL;
+  }
+  list_values (mask);
+  if (mask->n_values == 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "mask '%s' has no object: all pixels are 0, the background", path);
+    return NULL;
+  }
+  return g_steal_pointer (&mask);
+}
+
+/* The palette of PASCAL VOC, which DAVIS uses: the bits of the index spread over
+ * red, green and blue. */
+static void
+make_palette (png_color palette[256])
+{
+  for (guint i = 0; i < 256; i++) {
+    guint bits = i;
+
+    palette[i] = (png_color) { 0 };
+    for (guint bit = 0; bit < 8; bit++, bits >>= 3) {
+      palette[i].red |= (bits & 1) << (7 - bit);
+      palette[i].green |= (bits >> 1 & 1) << (7 - bit);
+      palette[i].blue |= (bits >> 2 & 1) << (7 - bit);
+    }
+  }
+}
+
+static gboolean
+write_pixels (Job * job, const guint8 * pixels, guint width, guint height)
+{
+  png_color palette[256];
+
+  make_palette (palette);
+  if (setjmp (png_jmpbuf (job->png)))
+    return FALSE;
+  png_init_io (job->png, job->file);
+  png_set_IHDR (job->png, job->info, width, height, 8, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE,
+      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_PLTE (job->png, job->info, palette, 256);
+  /* Masks are runs of equal bytes: more effort would not make them smaller. */
+  png_set_compression_level (job->png, 3);
+  png_set_filter (job->png, 0, PNG_FILTER_NONE);
+  png_write_info (job->png, job->info);
+  for (guint y = 0; y < height; y++)
+    png_write_row (job->png, pixels + (gsize) y * width);
+  png_write_end (job->png, NULL);
+  return TRUE;
+}
+
+gboolean
+rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guint height, GError ** error)
+{
+  g_autofree gchar *temporary = g_strconcat (path, ".part", NULL);
+  Job job = { 0 };
+  gboolean good;
+
+  job.file = fopen (temporary, "wbe");
+  if (job.file == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", temporary, g_strerror (errno));
+    return FALSE;
+  }
+  job.png = png_create_write_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
+  job.info = job.png ? png_create_info_struct (job.png) : NULL;
+  good = job.info && write_pixels (&job, pixels, width, height);
+  png_destroy_write_struct (&job.png, &job.info);
+  if (fclose (job.file) != 0 && good) {
+    good = FALSE;
+    g_strlcpy (job.message, g_strerror (errno), sizeof job.message);
+  }
+  if (good && g_rename (temporary, path) != 0) {
+    good = FALSE;
+    g_strlcpy (job.message, g_strerror (errno), sizeof job.message);
+  }
+  if (!good) {
+    g_unlink (temporary);
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, *job.message ? job.message : "no memory");
+  }
+  return good;
+}

@@ -1,0 +1,27 @@
+/* Masks as PNG files: pictures of object numbers, 0 the background. Read from indexed or grey files of at most 8 bits (the index, or the
+ * grey level, is the object: what DAVIS and most annotation tools write), written as indexed files with DAVIS's palette. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint width, height;
+  guint8 *pixels;               /* (height, width), without padding */
+  guint8 values[255];           /* of the objects, ascending, without 0 */
+  guint n_values;
+} RvmMask;
+
+void rvm_mask_free (RvmMask * mask);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmMask, rvm_mask_free)
+
+/* RVM_ERROR_FILE if @path cannot be read, RVM_ERROR_FORMAT if it is no such PNG, is larger than 16384 x 16384 pixels, or has no object. */
+RvmMask *rvm_mask_read_png (const gchar * path, GError ** error);
+
+/* Writes @pixels (height, width) to a temporary file that is renamed when complete. RVM_ERROR_FILE. */
+gboolean rvm_mask_write_png (const gchar * path, const guint8 * pixels,
+    guint width, guint height, GError ** error);
+
+G_END_DECLS

@@ -1,0 +1,50 @@
+/* Defaults of the propagation are the paper's. */
+#include "rvmtrack_settings.h"
+
+#include "tracker.h"
+
+#define MAX_TRACKS 1024
+
+void
+gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
+{
+  const GParamFlags shown = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS;
+  const GParamFlags ready = shown | GST_PARAM_MUTABLE_READY, live = shown | GST_PARAM_MUTABLE_PLAYING;
+  const RvmPropagationSettings paper = RVM_PROPAGATION_DEFAULT;
+#define AT(field) G_STRUCT_OFFSET (GstRvmTrackSettings, field)
+  const RvmSetting list[] = {
+    {AT (device), g_param_spec_string ("device", "Device", "OpenCL device: its index, or part of its or its platform's"
+              " name (unset: the first GPU, else the CPU)", NULL, ready)},
+    {AT (points), g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels, or in"
+              " fractions of the picture if neither is above 1; what is set while playing counts from the next start of the state",
+              NULL, live)},
+    {AT (boxes), g_param_spec_string ("boxes", "Boxes", "Boxes of the first frame: x,y,width,height;... in pixels, or in"
+              " fractions of the picture if none is above 1; what is set while playing counts from the next start of the state",
+              NULL, live)},
+    {AT (mask_file), g_param_spec_string ("mask-file", "Mask file", "Objects of the first frame: an indexed or grey PNG"
+              " of the picture's size, a value an object, 0 the background", NULL, ready)},
+    {AT (regions), g_param_spec_enum ("regions", "Regions", "Whether regions that a detector left on buffers are followed"
+              " as boxes", gst_rvm_track_regions_get_type (), GST_RVM_TRACK_REGIONS_FIRST, live)},
+    {AT (max_tracks), g_param_spec_uint ("max-tracks", "Most tracks", "Tracks at once: more points, boxes or objects of a"
+              " mask are an error, more regions and signals a warning", 1, RVM_TRACKER_LIMIT, MAX_TRACKS, ready)},
+    {AT (context), g_param_spec_uint ("context", "Context", "Frames remembered besides the first", 0, 256, paper.context,
+              ready)},
+    {AT (radius), g_param_spec_uint ("radius", "Radius", "Patches that a match may be away (0: any)", 0, 4096,
+              paper.radius, ready)},
+    {AT (top), g_param_spec_uint ("top-k", "Top k", "Matches that count", 1, 32, paper.top, ready)},
+    {AT (temperature), g_param_spec_double ("temperature", "Temperature", "Of the matches' softmax", 0.001, 1000,
+              paper.temperature, ready)},
+  };
+#undef AT
+
+  rvm_settings_install (klass, first_id, list, G_N_ELEMENTS (list));
+}
+
+void
+gst_rvm_track_settings_clear (GstRvmTrackSettings * settings)
+{
+  g_clear_pointer (&settings->device, g_free);
+  g_clear_pointer (&settings->points, g_free);
+  g_clear_pointer (&settings->boxes, g_free);
+  g_clear_pointer (&settings->mask_file, g_free);
+}

@@ -1,0 +1,38 @@
+/* Where tracks come from: text of properties, and regions that a detector left on
+ * a buffer. */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "meta/gstrvmtrackmeta.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GST_RVM_TRACK_REGIONS_NONE,
+  GST_RVM_TRACK_REGIONS_FIRST,
+  GST_RVM_TRACK_REGIONS_NEW,
+} GstRvmTrackRegions;
+
+GType gst_rvm_track_regions_get_type (void);
+
+/* "a,b;c,d" to tracks of @numbers numbers each (2: points, 4: boxes), appended to @out (GstRvmTrack). RVM_ERROR_ARGUMENT, naming @name. */
+gboolean rvm_track_inputs_parse (const gchar * name, const gchar * text,
+    guint numbers, GArray * out, GError ** error);
+
+/* Pixels to fractions; numbers of which none is above 1 are fractions already. RVM_ERROR_ARGUMENT if it is not inside the picture or,
+ * a box, has no size. */
+gboolean rvm_track_inputs_to_fractions (GstRvmTrack * track,
+    const GstVideoInfo * info, GError ** error);
+
+/* (element-type GstRvmTrack) (transfer full): the regions on @buffer as boxes in fractions, cut at the picture's border, with the
+ * detector's label: object detections of GstAnalyticsRelationMeta that nobody tracks yet, or if there are none (or GStreamer is too old)
+ * GstVideoRegionOfInterestMeta but those of rvmtrack. */
+GArray *rvm_track_inputs_from_buffer (GstBuffer * buffer,
+    const GstVideoInfo * info);
+
+/* Intersection over union of two boxes. */
+gdouble rvm_track_inputs_overlap (const GstRvmTrack * a, const GstRvmTrack * b);
+
+G_END_DECLS

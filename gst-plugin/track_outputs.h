@@ -1,0 +1,12 @@
+/* What a buffer gets from its tracks: GstRvmTrackMeta, regions of interest, and what GStreamer 1.24 and later knows of. */
+#pragma once
+
+#include "meta/gstrvmtrackmeta.h"
+
+G_BEGIN_DECLS
+
+/* Attaches @tracks (GstRvmTrack, fractions of the picture of @width x @height pixels) and @mask (nullable) to @buffer. */
+void rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks,
+    GstBuffer * mask, guint width, guint height);
+
+G_END_DECLS

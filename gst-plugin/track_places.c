@@ -1,0 +1,208 @@
+/* A point is read back as model/labels.h does. A box is the labels' centre of
+ * mass, its size their spread in proportion to the spread on its first frame: a
+ * uniform rectangle keeps its size, and a part of a cell counts. */
+#include "track_places.h"
+
+#include <math.h>
+
+#include "model/labels.h"
+
+#define FAINT 0.25              /* of a box's labels: less would stretch it without end */
+
+typedef struct
+{
+  gdouble x, y, across, along;  /* cells: centre of mass and deviations */
+} Spread;
+
+/* How much of cell @i (of width 1) lies between @from and @to. */
+static gdouble
+overlap (guint i, gdouble from, gdouble to)
+{
+  return CLAMP (to, i, i + 1) - CLAMP (from, i, i + 1);
+}
+
+static void
+label_boxes (const GstRvmTrack * tracks, guint n, guint rows, guint columns, gfloat * labels)
+{
+  for (guint cell = 0; cell < rows * columns; cell++) {
+    const guint row = cell / columns, column = cell % columns;
+    gfloat *out = labels + (gsize) cell * (1 + n);
+    gdouble most = 0;
+
+    for (guint i = 0; i < n; i++) {
+      const GstRvmTrack *track = &tracks[i];
+      const gdouble share = overlap (column, track->x * columns, (track->x + track->width) * columns)
+          * overlap (row, track->y * rows, (track->y + track->height) * rows);
+
+      out[1 + i] = share;
+      most = MAX (most, share);
+    }
+    out[0] = 1 - most;
+  }
+}
+
+static void
+label_points (const GstRvmTrack * tracks, guint n, guint rows, guint columns, gfloat * labels)
+{
+  g_autofree gfloat *points = g_new (gfloat, 2 * n);
+
+  for (guint i = 0; i < n; i++) {
+    points[2 * i] = tracks[i].x * columns;
+    points[2 * i + 1] = tracks[i].y * rows;
+  }
+  rvm_labels_from_points (points, n, labels, rows, columns);
+}
+
+void
+rvm_track_places_label (GstRvmTrackKind kind, const GstRvmTrack * tracks, guint n, guint rows, guint columns, gfloat * labels)
+{
+  if (kind == GST_RVM_TRACK_BOX)
+    label_boxes (tracks, n, rows, columns, labels);
+  else
+    label_points (tracks, n, rows, columns, labels);
+}
+
+/* Centre of mass and deviations of a channel's labels of @least and more; FALSE
+ * if there are none. */
+static gboolean
+measure_spread (const RvmTrackMap * map, guint channel, gdouble least, Spread * spread, gdouble * highest)
+{
+  gdouble sum = 0, x = 0, y = 0, xx = 0, yy = 0;
+
+  *highest = 0;
+  for (guint cell = 0; cell < map->rows * map->columns; cell++) {
+    const gdouble value = map->labels[(gsize) cell * map->channels + channel];
+    const gdouble cx = cell % map->columns + 0.5, cy = cell / map->columns + 0.5;
+
+    *highest = MAX (*highest, value);
+    if (value < least || value <= 0)
+      continue;
+    sum += value;
+    x += value * cx;
+    y += value * cy;
+    xx += value * cx * cx;
+    yy += value * cy * cy;
+  }
+  if (sum <= 0)
+    return FALSE;
+  spread->x = x / sum;
+  spread->y = y / sum;
+  /* A cell is a square of its own: deviation 1 / sqrt (12). */
+  spread->across = sqrt (MAX (xx / sum - spread->x * spread->x, 0) + 1.0 / 12);
+  spread->along = sqrt (MAX (yy / sum - spread->y * spread->y, 0) + 1.0 / 12);
+  return TRUE;
+}
+
+/* The place that the labels say, before what the anchor knows better; fractions,
+ * of a box the centre. */
+static gboolean
+read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, Spread * spread, gdouble * confidence)
+{
+  gfloat x, y, highest = 0;
+
+  if (kind == GST_RVM_TRACK_BOX) {
+    if (!measure_spread (map, channel, FAINT, spread, confidence))
+      return FALSE;
+  } else {
+    *confidence = 0;
+    if (!rvm_labels_get_point (map->labels, map->rows, map->columns, map->channels, channel, &x, &y, &highest))
+      return FALSE;
+    *confidence = highest;
+    *spread = (Spread) {.x = x, .y = y, .across = 1, .along = 1};
+  }
+  spread->x /= map->columns;
+  spread->y /= map->rows;
+  return TRUE;
+}
+
+void
+rvm_track_places_anchor (const RvmTrackMap * map, guint channel, const GstRvmTrack * track, RvmTrackAnchor * anchor)
+{
+  const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
+  Spread spread;
+  gdouble confidence;
+
+  *anchor = (RvmTrackAnchor) {
+  .id = track->id,.value = track->mask_value,.width = track->width,.height = track->height};
+  if (track->kind == GST_RVM_TRACK_MASK)
+    return;
+  /* A box that covers less than a quarter of every cell has the spread of a cell. */
+  if (!read_place (map, channel, track->kind, &spread, &confidence))
+    spread = (Spread) {.x = x,.y = y,.across = sqrt (1.0 / 12),.along = sqrt (1.0 / 12)};
+  anchor->dx = x - spread.x;
+  anchor->dy = y - spread.y;
+  anchor->across = spread.across;
+  anchor->along = spread.along;
+}
+
+void
+rvm_track_places_read (const RvmTrackMap * map, guint channel, const RvmTrackAnchor * anchor, GstRvmTrack * track)
+{
+  Spread now;
+  gdouble confidence;
+
+  track->visible = read_place (map, channel, track->kind, &now, &confidence);
+  track->confidence = confidence;
+  if (!track->visible)
+    return;
+  track->width = anchor->width * now.across / anchor->across;
+  track->height = anchor->height * now.along / anchor->along;
+  track->x = now.x + anchor->dx - track->width / 2;
+  track->y = now.y + anchor->dy - track->height / 2;
+}
+
+/* The smallest box around an object, and its strongest label. */
+typedef struct
+{
+  guint left, top, right, bottom;       /* the last ones outside */
+} Extent;
+
+static gdouble
+strongest (const RvmTrackMap * map, guint channel)
+{
+  gdouble highest = 0;
+
+  for (gsize cell = 0; cell < (gsize) map->rows * map->columns; cell++)
+    highest = MAX (highest, map->labels[cell * map->channels + channel]);
+  return highest;
+}
+
+void
+rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors, GstRvmTrack ** tracks, guint8 * pixels,
+    guint width, guint height)
+{
+  g_autofree guint8 *objects = g_malloc ((gsize) width * height);
+  Extent extents[256];
+
+  for (guint i = 0; i < map->channels; i++)
+    extents[i] = (Extent) {.left = width,.top = height};
+  rvm_labels_to_mask (map->labels, map->rows, map->columns, map->channels, objects, width, height);
+  for (guint y = 0; y < height; y++)
+    for (guint x = 0; x < width; x++) {
+      const guint8 object = objects[(gsize) y * width + x];
+      Extent *extent = &extents[object];
+
+      if (object == 0 || tracks[object - 1] == NULL)
+        continue;
+      pixels[(gsize) y * width + x] = anchors[object - 1].value;
+      extent->left = MIN (extent->left, x);
+      extent->right = MAX (extent->right, x + 1);
+      extent->top = MIN (extent->top, y);
+      extent->bottom = y + 1;
+    }
+  for (guint i = 1; i < map->channels; i++) {
+    GstRvmTrack *track = tracks[i - 1];
+    const Extent *extent = &extents[i];
+
+    if (track == NULL)
+      continue;
+    track->visible = extent->bottom > 0;
+    track->confidence = strongest (map, i);
+    if (!track->visible)
+      continue;
+    track->x = (gdouble) extent->left / width;
+    track->y = (gdouble) extent->top / height;
+    track->width = (gdouble) (extent->right - extent->left) / width;
+    track->height = (gdouble) (extent->bottom - extent->top) / height;
+  }
+}
