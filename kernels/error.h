@@ -33,4 +33,7 @@ typedef enum {
 #define RVM_ERROR (rvm_error_quark ())
 GQuark rvm_error_quark (void);
 
+/* g_set_error() of this domain for messages that quote a file: what is not UTF-8 in them is replaced, since GLib and GStreamer take text only. */
+void rvm_error_set (GError **error, RvmError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
 G_END_DECLS

@@ -43,7 +43,7 @@ check_range (const char *part, const char *what, guint value, guint limit, GErro
 {
   if (value >= 1 && value <= limit)
     return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s %s is %u, expected 1 to %u", part, what, value, limit);
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s %s is %u, expected 1 to %u", part, what, value, limit);
   return FALSE;
 }
 
@@ -54,7 +54,7 @@ validate_transformer (const RvmTransformerConfig *config, const char *part, GErr
       || !check_range (part, "heads", config->heads, MAX_WIDTH, error) || !check_range (part, "MLP width", config->mlp, MAX_WIDTH, error))
     return FALSE;
   if (config->dim % config->heads != 0 || config->dim / config->heads > MAX_HEAD_DIM) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s heads: %u do not divide a width of %u into heads of at most %d", part,
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s heads: %u do not divide a width of %u into heads of at most %d", part,
         config->heads, config->dim, MAX_HEAD_DIM);
     return FALSE;
   }
@@ -68,7 +68,7 @@ rvm_config_validate (const RvmConfig *config, GError **error)
       || !validate_transformer (&config->core, "core", error))
     return FALSE;
   if (config->core.dim != config->encoder.dim) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "core width is %u, expected the encoder's, %u", config->core.dim, config->encoder.dim);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "core width is %u, expected the encoder's, %u", config->core.dim, config->encoder.dim);
     return FALSE;
   }
   return config->decoder.layers == 0
@@ -200,12 +200,12 @@ get_dim (const RvmWeights *weights, const char *name, guint n_dims, guint axis, 
   const RvmArray *array = rvm_weights_find (weights, name);
 
   if (array == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), name);
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), name);
     return 0;
   }
   if (array->n_dims != n_dims || array->dims[axis] == 0 || array->dims[axis] > G_MAXUINT16) {
     g_autofree char *shape = rvm_array_format_shape (array);
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %u dimensions of 1 to %u",
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %u dimensions of 1 to %u",
         rvm_weights_get_path (weights), name, shape, n_dims, G_MAXUINT16);
     return 0;
   }
@@ -236,7 +236,7 @@ derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, con
   if (config->mlp == 0)
     return FALSE;
   if ((guint64) config->heads * head_dim != config->dim) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s': %u heads of %u do not make up the width, %u",
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s': %u heads of %u do not make up the width, %u",
         rvm_weights_get_path (weights), query, config->heads, head_dim, config->dim);
     return FALSE;
   }
@@ -261,12 +261,12 @@ check_arrays (const RvmConfig *config, const RvmWeights *weights, GError **error
 
     g_hash_table_add (known, expected->name);
     if (found == NULL) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), expected->name);
+      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), expected->name);
       return FALSE;
     }
     if (found->n_dims != expected->n_dims || memcmp (found->dims, expected->dims, found->n_dims * sizeof found->dims[0]) != 0) {
       g_autofree char *got = rvm_array_format_shape (found), *want = rvm_array_format_shape (expected);
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %s", rvm_weights_get_path (weights),
+      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %s", rvm_weights_get_path (weights),
           expected->name, got, want);
       return FALSE;
     }
@@ -275,7 +275,7 @@ check_arrays (const RvmConfig *config, const RvmWeights *weights, GError **error
     const char *name = rvm_weights_get_array (weights, i)->name;
     if ((g_str_has_prefix (name, "encoder/layers_") || g_str_has_prefix (name, "rnn_core/transformer/xa_blocks_"))
         && !g_hash_table_contains (known, name)) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' belongs to no layer: a layer before it is missing",
+      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' belongs to no layer: a layer before it is missing",
           rvm_weights_get_path (weights), name);
       return FALSE;
     }
@@ -303,7 +303,7 @@ rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, GError **
       return FALSE;
   }
   if (!rvm_config_validate (config, &reason)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: %s", rvm_weights_get_path (weights), reason->message);
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: %s", rvm_weights_get_path (weights), reason->message);
     return FALSE;
   }
   return check_arrays (config, weights, error);

@@ -55,11 +55,11 @@ read_values (RvmLoader *loader, const char *name)
     return 0;
   array = rvm_weights_find (loader->weights, name);
   if (array == NULL) {
-    g_set_error (&loader->error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (loader->weights), name);
+    rvm_error_set (&loader->error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (loader->weights), name);
     return 0;
   }
   if (!rvm_array_get_size (array, &elements, &bytes) || elements == 0 || elements > G_MAXSIZE / sizeof (float)) {
-    g_set_error (&loader->error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' is empty or too large",
+    rvm_error_set (&loader->error, RVM_ERROR_MODEL, "%s: array '%s' is empty or too large",
         rvm_weights_get_path (loader->weights), name);
     return 0;
   }
@@ -68,7 +68,7 @@ read_values (RvmLoader *loader, const char *name)
     loader->capacity = 0;
     loader->values = g_try_new (float, elements);
     if (loader->values == NULL) {
-      g_set_error (&loader->error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'",
+      rvm_error_set (&loader->error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'",
           rvm_weights_get_path (loader->weights), elements, name);
       return 0;
     }

@@ -79,7 +79,7 @@ fail (Parser *parser, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (parser->error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: %s", parser->where, text);
+  rvm_error_set (parser->error, RVM_ERROR_FORMAT, "%s: %s", parser->where, text);
   return FALSE;
 }
 

@@ -62,14 +62,14 @@ read_header (RvmNpz *npz, zip_uint64_t index, const zip_stat_t *info, const char
   if (file)
     zip_fclose (file);
   if (size < 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: damaged: %s", where, zip_strerror (npz->zip));
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: damaged: %s", where, zip_strerror (npz->zip));
     return FALSE;
   }
   if (!rvm_npy_parse_header (data, size, where, array, header_size, error))
     return FALSE;
   if (!rvm_array_get_size (array, &elements, &bytes) || info->size != *header_size + bytes) {
     g_autofree char *shape = rvm_array_format_shape (array);
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT,
+    rvm_error_set (error, RVM_ERROR_FORMAT,
         "%s: shape %s of %s needs %" G_GUINT64_FORMAT " bytes, the entry holds %" G_GUINT64_FORMAT, where, shape,
         rvm_dtype_get_name (array->dtype), bytes, (guint64) (info->size - MIN (info->size, *header_size)));
     return FALSE;
@@ -86,11 +86,11 @@ add_entry (RvmNpz *npz, zip_uint64_t index, GError **error)
   zip_stat_t info;
 
   if (zip_stat_index (npz->zip, index, 0, &info) != 0 || !(info.valid & ZIP_STAT_NAME) || !(info.valid & ZIP_STAT_SIZE)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: entry %" G_GUINT64_FORMAT " has no name or size", npz->path, (guint64) index);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: entry %" G_GUINT64_FORMAT " has no name or size", npz->path, (guint64) index);
     return FALSE;
   }
   if (!g_str_has_suffix (info.name, ".npy")) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: a zip, but not an npz file: entry '%s' is no .npy array", npz->path, info.name);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: a zip, but not an npz file: entry '%s' is no .npy array", npz->path, info.name);
     return FALSE;
   }
   where = g_strdup_printf ("%s: entry '%s'", npz->path, info.name);
@@ -100,7 +100,7 @@ add_entry (RvmNpz *npz, zip_uint64_t index, GError **error)
   g_array_append_val (npz->arrays, array);
   g_array_append_val (npz->entries, entry);
   if (!g_hash_table_insert (npz->by_name, array.name, GUINT_TO_POINTER (npz->arrays->len))) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: there are two of it", where);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: there are two of it", where);
     return FALSE;
   }
   return TRUE;
@@ -123,14 +123,14 @@ rvm_npz_open (const char *path, GError **error)
     zip_error_t reason;
 
     zip_error_init_with_code (&reason, code);
-    g_set_error (error, RVM_ERROR, code == ZIP_ER_OPEN || code == ZIP_ER_NOENT || code == ZIP_ER_READ ? RVM_ERROR_FILE : RVM_ERROR_FORMAT,
+    rvm_error_set (error, code == ZIP_ER_OPEN || code == ZIP_ER_NOENT || code == ZIP_ER_READ ? RVM_ERROR_FILE : RVM_ERROR_FORMAT,
         "%s: cannot be read as an npz file: %s", path, zip_error_strerror (&reason));
     zip_error_fini (&reason);
     return NULL;
   }
   count = zip_get_num_entries (npz->zip, 0);
   if (count <= 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: an npz file without arrays", path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: an npz file without arrays", path);
     return NULL;
   }
   for (zip_int64_t i = 0; i < count; i++)
@@ -173,7 +173,7 @@ rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GEr
     ok = read_fully (file, header, entry->header_size) == (gssize) entry->header_size && read_fully (file, data, size) == (gssize) size
         && read_fully (file, &beyond, 1) == 0;
   if (!ok)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '%s' is damaged: %s", npz->path, array->name,
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' is damaged: %s", npz->path, array->name,
         file ? zip_file_strerror (file) : zip_strerror (npz->zip));
   if (file)
     zip_fclose (file);

@@ -51,7 +51,7 @@ bad (const RvmSafetensors *file, GError **error, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: %s", file->path, text);
+  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: %s", file->path, text);
   return FALSE;
 }
 
@@ -287,7 +287,7 @@ rvm_safetensors_open (const char *path, GError **error)
   file->metadata = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   file->file = fopen (path, "rbe");
   if (file->file == NULL || fseeko (file->file, 0, SEEK_END) != 0 || (size = ftello (file->file)) < 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be opened: %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be opened: %s", path, g_strerror (errno));
     return NULL;
   }
   rewind (file->file);
@@ -338,7 +338,7 @@ rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data
 
   g_return_val_if_fail (size == range->end - range->begin, FALSE);
   if (fseeko (file->file, file->data_start + range->begin, SEEK_SET) != 0 || fread (data, 1, size, file->file) != size) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: array '%s' cannot be read: %s", file->path, array->name, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: array '%s' cannot be read: %s", file->path, array->name, g_strerror (errno));
     return FALSE;
   }
   return TRUE;

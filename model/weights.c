@@ -42,25 +42,25 @@ open_file (RvmWeights *weights, GError **error)
   gsize size;
 
   if (g_file_test (weights->path, G_FILE_TEST_IS_DIR)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: is a directory, expected a weight file", weights->path);
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: is a directory, expected a weight file", weights->path);
     return FALSE;
   }
   file = fopen (weights->path, "rbe");
   if (file == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be opened: %s", weights->path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be opened: %s", weights->path, g_strerror (errno));
     return FALSE;
   }
   size = fread (head, 1, sizeof head, file);
   fclose (file);
   if (size == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: is empty, expected a weight file (.npz or .safetensors)", weights->path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is empty, expected a weight file (.npz or .safetensors)", weights->path);
     return FALSE;
   }
   if (size >= 4 && memcmp (head, "PK", 2) == 0)
     return (weights->npz = rvm_npz_open (weights->path, error)) != NULL;
   if (size == sizeof head && head[8] == '{')
     return (weights->safetensors = rvm_safetensors_open (weights->path, error)) != NULL;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: is neither an .npz nor a .safetensors file", weights->path);
+  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is neither an .npz nor a .safetensors file", weights->path);
   return FALSE;
 }
 
@@ -78,7 +78,7 @@ rvm_weights_open (const char *path, GError **error)
     const RvmArray *array = rvm_weights_get_array (weights, i);
 
     if (array->dtype != RVM_DTYPE_F32 && array->dtype != RVM_DTYPE_F16 && array->dtype != RVM_DTYPE_BF16) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '%s' has dtype %s, expected F32, F16 or BF16", path, array->name,
+      rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' has dtype %s, expected F32, F16 or BF16", path, array->name,
           rvm_dtype_get_name (array->dtype));
       return NULL;
     }
@@ -150,7 +150,7 @@ rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GEr
   guint64 elements, bytes;
 
   if (!rvm_array_get_size (array, &elements, &bytes)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '%s' is too large", weights->path, array->name);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' is too large", weights->path, array->name);
     return FALSE;
   }
   if (array->dtype == RVM_DTYPE_F32) {
@@ -159,7 +159,13 @@ rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GEr
   } else {
     if (elements > weights->n_halves) {
       g_free (weights->halves);
-      weights->halves = g_new (guint16, elements);
+      weights->n_halves = 0;
+      weights->halves = g_try_new (guint16, elements); /* a deflated entry says its size itself */
+      if (weights->halves == NULL) {
+        rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'", weights->path, elements,
+            array->name);
+        return FALSE;
+      }
       weights->n_halves = elements;
     }
     if (!read_bytes (weights, array, weights->halves, bytes, error))
@@ -172,7 +178,7 @@ rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GEr
         values[i] = rvm_bfloat_to_float (weights->halves[i]);
   }
   if (!all_finite (values, elements)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' holds NaN or infinite values", weights->path, array->name);
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' holds NaN or infinite values", weights->path, array->name);
     return FALSE;
   }
   return TRUE;

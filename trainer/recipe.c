@@ -171,7 +171,7 @@ find_field (const char *group, const char *key, const char *origin, GError **err
       closest = &fields[i];
     }
   }
-  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: there is no value '%s%s%s'; did you mean '%s' in [%s]?", origin,
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: there is no value '%s%s%s'; did you mean '%s' in [%s]?", origin,
       group ? group : "", group ? "." : "", key, closest->key, closest->group);
   return NULL;
 }
@@ -186,7 +186,7 @@ parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char
 
   if (field->type == FIELD_BOOLEAN) {
     if (strcmp (trimmed, "true") != 0 && strcmp (trimmed, "false") != 0) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected true or false", origin, field->group, field->key,
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected true or false", origin, field->group, field->key,
           trimmed);
       return FALSE;
     }
@@ -196,7 +196,7 @@ parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char
   value = g_ascii_strtod (trimmed, &end);
   if (end == trimmed || *end != '\0' || !(value >= field->min && value <= field->max)
       || (field->type != FIELD_DOUBLE && value != floor (value))) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected %s from %s to %s", origin, field->group, field->key,
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected %s from %s to %s", origin, field->group, field->key,
         trimmed, field->type == FIELD_DOUBLE ? "a number" : "a whole number", low, high);
     return FALSE;
   }
@@ -213,7 +213,7 @@ rvm_recipe_parse (RvmRecipe *recipe, const char *text, const char *origin, GErro
   g_auto (GStrv) groups = NULL;
 
   if (!g_key_file_load_from_data (file, text, strlen (text), G_KEY_FILE_NONE, &broken)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: not a recipe: %s", origin, broken->message);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: not a recipe: %s", origin, broken->message);
     return FALSE;
   }
   groups = g_key_file_get_groups (file, NULL);
@@ -236,16 +236,24 @@ rvm_recipe_load (RvmRecipe *recipe, const char *name, GError **error)
 {
   g_autofree char *path = g_strdup_printf ("/gst-rvm/recipes/%s.ini", name), *text = NULL;
   g_autoptr (GBytes) built_in = NULL;
+  gsize size;
 
   rvm_recipe_init (recipe);
-  if (g_file_test (name, G_FILE_TEST_IS_REGULAR))
-    return g_file_get_contents (name, &text, NULL, error) && rvm_recipe_parse (recipe, text, name, error);
+  if (g_file_test (name, G_FILE_TEST_IS_REGULAR)) {
+    if (!g_file_get_contents (name, &text, &size, error))
+      return FALSE;
+    if (strlen (text) != size) {
+      rvm_error_set (error, RVM_ERROR_FORMAT, "%s: not a recipe: byte %" G_GSIZE_FORMAT " is zero, expected text", name, strlen (text));
+      return FALSE;
+    }
+    return rvm_recipe_parse (recipe, text, name, error);
+  }
   built_in = g_resource_lookup_data (rvm_recipes_get_resource (), path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
   if (built_in) {
     text = g_strndup (g_bytes_get_data (built_in, NULL), g_bytes_get_size (built_in));
     return rvm_recipe_parse (recipe, text, name, error);
   }
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "recipe %s: neither a file nor one that comes with the program (cpu, tiny, small16)", name);
+  rvm_error_set (error, RVM_ERROR_FILE, "recipe %s: neither a file nor one that comes with the program (cpu, tiny, small16)", name);
   return FALSE;
 }
 
@@ -258,7 +266,7 @@ rvm_recipe_set (RvmRecipe *recipe, const char *assignment, GError **error)
   const Field *field;
 
   if (equals == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--set %s: expected KEY=VALUE", assignment);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--set %s: expected KEY=VALUE", assignment);
     return FALSE;
   }
   if (dot)
@@ -288,7 +296,7 @@ rvm_recipe_validate (const RvmRecipe *recipe, GError **error)
     wrong = "training.mask-ratio hides no patch: use a higher ratio or larger frames";
   if (wrong == NULL)
     return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "recipe: %s", wrong);
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "recipe: %s", wrong);
   return FALSE;
 }
 
