@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""make_corpus.py FOLDER: the seeds of tests/fuzz/corpus that are not found by fuzzing: small valid files of every kind, and a dictionary's worth
+of odd ones. What a fuzzer finds is added by hand, minimised, under the name of the fault."""
+import io
+import json
+import pathlib
+import struct
+import sys
+import zipfile
+
+import numpy as np
+
+corpus = pathlib.Path(sys.argv[1])
+
+
+def write(kind, name, content):
+    (corpus / kind).mkdir(parents=True, exist_ok=True)
+    (corpus / kind / name).write_bytes(content)
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asarray(array))
+    return stream.getvalue()
+
+
+def npz(arrays, mode=zipfile.ZIP_STORED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", mode) as archive:
+        for name, array in arrays.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), npy(array), mode)
+    return stream.getvalue()
+
+
+def safetensors(arrays, dtype="F32", metadata=None):
+    header, data = {"__metadata__": metadata} if metadata else {}, b""
+    for name, array in arrays.items():
+        raw = np.asarray(array).astype({"F32": "<f4", "F16": "<f2", "BF16": "<f2"}[dtype]).tobytes()
+        header[name] = {"dtype": dtype, "shape": list(np.shape(array)), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def model(tiny):
+    """The smallest model: the names of tests/data/tiny.npz, one layer each, no decoder; width 2, one head, patches of one pixel."""
+    sizes = {48: 2, 24: 2, 16: 2, 3: 1, 2: 1, 1: 1, 112: 1, 80: 1}
+    arrays = {}
+    for name, array in np.load(tiny).items():
+        if name.split("/")[0] in ("encoder", "rnn_core", "cls_token") and "_1/" not in name:
+            arrays[name] = np.zeros([sizes[n] for n in array.shape])
+    arrays["tokenizer/patch_embedding/Conv_0/kernel"] = np.zeros((1, 1, 1, 3, 2))
+    arrays["tokenizer/patch_embedding/Conv_0/bias"] = np.zeros(2)
+    return arrays
+
+
+if __name__ == "__main__":
+    write("npy", "vector", npy(np.arange(3, dtype="<f4"))[:128])
+    write("npy", "scalar", npy(np.float64(1))[:128])
+    write("npy", "halves", npy(np.zeros((2, 3, 4), "<f2"))[:128])
+    write("npy", "version-2", b"\x93NUMPY\x02\x00" + struct.pack("<I", 52) + b"{'descr': '<i8', 'fortran_order': False, 'shape': ()}"[:51] + b"\n")
+    write("npy", "fortran", npy(np.zeros((2, 2), "|u1", order="F"))[:128])
+    write("npz", "stored.npz", npz({"a": np.ones((2, 3), "<f4"), "b/c": np.arange(4, dtype="<f2")}))
+    write("npz", "deflated.npz", npz({"a": np.zeros((64,), "<f4")}, zipfile.ZIP_DEFLATED))
+    arrays = {"a": np.ones((2, 3)), "b/c": np.arange(4)}
+    write("safetensors", "plain.safetensors", safetensors(arrays))
+    write("safetensors", "halves.safetensors", safetensors(arrays, "BF16", {"made-by": "a test", "id": "\u00e9\u4e2d"}))
+    write("weights", "model.safetensors", safetensors(model(pathlib.Path(__file__).parent.parent / "data" / "tiny.npz"), "F16"))
+    write("weights", "halves.npz", npz({"x/kernel": np.ones(2, "<f2")}))
+    write("recipe", "model.ini", b"[model]\npatch=8\ndim=48\nheads=3\n\n[data]\nwidth=64\nheight=64\nflip=false\n")
+    write("recipe", "numbers.ini", b"# a comment\n[optimiser]\nrate = 1.5e-4\nepsilon=1e-30\n[training]\nmask-ratio=0.95\nsteps=1000000000000\nseed=9007199254740991\n")
+    write("recipe", "assignment.ini", b"optimiser.rate=0.001")
