@@ -5,11 +5,14 @@
  *
  * Draws the features that rvmencode attached over the picture, each patch in a
  * colour: `mode=pca` shows their three strongest principal components as red,
- * green and blue (fitted on the first `fit-frames` frames, then fixed, so that a
- * colour keeps its meaning), `mode=similarity` how alike each patch is to the one
- * at `x`, `y`, `mode=change` how much each differs from the frame before,
- * `mode=none` nothing. Points and boxes of rvmtrack are drawn with their ids and
- * trails. Frames without either pass through as they are.
+ * green and blue (fitted on the first `fit-frames` frames or given by `basis-file`,
+ * then fixed, so that a colour keeps its meaning), `mode=similarity` how alike each
+ * patch is to the one at `x`, `y`, `mode=change` how much each differs from the
+ * frame before, `mode=none` nothing. Points and boxes of rvmtrack are drawn with
+ * their ids and trails. Frames without either pass through as they are.
+ *
+ * Everything is a GstVideoOverlayComposition: attached to the buffer if downstream
+ * draws those (glimagesink, gtkglsink), blended into the picture otherwise.
  *
  * ## Example
  * |[
@@ -20,25 +23,24 @@
 
 #include <gst/video/video.h>
 
-#include "feature_picture.h"
-#include "track_picture.h"
+#include "overlay_picture.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_overlay_debug);
 #define GST_CAT_DEFAULT rvm_overlay_debug
 
 struct _GstRvmOverlay
 {
-  GstVideoFilter parent;
+  GstBaseTransform parent;
 
   /* object lock */
-  RvmPictureKind mode;
-  gdouble alpha, x, y;
+  RvmOverlaySettings settings;
+  gchar *basis_file;
   guint fit_frames;
-  gboolean tracks;
 
   /* streaming thread */
-  RvmFeaturePicture *picture;
-  RvmTrackPicture *track_picture;
+  GstVideoInfo info;
+  gboolean attach;              /* the composition as metadata; else blended */
+  RvmOverlayPicture *picture;
   guint64 frames;               /* with features or tracks */
 };
 
@@ -49,11 +51,19 @@ enum
   PROP_ALPHA,
   PROP_X,
   PROP_Y,
+  PROP_HOLD,
+  PROP_GAIN,
   PROP_FIT_FRAMES,
+  PROP_BASIS_FILE,
   PROP_TRACKS,
+  PROP_TRAIL,
 };
 
-#define CAPS GST_VIDEO_CAPS_MAKE (GST_VIDEO_OVERLAY_COMPOSITION_BLEND_FORMATS)
+#define ATTACHED GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
+
+/* Blended into any format that GStreamer can write; attached to any at all. */
+#define CAPS GST_VIDEO_CAPS_MAKE (GST_VIDEO_OVERLAY_COMPOSITION_BLEND_FORMATS) ";" \
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("ANY", GST_VIDEO_FORMATS_ALL)
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
@@ -78,7 +88,7 @@ gst_rvm_overlay_mode_get_type (void)
   return type;
 }
 
-G_DEFINE_TYPE (GstRvmOverlay, gst_rvm_overlay, GST_TYPE_VIDEO_FILTER)
+G_DEFINE_TYPE (GstRvmOverlay, gst_rvm_overlay, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmoverlay, "rvmoverlay", GST_RANK_NONE,
     GST_TYPE_RVM_OVERLAY)
 
@@ -86,11 +96,21 @@ static gboolean
 gst_rvm_overlay_start (GstBaseTransform * base)
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
+  g_autofree gchar *basis_file = NULL;
+  g_autoptr (GError) error = NULL;
+  RvmFeatureBasis *basis;
+  guint fit_frames;
 
   GST_OBJECT_LOCK (self);
-  self->picture = rvm_feature_picture_new (self->fit_frames);
+  basis_file = g_strdup (self->basis_file);
+  fit_frames = self->fit_frames;
   GST_OBJECT_UNLOCK (self);
-  self->track_picture = rvm_track_picture_new ();
+  basis = basis_file ? rvm_feature_basis_load (basis_file, &error) : rvm_feature_basis_new (fit_frames);
+  if (basis == NULL) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+    return FALSE;
+  }
+  self->picture = rvm_overlay_picture_new (basis);
   self->frames = 0;
   return TRUE;
 }
@@ -100,90 +120,146 @@ gst_rvm_overlay_stop (GstBaseTransform * base)
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
 
-  g_clear_pointer (&self->picture, rvm_feature_picture_free);
-  g_clear_pointer (&self->track_picture, rvm_track_picture_free);
+  g_clear_pointer (&self->picture, rvm_overlay_picture_free);
   return TRUE;
 }
 
-/* The features as a picture of a pixel per patch, to be stretched over the
- * frame. */
-static GstVideoOverlayRectangle *
-render (GstRvmOverlay * self, const GstRvmFeatureMeta * meta, GBytes * patches,
-    const GstVideoInfo * info)
+static gboolean
+has_overlay_feature (GstCaps * caps)
 {
-  const gsize size = (gsize) meta->rows * meta->columns * 4;
-  g_autoptr (GstBuffer) pixels = gst_buffer_new_allocate (NULL, size, NULL);
-  RvmPictureKind mode;
-  gdouble alpha, x, y;
-  GstMapInfo map;
-
-  GST_OBJECT_LOCK (self);
-  mode = self->mode;
-  alpha = self->alpha;
-  x = self->x;
-  y = self->y;
-  GST_OBJECT_UNLOCK (self);
-  gst_buffer_map (pixels, &map, GST_MAP_WRITE);
-  rvm_feature_picture_render (self->picture, mode, g_bytes_get_data (patches, NULL),
-      meta->rows, meta->columns, meta->dim, x, y, alpha * 255 + 0.5, map.data);
-  gst_buffer_unmap (pixels, &map);
-  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE,
-      GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, meta->columns, meta->rows);
-  return gst_video_overlay_rectangle_new_raw (pixels, 0, 0,
-      GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info),
-      GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
+  return gst_caps_get_size (caps) > 0
+      && gst_caps_features_contains (gst_caps_get_features (caps, 0), ATTACHED);
 }
 
-static GstVideoOverlayRectangle *
-render_tracks (GstRvmOverlay * self, const GstRvmTrackMeta * meta,
-    const GstVideoInfo * info)
+/* Blending leaves caps as they are, which needs pictures in plain memory;
+ * attaching adds a caps feature. */
+static GstCaps *
+gst_rvm_overlay_transform_caps (GstBaseTransform * base, GstPadDirection direction, GstCaps * caps, GstCaps * filter)
 {
-  const guint width = GST_VIDEO_INFO_WIDTH (info), height = GST_VIDEO_INFO_HEIGHT (info);
-  g_autoptr (GstBuffer) pixels = gst_buffer_new_allocate (NULL, (gsize) width * height * 4, NULL);
-  GstMapInfo map;
+  GstCaps *result = gst_caps_new_empty ();
 
-  gst_buffer_map (pixels, &map, GST_MAP_WRITE);
-  rvm_track_picture_render (self->track_picture, meta, width, height, map.data);
-  gst_buffer_unmap (pixels, &map);
-  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE,
-      GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
-  return gst_video_overlay_rectangle_new_raw (pixels, 0, 0, width, height,
-      GST_VIDEO_OVERLAY_FORMAT_FLAG_PREMULTIPLIED_ALPHA);
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    const GstStructure *structure = gst_caps_get_structure (caps, i);
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+    const gboolean attached = gst_caps_features_contains (features, ATTACHED);
+    g_autoptr (GstCapsFeatures) other = gst_caps_features_copy (features);
+
+    if (attached && direction == GST_PAD_SRC)
+      gst_caps_features_remove (other, ATTACHED);
+    else if (!attached && direction == GST_PAD_SINK && !gst_caps_features_is_any (features))
+      gst_caps_features_add (other, ATTACHED);
+    if (!gst_caps_features_is_equal (other, features))
+      gst_caps_append_structure_full (result, gst_structure_copy (structure), g_steal_pointer (&other));
+    if (attached || gst_caps_features_is_any (features)
+        || gst_caps_features_is_equal (features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+      gst_caps_append_structure_full (result, gst_structure_copy (structure), gst_caps_features_copy (features));
+  }
+  if (filter)
+    gst_caps_take (&result, gst_caps_intersect_full (filter, result, GST_CAPS_INTERSECT_FIRST));
+  return result;
+}
+
+/* Whether downstream says that it draws compositions, not only that it does not
+ * mind their caps. */
+static gboolean
+is_drawn_downstream (GstBaseTransform * base, GstCaps * caps)
+{
+  g_autoptr (GstQuery) query = gst_query_new_allocation (caps, FALSE);
+
+  return gst_pad_peer_query (base->srcpad, query)
+      && gst_query_find_allocation_meta (query, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, NULL);
+}
+
+/* Attached where that is possible, blended otherwise. */
+static GstCaps *
+gst_rvm_overlay_fixate_caps (GstBaseTransform * base, GstPadDirection direction, GstCaps * caps, GstCaps * other)
+{
+  if (direction == GST_PAD_SINK && !has_overlay_feature (caps)) {
+    GstCaps *blended = gst_caps_new_empty (), *attached = gst_caps_new_empty ();
+
+    for (guint i = 0; i < gst_caps_get_size (other); i++)
+      gst_caps_append_structure_full (gst_caps_features_contains (gst_caps_get_features (other, i), ATTACHED)
+          ? attached : blended, gst_structure_copy (gst_caps_get_structure (other, i)),
+          gst_caps_features_copy (gst_caps_get_features (other, i)));
+    attached = gst_caps_fixate (attached);
+    if (gst_caps_is_empty (blended) || (!gst_caps_is_empty (attached) && is_drawn_downstream (base, attached)))
+      gst_caps_take (&blended, gst_caps_ref (attached));
+    gst_caps_unref (attached);
+    gst_caps_take (&other, blended);
+  }
+  return gst_caps_fixate (other);
+}
+
+static gboolean
+gst_rvm_overlay_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
+{
+  GstRvmOverlay *self = GST_RVM_OVERLAY (base);
+
+  self->attach = has_overlay_feature (out);
+  GST_DEBUG_OBJECT (self, "pictures are %s", self->attach ? "attached" : "blended");
+  return gst_video_info_from_caps (&self->info, in);
 }
 
 static GstFlowReturn
-gst_rvm_overlay_transform_frame_ip (GstVideoFilter * filter, GstVideoFrame * frame)
+gst_rvm_overlay_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in, GstBuffer ** out)
 {
-  GstRvmOverlay *self = GST_RVM_OVERLAY (filter);
-  const GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (frame->buffer);
-  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (frame->buffer);
-  g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
-  GstVideoOverlayRectangle *rectangles[2];
-  GstVideoOverlayComposition *composition;
-  gboolean blended, features;
-  guint n = 0;
+  *out = gst_buffer_is_writable (in) ? in : gst_buffer_copy (in);
+  return GST_FLOW_OK;
+}
 
-  self->frames += patches || tracks;
+/* Adds to what another element may have attached. */
+static void
+attach (GstBuffer * buffer, GstVideoOverlayComposition * composition)
+{
+  GstVideoOverlayCompositionMeta *meta = gst_buffer_get_video_overlay_composition_meta (buffer);
+
+  if (meta == NULL) {
+    gst_buffer_add_video_overlay_composition_meta (buffer, composition);
+    return;
+  }
+  meta->overlay = gst_video_overlay_composition_make_writable (meta->overlay);
+  for (guint i = 0; i < gst_video_overlay_composition_n_rectangles (composition); i++)
+    gst_video_overlay_composition_add_rectangle (meta->overlay,
+        gst_video_overlay_composition_get_rectangle (composition, i));
+}
+
+static GstFlowReturn
+gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
+{
+  GstRvmOverlay *self = GST_RVM_OVERLAY (base);
+  const GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (buffer);
+  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (buffer);
+  g_autoptr (GstVideoOverlayComposition) composition = NULL;
+  g_autoptr (GError) error = NULL;
+  RvmOverlaySettings settings;
+  GstVideoFrame frame;
+  gboolean blended;
+
+  self->frames += features || tracks;
   GST_OBJECT_LOCK (self);
-  features = patches && self->mode != RVM_PICTURE_NONE;
-  tracks = self->tracks ? tracks : NULL;
+  settings = self->settings;
   GST_OBJECT_UNLOCK (self);
-  if (features)
-    rectangles[n++] = render (self, meta, patches, &frame->info);
-  if (tracks)
-    rectangles[n++] = render_tracks (self, tracks, &frame->info);
-  if (n == 0)
+  composition = rvm_overlay_picture_compose (self->picture, &settings, &self->info, features, tracks, &error);
+  if (error) {
+    GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (composition == NULL)
     return GST_FLOW_OK;
-  composition = gst_video_overlay_composition_new (rectangles[0]);
-  if (n > 1)
-    gst_video_overlay_composition_add_rectangle (composition, rectangles[1]);
-  while (n)
-    gst_video_overlay_rectangle_unref (rectangles[--n]);
-  blended = gst_video_overlay_composition_blend (composition, frame);
-  gst_video_overlay_composition_unref (composition);
+  if (self->attach) {
+    attach (buffer, composition);
+    return GST_FLOW_OK;
+  }
+  if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_READWRITE)) {
+    GST_ELEMENT_ERROR (self, STREAM, FAILED, ("a picture of %" G_GSIZE_FORMAT " bytes is not one of %s",
+            gst_buffer_get_size (buffer), GST_VIDEO_INFO_NAME (&self->info)), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  blended = gst_video_overlay_composition_blend (composition, &frame);
+  gst_video_frame_unmap (&frame);
   if (!blended) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("features cannot be drawn on %s pictures",
-            GST_VIDEO_INFO_NAME (&frame->info)), (NULL));
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("nothing can be drawn on %s pictures",
+            GST_VIDEO_INFO_NAME (&self->info)), (NULL));
     return GST_FLOW_ERROR;
   }
   return GST_FLOW_OK;
@@ -207,24 +283,39 @@ gst_rvm_overlay_set_property (GObject * object, guint id, const GValue * value, 
   GstRvmOverlay *self = GST_RVM_OVERLAY (object);
 
   GST_OBJECT_LOCK (self);
+  /* Setting the point chooses it anew, also when it is the same. */
+  self->settings.features.choice += id == PROP_X || id == PROP_Y || id == PROP_HOLD;
   switch (id) {
     case PROP_MODE:
-      self->mode = g_value_get_enum (value);
+      self->settings.features.kind = g_value_get_enum (value);
       break;
     case PROP_ALPHA:
-      self->alpha = g_value_get_double (value);
+      self->settings.alpha = g_value_get_double (value);
       break;
     case PROP_X:
-      self->x = g_value_get_double (value);
+      self->settings.features.x = g_value_get_double (value);
       break;
     case PROP_Y:
-      self->y = g_value_get_double (value);
+      self->settings.features.y = g_value_get_double (value);
+      break;
+    case PROP_HOLD:
+      self->settings.features.hold = g_value_get_boolean (value);
+      break;
+    case PROP_GAIN:
+      self->settings.features.gain = g_value_get_double (value);
       break;
     case PROP_FIT_FRAMES:
       self->fit_frames = g_value_get_uint (value);
       break;
+    case PROP_BASIS_FILE:
+      g_free (self->basis_file);
+      self->basis_file = g_value_dup_string (value);
+      break;
     case PROP_TRACKS:
-      self->tracks = g_value_get_boolean (value);
+      self->settings.tracks = g_value_get_boolean (value);
+      break;
+    case PROP_TRAIL:
+      self->settings.trail = g_value_get_uint (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -240,22 +331,34 @@ gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParam
   GST_OBJECT_LOCK (self);
   switch (id) {
     case PROP_MODE:
-      g_value_set_enum (value, self->mode);
+      g_value_set_enum (value, self->settings.features.kind);
       break;
     case PROP_ALPHA:
-      g_value_set_double (value, self->alpha);
+      g_value_set_double (value, self->settings.alpha);
       break;
     case PROP_X:
-      g_value_set_double (value, self->x);
+      g_value_set_double (value, self->settings.features.x);
       break;
     case PROP_Y:
-      g_value_set_double (value, self->y);
+      g_value_set_double (value, self->settings.features.y);
+      break;
+    case PROP_HOLD:
+      g_value_set_boolean (value, self->settings.features.hold);
+      break;
+    case PROP_GAIN:
+      g_value_set_double (value, self->settings.features.gain);
       break;
     case PROP_FIT_FRAMES:
       g_value_set_uint (value, self->fit_frames);
       break;
+    case PROP_BASIS_FILE:
+      g_value_set_string (value, self->basis_file);
+      break;
     case PROP_TRACKS:
-      g_value_set_boolean (value, self->tracks);
+      g_value_set_boolean (value, self->settings.tracks);
+      break;
+    case PROP_TRAIL:
+      g_value_set_uint (value, self->settings.trail);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -264,17 +367,18 @@ gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParam
 }
 
 static void
-gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
+gst_rvm_overlay_finalize (GObject * object)
 {
-  GObjectClass *object = G_OBJECT_CLASS (klass);
-  GstElementClass *element = GST_ELEMENT_CLASS (klass);
-  GstBaseTransformClass *base = GST_BASE_TRANSFORM_CLASS (klass);
+  g_free (GST_RVM_OVERLAY (object)->basis_file);
+  G_OBJECT_CLASS (gst_rvm_overlay_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * object)
+{
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
   const GParamFlags playing = flags | GST_PARAM_MUTABLE_PLAYING | GST_PARAM_CONTROLLABLE;
 
-  GST_DEBUG_CATEGORY_INIT (rvm_overlay_debug, "rvmoverlay", 0, "Shows recurrent video features");
-  object->set_property = gst_rvm_overlay_set_property;
-  object->get_property = gst_rvm_overlay_get_property;
   g_object_class_install_property (object, PROP_MODE,
       g_param_spec_enum ("mode", "Mode", "What the colours show",
           gst_rvm_overlay_mode_get_type (), RVM_PICTURE_PCA, playing));
@@ -286,12 +390,38 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
   g_object_class_install_property (object, PROP_Y,
       g_param_spec_double ("y", "Y", "For mode=similarity: the same, as a fraction of the height",
           0, 1, 0.5, playing));
+  g_object_class_install_property (object, PROP_HOLD,
+      g_param_spec_boolean ("hold", "Hold", "For mode=similarity: compare with what was at the point when it was"
+          " chosen (x, y or hold was set), rather than with what is there now", FALSE, playing));
+  g_object_class_install_property (object, PROP_GAIN,
+      g_param_spec_double ("gain", "Gain", "For mode=change: what cosine distances are multiplied by; 1 is the top"
+          " colour", 0, 1e6, 30, playing));
   g_object_class_install_property (object, PROP_FIT_FRAMES,
       g_param_spec_uint ("fit-frames", "Fit frames",
           "Frames that the principal components are fitted on", 1, 64, 8,
           flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object, PROP_BASIS_FILE,
+      g_param_spec_string ("basis-file", "Basis file", "For mode=pca: .npz or .safetensors file with the arrays mean (D),"
+          " components (3, D) and deviation (3) (unset: fitted on the first frames)", NULL,
+          flags | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object, PROP_TRACKS,
       g_param_spec_boolean ("tracks", "Tracks", "Draw the points and boxes of rvmtrack", TRUE, playing));
+  g_object_class_install_property (object, PROP_TRAIL,
+      g_param_spec_uint ("trail", "Trail", "Frames that a track's trail goes back", 0, 10000, 32, playing));
+}
+
+static void
+gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
+{
+  GObjectClass *object = G_OBJECT_CLASS (klass);
+  GstElementClass *element = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *base = GST_BASE_TRANSFORM_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (rvm_overlay_debug, "rvmoverlay", 0, "Shows recurrent video features");
+  object->set_property = gst_rvm_overlay_set_property;
+  object->get_property = gst_rvm_overlay_get_property;
+  object->finalize = gst_rvm_overlay_finalize;
+  install_properties (object);
   gst_type_mark_as_plugin_api (gst_rvm_overlay_mode_get_type (), 0);
   gst_element_class_set_static_metadata (element, "Feature overlay", "Filter/Effect/Video",
       "Shows recurrent video features on the picture", "gst-rvm");
@@ -300,15 +430,17 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
   base->start = gst_rvm_overlay_start;
   base->stop = gst_rvm_overlay_stop;
   base->sink_event = gst_rvm_overlay_sink_event;
-  GST_VIDEO_FILTER_CLASS (klass)->transform_frame_ip = gst_rvm_overlay_transform_frame_ip;
+  base->transform_caps = gst_rvm_overlay_transform_caps;
+  base->fixate_caps = gst_rvm_overlay_fixate_caps;
+  base->set_caps = gst_rvm_overlay_set_caps;
+  base->prepare_output_buffer = gst_rvm_overlay_prepare_output_buffer;
+  base->transform_ip = gst_rvm_overlay_transform_ip;
 }
 
 static void
 gst_rvm_overlay_init (GstRvmOverlay * self)
 {
-  self->mode = RVM_PICTURE_PCA;
-  self->alpha = 0.6;
-  self->x = self->y = 0.5;
+  self->settings = (RvmOverlaySettings) {
+    .features = {.kind = RVM_PICTURE_PCA, .x = 0.5, .y = 0.5, .gain = 30}, .alpha = 0.6, .tracks = TRUE, .trail = 32};
   self->fit_frames = 8;
-  self->tracks = TRUE;
 }

@@ -1,12 +1,12 @@
 /* rvmoverlay: shows what rvmencode found on the picture. */
 #pragma once
 
-#include <gst/video/gstvideofilter.h>
+#include <gst/base/gstbasetransform.h>
 
 G_BEGIN_DECLS
 
 #define GST_TYPE_RVM_OVERLAY (gst_rvm_overlay_get_type ())
-G_DECLARE_FINAL_TYPE (GstRvmOverlay, gst_rvm_overlay, GST, RVM_OVERLAY, GstVideoFilter)
+G_DECLARE_FINAL_TYPE (GstRvmOverlay, gst_rvm_overlay, GST, RVM_OVERLAY, GstBaseTransform)
 
 GST_ELEMENT_REGISTER_DECLARE (rvmoverlay)
 

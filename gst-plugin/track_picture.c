@@ -1,31 +1,45 @@
 /* A colour per track from the golden angle, so that neighbours in id differ; lines
- * grow with the picture, so that 240p and 4K look alike. */
+ * and letters grow with the picture, so that 240p and 4K look alike. */
 #include "track_picture.h"
 
-#include <cairo.h>
 #include <math.h>
-#include <string.h>
 
-#define TRAIL 32                /* places of a trail */
 #define REFERENCE_HEIGHT 360.0  /* of a picture whose lines are as wide as given */
+#define SMALLEST_UNIT 0.75      /* thinner lines and smaller letters cannot be read */
 
 typedef struct
 {
-  gdouble x[TRAIL], y[TRAIL];   /* the oldest first */
-  guint length;
+  gfloat x, y;                  /* fractions of the picture */
+  gboolean visible;
+} Place;
+
+typedef struct
+{
+  GArray *places;               /* Place, the oldest first */
+  guint64 frame;                /* that it was extended on last */
 } Trail;
 
 struct _RvmTrackPicture
 {
   GHashTable *trails;           /* id: Trail */
+  guint64 frame;
 };
+
+static void
+trail_free (gpointer data)
+{
+  Trail *trail = data;
+
+  g_array_unref (trail->places);
+  g_free (trail);
+}
 
 RvmTrackPicture *
 rvm_track_picture_new (void)
 {
   RvmTrackPicture *picture = g_new0 (RvmTrackPicture, 1);
 
-  picture->trails = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  picture->trails = g_hash_table_new_full (NULL, NULL, NULL, trail_free);
   return picture;
 }
 
@@ -38,11 +52,17 @@ rvm_track_picture_free (RvmTrackPicture * picture)
   g_free (picture);
 }
 
-/* One of three channels of a hue with full saturation. */
+static gdouble
+get_unit (guint height)
+{
+  return MAX (height / REFERENCE_HEIGHT, SMALLEST_UNIT);
+}
+
+/* One of three channels of a bright hue. */
 static gdouble
 channel (gdouble hue, gdouble shift)
 {
-  return CLAMP (fabs (fmod (hue * 6 + shift, 6) - 3) - 1, 0, 1);
+  return 0.25 + 0.75 * CLAMP (fabs (fmod (hue * 6 + shift, 6) - 3) - 1, 0, 1);
 }
 
 static void
@@ -53,75 +73,122 @@ set_colour (cairo_t * cr, guint id, gdouble alpha)
   cairo_set_source_rgba (cr, channel (hue, 0), channel (hue, 4), channel (hue, 2), alpha);
 }
 
-static Trail *
-extend_trail (RvmTrackPicture * picture, const GstRvmTrack * track, gdouble x, gdouble y)
+/* Strokes the current path twice: a dark rim keeps the colour readable on any
+ * picture. */
+static void
+stroke_with_rim (cairo_t * cr, guint id, gdouble unit)
 {
-  Trail *trail = g_hash_table_lookup (picture->trails, GUINT_TO_POINTER (track->id));
+  cairo_set_source_rgba (cr, 0, 0, 0, 0.7);
+  cairo_set_line_width (cr, 3.5 * unit);
+  cairo_stroke_preserve (cr);
+  set_colour (cr, id, 1);
+  cairo_set_line_width (cr, 1.5 * unit);
+  cairo_stroke (cr);
+}
+
+static const GArray *
+extend_trail (RvmTrackPicture * picture, guint id, Place place, guint length)
+{
+  Trail *trail = g_hash_table_lookup (picture->trails, GUINT_TO_POINTER (id));
 
   if (trail == NULL) {
     trail = g_new0 (Trail, 1);
-    g_hash_table_insert (picture->trails, GUINT_TO_POINTER (track->id), trail);
+    trail->places = g_array_new (FALSE, FALSE, sizeof (Place));
+    g_hash_table_insert (picture->trails, GUINT_TO_POINTER (id), trail);
   }
-  if (!track->visible)
-    return trail;
-  if (trail->length == TRAIL) {
-    memmove (trail->x, trail->x + 1, (TRAIL - 1) * sizeof *trail->x);
-    memmove (trail->y, trail->y + 1, (TRAIL - 1) * sizeof *trail->y);
-    trail->length--;
-  }
-  trail->x[trail->length] = x;
-  trail->y[trail->length++] = y;
-  return trail;
+  trail->frame = picture->frame;
+  g_array_append_val (trail->places, place);
+  if (trail->places->len > length + 1)
+    g_array_remove_range (trail->places, 0, trail->places->len - length - 1);
+  return trail->places;
 }
 
-static void
-draw_track (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrack * track, gdouble unit)
+static gboolean
+is_old (gpointer id, gpointer trail, gpointer picture)
 {
-  const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
-  const Trail *trail = extend_trail (picture, track, x, y);
-  g_autofree gchar *label = g_strdup_printf ("%u", track->id);
+  return ((const Trail *) trail)->frame != ((const RvmTrackPicture *) picture)->frame;
+}
 
+/* Fades towards the past; has a gap where the track was lost. */
+static void
+draw_trail (cairo_t * cr, const GArray * places, guint id, guint width, guint height, gdouble unit)
+{
   cairo_set_line_width (cr, 1.5 * unit);
-  for (guint i = 1; i < trail->length; i++) {
-    set_colour (cr, track->id, (gdouble) i / trail->length);
-    cairo_move_to (cr, trail->x[i - 1], trail->y[i - 1]);
-    cairo_line_to (cr, trail->x[i], trail->y[i]);
+  for (guint i = 1; i < places->len; i++) {
+    const Place *from = &g_array_index (places, Place, i - 1), *to = from + 1;
+
+    if (!from->visible || !to->visible || (from->x == to->x && from->y == to->y))
+      continue;
+    set_colour (cr, id, 0.3 + 0.7 * i / (places->len - 1));
+    cairo_move_to (cr, from->x * width, from->y * height);
+    cairo_line_to (cr, to->x * width, to->y * height);
     cairo_stroke (cr);
   }
-  if (!track->visible)
-    return;
-  /* A dark rim keeps the colour readable on any picture. */
-  for (guint rim = 0; rim < 2; rim++) {
-    if (rim == 0)
-      cairo_set_source_rgba (cr, 0, 0, 0, 0.7);
-    else
-      set_colour (cr, track->id, 1);
-    cairo_set_line_width (cr, (rim ? 1.5 : 3.5) * unit);
+}
+
+/* The number of a track, beside a point or over a box, inside the picture. */
+static void
+draw_label (cairo_t * cr, const GstRvmTrack * track, guint width, guint height, gdouble unit)
+{
+  g_autofree gchar *label = g_strdup_printf ("%u", track->id);
+  const gboolean point = track->kind == GST_RVM_TRACK_POINT;
+  gdouble x = track->x + (point ? 6 * unit : 0), y = track->y - (point ? 4 : 3) * unit;
+  cairo_text_extents_t extents;
+
+  cairo_set_font_size (cr, 11 * unit);
+  cairo_text_extents (cr, label, &extents);
+  x = CLAMP (x, unit, MAX (unit, width - extents.x_advance - unit));
+  y = CLAMP (y, extents.height + 2 * unit, MAX (extents.height + 2 * unit, height - unit));
+  cairo_move_to (cr, x, y);
+  cairo_text_path (cr, label);
+  cairo_set_source_rgba (cr, 0, 0, 0, 0.7);
+  cairo_set_line_width (cr, 2 * unit);
+  cairo_stroke_preserve (cr);
+  set_colour (cr, track->id, 1);
+  cairo_fill (cr);
+}
+
+void
+rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint height,
+    guint trail)
+{
+  const gdouble unit = get_unit (height);
+
+  picture->frame++;
+  cairo_set_line_cap (cr, CAIRO_LINE_CAP_ROUND);
+  cairo_set_line_join (cr, CAIRO_LINE_JOIN_ROUND);
+  for (guint i = 0; i < meta->n_tracks; i++) {
+    const GstRvmTrack *track = &meta->tracks[i];
+    const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
+    const GArray *places = extend_trail (picture, track->id, (Place) {
+        .x = x / width, .y = y / height, .visible = track->visible}, trail);
+
+    draw_trail (cr, places, track->id, width, height, unit);
+    if (!track->visible)
+      continue;
     if (track->kind == GST_RVM_TRACK_BOX)
       cairo_rectangle (cr, track->x, track->y, track->width, track->height);
     else
       cairo_arc (cr, x, y, 4 * unit, 0, 2 * G_PI);
-    cairo_stroke (cr);
-    cairo_set_font_size (cr, 11 * unit);
-    cairo_move_to (cr, (track->kind == GST_RVM_TRACK_BOX ? track->x : x + 6 * unit) + (rim ? 0 : unit),
-        (track->kind == GST_RVM_TRACK_BOX ? track->y - 3 * unit : y - 4 * unit) + (rim ? 0 : unit));
-    cairo_show_text (cr, label);
+    stroke_with_rim (cr, track->id, unit);
+    draw_label (cr, track, width, height, unit);
   }
+  g_hash_table_foreach_remove (picture->trails, is_old, picture);
 }
 
 void
-rvm_track_picture_render (RvmTrackPicture * picture, const GstRvmTrackMeta * meta,
-    guint width, guint height, guint8 * bgra)
+rvm_track_picture_draw_mark (cairo_t * cr, gdouble x, gdouble y, guint height)
 {
-  cairo_surface_t *surface;
-  cairo_t *cr;
+  const gdouble unit = get_unit (height);
 
-  memset (bgra, 0, (gsize) width * height * 4);
-  surface = cairo_image_surface_create_for_data (bgra, CAIRO_FORMAT_ARGB32, width, height, width * 4);
-  cr = cairo_create (surface);
-  for (guint i = 0; i < meta->n_tracks; i++)
-    draw_track (picture, cr, &meta->tracks[i], MAX (height / REFERENCE_HEIGHT, 0.5));
-  cairo_destroy (cr);
-  cairo_surface_finish (surface);
-  cairo_surface_destroy (surface);
+  for (guint rim = 0; rim < 2; rim++) {
+    cairo_set_source_rgba (cr, rim, rim, rim, rim ? 1 : 0.7);
+    cairo_set_line_width (cr, (rim ? 1.5 : 3.5) * unit);
+    for (guint arm = 0; arm < 4; arm++) {
+      const gdouble along = (arm & 1) ? 1 : -1, across = (arm & 2) ? 1 : 0;
+      cairo_move_to (cr, x + along * across * 3 * unit, y + along * (1 - across) * 3 * unit);
+      cairo_line_to (cr, x + along * across * 9 * unit, y + along * (1 - across) * 9 * unit);
+    }
+    cairo_stroke (cr);
+  }
 }

@@ -2,6 +2,8 @@
  * stream. */
 #pragma once
 
+#include <cairo.h>
+
 #include "meta/gstrvmtrackmeta.h"
 
 G_BEGIN_DECLS
@@ -12,9 +14,12 @@ RvmTrackPicture *rvm_track_picture_new (void);
 void rvm_track_picture_free (RvmTrackPicture * picture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTrackPicture, rvm_track_picture_free)
 
-/* Draws the tracks of a frame of @width x @height pixels and where they were on
- * the frames before, into @bgra (premultiplied alpha), @width * 4 bytes a row. */
-void rvm_track_picture_render (RvmTrackPicture * picture,
-    const GstRvmTrackMeta * meta, guint width, guint height, guint8 * bgra);
+/* Draws the tracks of a frame of @width x @height pixels, and where they were on
+ * the @trail frames before. */
+void rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr,
+    const GstRvmTrackMeta * meta, guint width, guint height, guint trail);
+/* Marks a point, pixels. */
+void rvm_track_picture_draw_mark (cairo_t * cr, gdouble x, gdouble y,
+    guint height);
 
 G_END_DECLS

@@ -1,0 +1,161 @@
+/* Two layers: features, stretched over the frame, and a drawing of tracks, only as
+ * large as what is drawn. Both are painted by cairo and left to GstVideo (or to
+ * whoever draws a composition) to put on the picture. */
+#include "overlay_picture.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "track_picture.h"
+
+#define PIXELS_PER_CELL 16
+
+struct _RvmOverlayPicture
+{
+  RvmFeaturePicture *features;
+  RvmTrackPicture *tracks;
+};
+
+RvmOverlayPicture *
+rvm_overlay_picture_new (RvmFeatureBasis * basis)
+{
+  RvmOverlayPicture *self = g_new0 (RvmOverlayPicture, 1);
+
+  self->features = rvm_feature_picture_new (basis);
+  self->tracks = rvm_track_picture_new ();
+  return self;
+}
+
+void
+rvm_overlay_picture_free (RvmOverlayPicture * self)
+{
+  if (self == NULL)
+    return;
+  rvm_feature_picture_free (self->features);
+  rvm_track_picture_free (self->tracks);
+  g_free (self);
+}
+
+/* cairo's pixels have their alpha multiplied in. Dividing it out again costs a byte's rounding, but GStreamer blends such pixels into
+ * RGB formats of more than 8 bits with an overflow (seen in 1.22). */
+static void
+divide_by_alpha (guint8 * pixels, gsize n)
+{
+  for (gsize i = 0; i < n; i++) {
+    guint32 *pixel = (guint32 *) (gpointer) pixels + i;
+    const guint32 alpha = *pixel >> 24, argb = *pixel;
+
+    if (alpha == 0 || alpha == 255)
+      continue;
+    *pixel = alpha << 24;
+    for (guint shift = 0; shift < 24; shift += 8)
+      *pixel |= MIN (((argb >> shift & 255) * 255 + alpha / 2) / alpha, 255) << shift;
+  }
+}
+
+/* @source as a rectangle of @width x @height pixels, to be stretched over
+ * @target. */
+static GstVideoOverlayRectangle *
+paint (cairo_surface_t * source, const cairo_matrix_t * matrix, gdouble alpha, guint width, guint height,
+    const GstVideoRectangle * target)
+{
+  g_autoptr (GstBuffer) pixels = gst_buffer_new_allocate (NULL, (gsize) width * height * 4, NULL);
+  cairo_surface_t *surface;
+  GstMapInfo map;
+  cairo_t *cr;
+
+  gst_buffer_map (pixels, &map, GST_MAP_WRITE);
+  memset (map.data, 0, map.size);
+  surface = cairo_image_surface_create_for_data (map.data, CAIRO_FORMAT_ARGB32, width, height, width * 4);
+  cr = cairo_create (surface);
+  cairo_set_source_surface (cr, source, 0, 0);
+  cairo_pattern_set_matrix (cairo_get_source (cr), matrix);
+  cairo_pattern_set_extend (cairo_get_source (cr), CAIRO_EXTEND_PAD);
+  cairo_pattern_set_filter (cairo_get_source (cr), CAIRO_FILTER_BILINEAR);
+  cairo_paint_with_alpha (cr, alpha);
+  cairo_destroy (cr);
+  cairo_surface_finish (surface);
+  cairo_surface_destroy (surface);
+  divide_by_alpha (map.data, (gsize) width * height);
+  gst_buffer_unmap (pixels, &map);
+  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
+  return gst_video_overlay_rectangle_new_raw (pixels, target->x, target->y, target->w, target->h,
+      GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
+}
+
+/* A colour per patch, over the whole frame. */
+static gboolean
+paint_features (RvmOverlayPicture * self, const GstRvmFeatureMeta * meta, GBytes * patches, const GstVideoInfo * info,
+    const RvmOverlaySettings * settings, GstVideoOverlayRectangle ** rectangle, GError ** error)
+{
+  const GstVideoRectangle whole = { 0, 0, GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info) };
+  cairo_surface_t *cells = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, meta->columns, meta->rows);
+  gboolean good;
+
+  cairo_surface_flush (cells);
+  good = rvm_feature_picture_render (self->features, &settings->features, g_bytes_get_data (patches, NULL), meta->rows,
+      meta->columns, meta->dim, meta->carried, cairo_image_surface_get_data (cells), cairo_image_surface_get_stride (cells),
+      error);
+  if (good && settings->features.kind != RVM_PICTURE_NONE) {
+    /* cairo puts a patch's colour into the patch's middle, which the coarser scaling of GstVideo does not; the rest of the
+     * way to the frame is then short enough not to matter. */
+    const guint width = MIN ((guint) whole.w, meta->columns * PIXELS_PER_CELL);
+    const guint height = MIN ((guint) whole.h, meta->rows * PIXELS_PER_CELL);
+    cairo_matrix_t matrix;
+
+    cairo_surface_mark_dirty (cells);
+    cairo_matrix_init_scale (&matrix, (gdouble) meta->columns / width, (gdouble) meta->rows / height);
+    *rectangle = paint (cells, &matrix, settings->alpha, width, height, &whole);
+  }
+  cairo_surface_destroy (cells);
+  return good;
+}
+
+/* Lines and letters, over the part of the frame that they are on. */
+static GstVideoOverlayRectangle *
+paint_drawing (cairo_surface_t * drawing, const GstVideoInfo * info)
+{
+  gdouble x, y, width, height;
+  GstVideoRectangle part;
+  cairo_matrix_t matrix;
+
+  cairo_recording_surface_ink_extents (drawing, &x, &y, &width, &height);
+  part.x = floor (MAX (x, 0));
+  part.y = floor (MAX (y, 0));
+  part.w = ceil (MIN (x + width, GST_VIDEO_INFO_WIDTH (info))) - part.x;
+  part.h = ceil (MIN (y + height, GST_VIDEO_INFO_HEIGHT (info))) - part.y;
+  if (part.w <= 0 || part.h <= 0)
+    return NULL;
+  cairo_matrix_init_translate (&matrix, part.x, part.y);
+  return paint (drawing, &matrix, 1, part.w, part.h, &part);
+}
+
+GstVideoOverlayComposition *
+rvm_overlay_picture_compose (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const GstVideoInfo * info,
+    const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks, GError ** error)
+{
+  g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
+  const guint width = GST_VIDEO_INFO_WIDTH (info), height = GST_VIDEO_INFO_HEIGHT (info);
+  const RvmPictureSettings *shown = &settings->features;
+  g_autoptr (GstVideoOverlayRectangle) colours = NULL, lines = NULL;
+  GstVideoOverlayComposition *composition = NULL;
+  cairo_surface_t *drawing;
+  cairo_t *cr;
+
+  if (patches && !paint_features (self, meta, patches, info, settings, &colours, error))
+    return NULL;
+  drawing = cairo_recording_surface_create (CAIRO_CONTENT_COLOR_ALPHA, NULL);
+  cr = cairo_create (drawing);
+  if (patches && shown->kind == RVM_PICTURE_SIMILARITY && !shown->hold)
+    rvm_track_picture_draw_mark (cr, shown->x * width, shown->y * height, height);
+  if (tracks && settings->tracks)
+    rvm_track_picture_draw (self->tracks, cr, tracks, width, height, settings->trail);
+  cairo_destroy (cr);
+  lines = paint_drawing (drawing, info);
+  cairo_surface_destroy (drawing);
+  if (colours || lines)
+    composition = gst_video_overlay_composition_new (colours ? colours : lines);
+  if (colours && lines)
+    gst_video_overlay_composition_add_rectangle (composition, lines);
+  return composition;
+}

@@ -1,0 +1,33 @@
+/* RvmOverlayPicture: what rvmoverlay lays over a picture. Belongs to one stream. */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "feature_picture.h"
+#include "meta/gstrvmtrackmeta.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  RvmPictureSettings features;
+  gdouble alpha;                /* opacity of the features' colours */
+  gboolean tracks;              /* whether to draw them */
+  guint trail;                  /* frames that a trail goes back */
+} RvmOverlaySettings;
+
+typedef struct _RvmOverlayPicture RvmOverlayPicture;
+
+/* @basis: (transfer full): see feature_picture.h. */
+RvmOverlayPicture *rvm_overlay_picture_new (RvmFeatureBasis * basis);
+void rvm_overlay_picture_free (RvmOverlayPicture * self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOverlayPicture, rvm_overlay_picture_free)
+
+/* What lies over a frame of @info with the features @meta and the @tracks, either of which may be NULL. NULL with @error unset if
+ * there is nothing to show. */
+GstVideoOverlayComposition *rvm_overlay_picture_compose (RvmOverlayPicture *
+    self, const RvmOverlaySettings * settings, const GstVideoInfo * info,
+    const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks,
+    GError ** error);
+
+G_END_DECLS
