@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""packages.py ROOT: what pipelines/install-packages installs is what debian/control says building and testing need."""
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(sys.argv[1])
+installed = re.search(r'packages="([^"]*)"', (root / "pipelines/install-packages").read_text()).group(1).split()
+control = (root / "debian/control").read_text()
+needed = re.search(r"Build-Depends:\n((?: .*\n)+)", control).group(1)
+declared = {line.split()[0].rstrip(",").split(":")[0] for line in needed.splitlines()}
+# Part of every build machine (build-essential, debhelper), or brought by meson and its python.
+given = {"gcc", "ninja-build", "gstreamer1.0-plugins-base"}
+missing = sorted(set(installed) - declared - given)
+unknown = sorted(declared - set(installed) - {"debhelper-compat", "dh-sequence-gir"})
+assert installed and declared
+for name in missing:
+    print(f"debian/control does not build-depend on {name}, which pipelines/install-packages installs")
+for name in unknown:
+    print(f"pipelines/install-packages does not install {name}, which debian/control build-depends on")
+sys.exit(bool(missing or unknown))
