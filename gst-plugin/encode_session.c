@@ -2,8 +2,11 @@
  * The model's part of it is model/stream.c. */
 #include "encode_session.h"
 
+#include <math.h>
+
 #include "analysis.h"
 #include "meta/gstrvmmeta.h"
+#include "model/scene.h"
 
 struct _RvmEncodeSession
 {
@@ -15,10 +18,20 @@ struct _RvmEncodeSession
   gboolean same_stream;         /* the restored state's time is of this stream */
   RvmEncodeOrigin origin;
   RvmState *state;              /* after the frame analysed last; or NULL */
+  gfloat *encoded[2];           /* this frame and the one before, for scene cuts */
+  gboolean have_encoded;        /* encoded[0] is of the frame analysed last */
   GBytes *features;             /* found last, since the last reset; or NULL */
   guint parts;                  /* of @features */
   GstClockTime update_pts;
 };
+
+static void
+free_encoded (RvmEncodeSession * session)
+{
+  g_clear_pointer (&session->encoded[0], g_free);
+  g_clear_pointer (&session->encoded[1], g_free);
+  session->have_encoded = FALSE;
+}
 
 static void
 forget_origin (RvmEncodeSession * session)
@@ -47,6 +60,7 @@ rvm_encode_session_free (RvmEncodeSession * session)
     return;
   g_clear_pointer (&session->features, g_bytes_unref);
   g_clear_pointer (&session->state, rvm_state_unref);
+  free_encoded (session);
   g_clear_pointer (&session->stream, rvm_stream_free);
   g_clear_pointer (&session->analysis, rvm_analysis_free);
   rvm_model_unref (session->model);
@@ -57,6 +71,7 @@ void
 rvm_encode_session_reset (RvmEncodeSession * session)
 {
   session->fresh = TRUE;
+  session->have_encoded = FALSE;
   forget_origin (session);
   g_clear_pointer (&session->features, g_bytes_unref);
   g_clear_pointer (&session->state, rvm_state_unref);
@@ -114,6 +129,7 @@ rvm_encode_session_configure (RvmEncodeSession * session,
     return TRUE;
 
   rvm_encode_session_reset (session);
+  free_encoded (session);
   g_clear_pointer (&session->stream, rvm_stream_free);
   session->stream = rvm_stream_new (session->model, width, height,
       RVM_STREAM_DEFAULT, error);
@@ -160,16 +176,66 @@ note_frame (RvmEncodeSession * session, GstBuffer * buffer, GBytes * all)
       session->height, all, origin->frames_since_reset, pts);
 }
 
+/* Compares the frame, which was just pushed, with the one before; if they are of
+ * different scenes, it becomes the first of a new generation. */
+static gboolean
+watch_scene (RvmEncodeSession * session, const RvmEncodeRequest * request,
+    gfloat * values, RvmEncodeResult * result, GError ** error)
+{
+  const guint tokens = rvm_stream_get_tokens (session->stream);
+  const guint dim = rvm_stream_get_dim (session->stream);
+  gfloat *now = session->encoded[1];
+
+  if (now == NULL)
+    now = g_new (gfloat, (gsize) tokens * dim);
+  session->encoded[1] = session->encoded[0];
+  session->encoded[0] = now;
+  if (!rvm_stream_read_encoded (session->stream, now, error))
+    return FALSE;
+  if (session->have_encoded)
+    result->similarity =
+        rvm_scene_similarity (session->encoded[1], now, tokens - 1, dim);
+  session->have_encoded = TRUE;
+  if (session->fresh || !(result->similarity < request->scene_threshold))
+    return TRUE;
+  result->scene_cut = TRUE;
+  rvm_encode_session_reset (session);
+  session->have_encoded = TRUE;
+  return rvm_stream_begin_with_last (session->stream, 1 + request->warm_up,
+      values, &result->health, error);
+}
+
+/* From picture to values; on failure the stream's state is zeros. */
+static gboolean
+run_model (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
+    const RvmEncodeRequest * request, gfloat * values,
+    RvmEncodeResult * result, GError ** error)
+{
+  const gboolean cold = session->fresh && !session->origin.restored;
+
+  if (cold)
+    rvm_stream_reset (session->stream);
+  if (!rvm_stream_push (session->stream, pixels, stride,
+          cold ? 1 + request->warm_up : 1, values, &result->health, error))
+    return FALSE;
+  if (!request->watch_scene)
+    session->have_encoded = FALSE;
+  else if (!watch_scene (session, request, values, result, error))
+    return FALSE;
+  result->gates_measured = request->measure_gates;
+  return !request->measure_gates || rvm_stream_measure_gates (session->stream,
+      &result->update_gate, &result->reset_gate, error);
+}
+
 gboolean
 rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
-    const RvmEncodeRequest * request, RvmStreamHealth * health,
+    const RvmEncodeRequest * request, RvmEncodeResult * result,
     GError ** error)
 {
   const gsize token = rvm_stream_get_dim (session->stream) * sizeof (gfloat);
   const gsize size = rvm_stream_get_tokens (session->stream) * token;
   g_autoptr (GBytes) all = NULL;
   const guint8 *pixels;
-  gboolean begins;
   gfloat *values;
   gsize stride;
 
@@ -181,18 +247,16 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
         GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
     return FALSE;
   }
-  begins = session->fresh && !session->origin.restored;
-  if (begins)
-    rvm_stream_reset (session->stream);
   values = g_malloc (size);
   all = g_bytes_new_take (values, size);
-  if (!rvm_stream_push (session->stream, pixels, stride,
-          begins ? 1 + request->warm_up : 1, values, health, error)) {
+  *result = (RvmEncodeResult) {.similarity = NAN };
+  if (!run_model (session, pixels, stride, request, values, result, error)) {
     g_prefix_error (error, "at the frame of time %" GST_TIME_FORMAT ": ",
         GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
     rvm_encode_session_reset (session);
     return FALSE;
   }
+  result->began = session->fresh;
   note_frame (session, buffer, all);
   session->parts = request->parts;
   g_clear_pointer (&session->features, g_bytes_unref);

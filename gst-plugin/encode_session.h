@@ -19,7 +19,22 @@ typedef struct
   guint size, width, height;    /* of the analysis picture, 0 as for rvmencode */
   guint parts;                  /* GstRvmFeatureParts */
   guint warm_up;                /* extra passes over the first frame */
+  gboolean watch_scene;         /* a scene cut starts the state anew */
+  gdouble scene_threshold;      /* similarity below which two frames are of
+                                 * different scenes */
+  gboolean measure_gates;
 } RvmEncodeRequest;
+
+/* What became of a frame. */
+typedef struct
+{
+  RvmStreamHealth health;
+  gboolean began;               /* a generation */
+  gboolean scene_cut;           /* because of one */
+  gdouble similarity;           /* to the frame analysed before, or NaN */
+  gboolean gates_measured;
+  gfloat update_gate, reset_gate;       /* means, if so */
+} RvmEncodeResult;
 
 RvmEncodeSession *rvm_encode_session_new (RvmModel * model);
 void rvm_encode_session_free (RvmEncodeSession * session);
@@ -51,7 +66,7 @@ void rvm_encode_session_get_size (const RvmEncodeSession * session,
 /* Folds the picture of @buffer into the state and keeps its features. */
 gboolean rvm_encode_session_analyse (RvmEncodeSession * session,
     GstBuffer * buffer, const RvmEncodeRequest * request,
-    RvmStreamHealth * health, GError ** error);
+    RvmEncodeResult * result, GError ** error);
 
 /* Whether there are features since the last reset. */
 gboolean rvm_encode_session_has_features (const RvmEncodeSession * session);

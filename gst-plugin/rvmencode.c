@@ -123,7 +123,10 @@ gst_rvm_encode_start (GstBaseTransform * base)
   self->session = rvm_encode_session_new (model);
   self->snapshots = rvm_snapshots_new ();
   self->have_info = FALSE;
-  self->until_update = 0;
+  self->until_update = self->until_health = 0;
+  self->reasons = 0;
+  self->frame_end = GST_CLOCK_TIME_NONE;
+  self->gaps = 0;
   return TRUE;
 }
 
@@ -155,6 +158,8 @@ configure (GstRvmEncode * self, RvmEncodeRequest * request)
   request->height = self->settings.height;
   request->parts = self->settings.output;
   request->warm_up = self->settings.warm_up;
+  request->watch_scene = self->settings.reset_on & GST_RVM_RESET_SCENE;
+  request->scene_threshold = self->settings.scene_threshold;
   GST_OBJECT_UNLOCK (self);
   if (rvm_encode_session_configure (self->session, &self->info, request,
           &error))
@@ -204,21 +209,26 @@ gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
 /* Runs the model on the frame; the error is posted. */
 static gboolean
 analyse (GstRvmEncode * self, GstBuffer * buffer,
-    const RvmEncodeRequest * request)
+    RvmEncodeRequest * request)
 {
   const gint64 start = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
-  RvmStreamHealth health;
+  RvmEncodeResult result;
 
-  if (!rvm_encode_session_analyse (self->session, buffer, request, &health,
+  request->measure_gates = gst_rvm_encode_wants_health (self);
+  if (!rvm_encode_session_analyse (self->session, buffer, request, &result,
           &error)) {
-    gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while running the model");
+    if (g_error_matches (error, RVM_ERROR, RVM_ERROR_MODEL))
+      gst_rvm_encode_post_not_finite (self, buffer);
+    gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error,
+        "while running the model");
     return FALSE;
   }
   gst_rvm_encode_count_update (self,
-      rvm_encode_session_get_origin (self->session), &health,
+      rvm_encode_session_get_origin (self->session), &result,
       g_get_monotonic_time () - start);
   gst_rvm_encode_publish_state (self);
+  gst_rvm_encode_post_messages (self, buffer, &result);
   return TRUE;
 }
 
@@ -233,6 +243,7 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     return GST_FLOW_NOT_NEGOTIATED;
   if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_DISCONT);
+  gst_rvm_encode_note_times (self, buffer);
   /* size, width and height may have changed. */
   if (!configure (self, &request))
     return GST_FLOW_ERROR;
@@ -298,6 +309,7 @@ gst_rvm_encode_finalize (GObject * object)
   GstRvmEncode *self = GST_RVM_ENCODE (object);
 
   gst_rvm_encode_settings_clear (&self->settings);
+  g_array_unref (self->resets_at);
   g_free (self->device_name);
   G_OBJECT_CLASS (gst_rvm_encode_parent_class)->finalize (object);
 }
@@ -313,7 +325,7 @@ install_properties (GObjectClass * object)
   g_object_class_install_property (object, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "frames, skipped, carried, dropped, resets, restores, mean-us, max-us,"
-          " state-norm, mean-update-gate, state-hash, snapshots,"
+          " state-norm, mean-update-gate, scene-similarity, state-hash, snapshots,"
           " snapshot-bytes", GST_TYPE_STRUCTURE, shown));
   gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);
 }
@@ -376,6 +388,7 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
 
   install_signals (G_TYPE_FROM_CLASS (klass));
 
+  element->send_event = gst_rvm_encode_send_event;
   gst_element_class_set_static_metadata (element, "Recurrent video features",
       "Filter/Analyzer/Video",
       "Attaches the features of a Recurrent Video Masked Autoencoder to frames",
@@ -396,6 +409,7 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
   gst_type_mark_as_plugin_api (gst_rvm_gemm_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_precision_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_reset_on_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_rvm_messages_get_type (), 0);
   gst_type_mark_as_plugin_api (GST_RVM_TYPE_FEATURE_PARTS, 0);
 }
 
@@ -403,6 +417,7 @@ static void
 gst_rvm_encode_init (GstRvmEncode * self)
 {
   self->earliest = GST_CLOCK_TIME_NONE;
+  self->resets_at = g_array_new (FALSE, FALSE, sizeof (GstClockTime));
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (self), TRUE);
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), FALSE);
 }

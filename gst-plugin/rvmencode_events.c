@@ -2,27 +2,107 @@
  * frame costs. */
 #include "rvmencode_private.h"
 
+#include "meta/gstrvmevent.h"
+
 #define GST_CAT_DEFAULT rvm_encode_debug
+
+/* Times start anew: nothing before is a gap. */
+static void
+forget_times (GstRvmEncode * self)
+{
+  self->frame_end = GST_CLOCK_TIME_NONE;
+  self->gaps = 0;
+}
+
+/* Snapshots are of places in one stream. */
+static void
+note_stream (GstRvmEncode * self, GstEvent * event)
+{
+  const gchar *id;
+
+  gst_event_parse_stream_start (event, &id);
+  if (self->snapshots && g_strcmp0 (id, self->stream_id) != 0)
+    rvm_snapshots_clear (self->snapshots);
+  g_free (self->stream_id);
+  self->stream_id = g_strdup (id);
+}
 
 gboolean
 gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
+  GstClockTime time;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_FLUSH_STOP:
+      forget_times (self);
+      gst_rvm_encode_forget_resets_at (self);
+      GST_OBJECT_LOCK (self);
+      self->earliest = GST_CLOCK_TIME_NONE;
+      GST_OBJECT_UNLOCK (self);
       gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_FLUSH);
       break;
     case GST_EVENT_SEGMENT:
+      forget_times (self);
       gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_SEGMENT);
       break;
     case GST_EVENT_STREAM_START:
+      forget_times (self);
+      note_stream (self, event);
       gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_STREAM_START);
+      break;
+    case GST_EVENT_GAP:
+      gst_event_parse_gap (event, NULL, &time);
+      if (GST_CLOCK_TIME_IS_VALID (time))
+        self->gaps += time;
+      break;
+    case GST_EVENT_EOS:
+      gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_EOS);
+      break;
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+      if (gst_rvm_event_parse_reset_state (event, &time))
+        gst_rvm_encode_request_reset_at (self, time);
       break;
     default:
       break;
   }
   return gst_rvm_encode_base->sink_event (base, event);
+}
+
+/* An application's event for this element. The default would hand it to a
+ * neighbour. */
+gboolean
+gst_rvm_encode_send_event (GstElement * element, GstEvent * event)
+{
+  GstClockTime pts;
+
+  if (!gst_rvm_event_parse_reset_state (event, &pts))
+    return GST_ELEMENT_CLASS (gst_rvm_encode_base)->send_event (element, event);
+  gst_rvm_encode_request_reset_at (GST_RVM_ENCODE (element), pts);
+  gst_event_unref (event);
+  return TRUE;
+}
+
+/* A gap is what GAP events say, or a hole between two buffers' times, which is
+ * all that a source that lost its input may leave. */
+void
+gst_rvm_encode_note_times (GstRvmEncode * self, GstBuffer * buffer)
+{
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+  GstClockTime gap = self->gaps, threshold;
+
+  GST_OBJECT_LOCK (self);
+  threshold = self->settings.gap_threshold;
+  GST_OBJECT_UNLOCK (self);
+  if (GST_CLOCK_TIME_IS_VALID (pts) && GST_CLOCK_TIME_IS_VALID (self->frame_end)
+      && pts > self->frame_end)
+    gap = MAX (gap, pts - self->frame_end);
+  self->gaps = 0;
+  self->frame_end = !GST_CLOCK_TIME_IS_VALID (pts) ? GST_CLOCK_TIME_NONE
+      : GST_BUFFER_DURATION_IS_VALID (buffer) ? pts +
+      GST_BUFFER_DURATION (buffer) : pts;
+  if (gap >= threshold)
+    gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_GAP);
 }
 
 /* What downstream says of its lateness; the base class would drop the buffer,
@@ -31,7 +111,14 @@ gboolean
 gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
+  GstClockTime pts;
 
+  if (gst_rvm_event_parse_reset_state (event, &pts)) {
+    gst_rvm_encode_request_reset_at (self, pts);
+    /* Others upstream are asked too; that none is there is no failure. */
+    gst_rvm_encode_base->src_event (base, event);
+    return TRUE;
+  }
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
     GstClockTimeDiff diff;
     GstClockTime time;

@@ -1,6 +1,7 @@
 /* The inside of rvmencode, for its files: rvmencode.c (the element),
  * rvmencode_state.c (resets, saved and restored states), rvmencode_events.c
- * (events and queries), rvmencode_stats.c (counters, statistics).
+ * (events and queries), rvmencode_stats.c (counters, statistics),
+ * rvmencode_messages.c (what is posted on the bus).
  *
  * Who owns what: the session belongs to the streaming thread. Properties,
  * counters and requests are under the object lock, which is never held while
@@ -31,6 +32,7 @@ typedef struct
   guint snapshots;
   guint64 snapshot_bytes;
   RvmStreamHealth health;
+  gdouble similarity;           /* NaN if scenes are not watched */
 } RvmEncodeCounters;
 
 /* Reasons of a reset besides those of GstRvmResetOn. */
@@ -38,6 +40,7 @@ enum
 {
   RVM_RESET_SIGNAL = 1 << 16,
   RVM_RESET_EVENT = 1 << 17,
+  RVM_RESET_LOAD = 1 << 18,     /* a state took its place */
 };
 
 struct _GstRvmEncode
@@ -52,6 +55,7 @@ struct _GstRvmEncode
   RvmModel *model;              /* in use, NULL while stopped */
   RvmState *state;              /* after the last analysed frame, or NULL */
   guint reset_reasons;          /* of the reset to come, 0: none */
+  GArray *resets_at;            /* times of frames that a reset was asked for at */
   RvmState *load;               /* to go on from, after that reset; or NULL */
   gchar *load_name;             /* of its file */
   gboolean load_is_warm_start;  /* asked for by state-file */
@@ -61,6 +65,10 @@ struct _GstRvmEncode
   RvmSnapshots *snapshots;
   GstVideoInfo info;
   gboolean have_info;
+  guint reasons;                /* of the last reset that was done */
+  GstClockTime frame_end;       /* of the last buffer, or NONE */
+  GstClockTime gaps;            /* sum of GAP events since then */
+  guint until_health;           /* analysed frames to the next message */
   guint until_update;           /* frames still to skip */
   gchar *stream_id;             /* of which the snapshots are */
 };
@@ -75,6 +83,8 @@ void gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
 /* The state starts anew with the next frame. @reason: one of GstRvmResetOn or
  * RVM_RESET_*. */
 void gst_rvm_encode_request_reset (GstRvmEncode * self, guint reason);
+/* The same, with the first frame of @pts or later, or the next one for NONE. */
+void gst_rvm_encode_request_reset_at (GstRvmEncode * self, GstClockTime pts);
 /* The same, if the property reset-on has it. */
 void gst_rvm_encode_maybe_reset (GstRvmEncode * self, GstRvmResetOn reason);
 /* Reads state-file, if set, for the first frame; the error is posted. */
@@ -85,6 +95,8 @@ gboolean gst_rvm_encode_apply_requests (GstRvmEncode * self,
     GstBuffer * buffer);
 /* After a frame was analysed: the state for save-state and the snapshots. */
 void gst_rvm_encode_publish_state (GstRvmEncode * self);
+/* A flush: resets that wait for a frame wait for none now. */
+void gst_rvm_encode_forget_resets_at (GstRvmEncode * self);
 void gst_rvm_encode_forget_requests (GstRvmEncode * self);
 /* Handlers of the action signals. */
 void gst_rvm_encode_reset_state (GstRvmEncode * self);
@@ -92,6 +104,9 @@ gboolean gst_rvm_encode_save_state (GstRvmEncode * self, const gchar * path);
 gboolean gst_rvm_encode_load_state (GstRvmEncode * self, const gchar * path);
 
 /* rvmencode_events.c */
+gboolean gst_rvm_encode_send_event (GstElement * element, GstEvent * event);
+/* What the times of @buffer say about resets. */
+void gst_rvm_encode_note_times (GstRvmEncode * self, GstBuffer * buffer);
 gboolean gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event);
 gboolean gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event);
 gboolean gst_rvm_encode_query (GstBaseTransform * base,
@@ -103,7 +118,17 @@ gboolean gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer);
 GstStructure *gst_rvm_encode_get_stats (GstRvmEncode * self);
 /* After a frame was analysed, in @microseconds. */
 void gst_rvm_encode_count_update (GstRvmEncode * self,
-    const RvmEncodeOrigin * origin, const RvmStreamHealth * health,
+    const RvmEncodeOrigin * origin, const RvmEncodeResult * result,
     guint64 microseconds);
+
+/* rvmencode_messages.c */
+
+/* Whether this frame's message will need its gates. */
+gboolean gst_rvm_encode_wants_health (GstRvmEncode * self);
+/* The messages that were asked for, after a frame was analysed. */
+void gst_rvm_encode_post_messages (GstRvmEncode * self, GstBuffer * buffer,
+    const RvmEncodeResult * result);
+/* The state has become NaN or infinite, which ends the stream. */
+void gst_rvm_encode_post_not_finite (GstRvmEncode * self, GstBuffer * buffer);
 
 G_END_DECLS

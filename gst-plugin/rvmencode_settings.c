@@ -65,6 +65,22 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               " the analysis size", gst_rvm_reset_on_get_type (),
               GST_RVM_RESET_FLUSH | GST_RVM_RESET_SEGMENT | GST_RVM_RESET_CAPS
               | GST_RVM_RESET_STREAM_START, live)},
+    {AT (gap_threshold), g_param_spec_uint64 ("gap-threshold",
+              "Gap threshold",
+              "Time without pictures, as GAP events or timestamps tell, that is"
+              " a gap for reset-on, nanoseconds", 1, G_MAXINT64, GST_SECOND,
+              live)},
+    {AT (scene_threshold), g_param_spec_double ("scene-threshold",
+              "Scene threshold",
+              "Similarity of two frames' features, less their means, below which"
+              " they are of different scenes for reset-on", -1, 1, 0.88, live)},
+    {AT (messages), g_param_spec_flags ("messages", "Messages",
+              "Which element messages are posted", gst_rvm_messages_get_type (),
+              0, live)},
+    {AT (health_interval), g_param_spec_uint ("health-interval",
+              "Health interval",
+              "Analysed frames from one rvm-health message to the next", 1,
+              G_MAXUINT, 25, live)},
     {AT (state_file), g_param_spec_string ("state-file", "State file",
               "State that the first frame goes on from, as save-state wrote it:"
               " of the same model, precision and analysis size", NULL, ready)},
@@ -131,6 +147,8 @@ gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
     *(gboolean *) field = g_value_get_boolean (value);
   } else if (G_IS_PARAM_SPEC_UINT64 (pspec)) {
     *(guint64 *) field = g_value_get_uint64 (value);
+  } else if (G_IS_PARAM_SPEC_DOUBLE (pspec)) {
+    *(gdouble *) field = g_value_get_double (value);
   } else {
     *(guint *) field = g_value_get_uint (value);
   }
@@ -155,6 +173,8 @@ gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
     g_value_set_boolean (value, *(const gboolean *) field);
   else if (G_IS_PARAM_SPEC_UINT64 (pspec))
     g_value_set_uint64 (value, *(const guint64 *) field);
+  else if (G_IS_PARAM_SPEC_DOUBLE (pspec))
+    g_value_set_double (value, *(const gdouble *) field);
   else
     g_value_set_uint (value, *(const guint *) field);
   return TRUE;

@@ -16,6 +16,10 @@ typedef struct
   guint reset_on;               /* GstRvmResetOn */
   guint64 snapshot_interval;    /* nanoseconds */
   guint snapshot_count;
+  guint64 gap_threshold;        /* nanoseconds */
+  gdouble scene_threshold;
+  guint messages;               /* GstRvmMessages */
+  guint health_interval;        /* analysed frames */
   gboolean qos;
 } GstRvmEncodeSettings;
 

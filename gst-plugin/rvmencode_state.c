@@ -23,10 +23,19 @@ forget_load (GstRvmEncode * self)
 }
 
 void
+gst_rvm_encode_forget_resets_at (GstRvmEncode * self)
+{
+  GST_OBJECT_LOCK (self);
+  g_array_set_size (self->resets_at, 0);
+  GST_OBJECT_UNLOCK (self);
+}
+
+void
 gst_rvm_encode_forget_requests (GstRvmEncode * self)
 {
   GST_OBJECT_LOCK (self);
   self->reset_reasons = 0;
+  g_array_set_size (self->resets_at, 0);
   forget_load (self);
   g_clear_pointer (&self->state, rvm_state_unref);
   GST_OBJECT_UNLOCK (self);
@@ -41,6 +50,35 @@ gst_rvm_encode_request_reset (GstRvmEncode * self, guint reason)
   if (self->counters.updates > 0 || (reason & ASKED_REASONS))
     forget_load (self);
   GST_OBJECT_UNLOCK (self);
+}
+
+void
+gst_rvm_encode_request_reset_at (GstRvmEncode * self, GstClockTime pts)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (pts)) {
+    gst_rvm_encode_request_reset (self, RVM_RESET_EVENT);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  g_array_append_val (self->resets_at, pts);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Requests that wait for a frame of @pts or earlier. */
+static void
+take_resets_at (GstRvmEncode * self, GstClockTime pts)
+{
+  gboolean due = FALSE;
+
+  GST_OBJECT_LOCK (self);
+  for (guint i = self->resets_at->len; i > 0; i--)
+    if (g_array_index (self->resets_at, GstClockTime, i - 1) <= pts) {
+      g_array_remove_index_fast (self->resets_at, i - 1);
+      due = TRUE;
+    }
+  GST_OBJECT_UNLOCK (self);
+  if (due)
+    gst_rvm_encode_request_reset (self, RVM_RESET_EVENT);
 }
 
 void
@@ -174,6 +212,8 @@ gst_rvm_encode_apply_requests (GstRvmEncode * self, GstBuffer * buffer)
   gboolean warm_start;
   guint reasons, count;
 
+  if (GST_BUFFER_PTS_IS_VALID (buffer))
+    take_resets_at (self, GST_BUFFER_PTS (buffer));
   GST_OBJECT_LOCK (self);
   reasons = self->reset_reasons;
   self->reset_reasons = 0;
@@ -188,11 +228,15 @@ gst_rvm_encode_apply_requests (GstRvmEncode * self, GstBuffer * buffer)
 
   if (count == 0)
     rvm_snapshots_clear (self->snapshots);
-  if (reasons)
+  if (reasons) {
+    self->reasons |= reasons;
     rvm_encode_session_reset (self->session);
+  }
   if (load) {
-    if (rvm_encode_session_restore (self->session, load, name, FALSE, &error))
+    if (rvm_encode_session_restore (self->session, load, name, FALSE, &error)) {
+      self->reasons |= RVM_RESET_LOAD;
       return TRUE;
+    }
     gst_rvm_encode_post (self, warm_start ? GST_MESSAGE_ERROR
         : GST_MESSAGE_WARNING, error, "while going on from a state");
     return !warm_start;

@@ -3,7 +3,7 @@
 
 void
 gst_rvm_encode_count_update (GstRvmEncode * self,
-    const RvmEncodeOrigin * origin, const RvmStreamHealth * health,
+    const RvmEncodeOrigin * origin, const RvmEncodeResult * result,
     guint64 microseconds)
 {
   RvmEncodeCounters *c = &self->counters;
@@ -17,7 +17,8 @@ gst_rvm_encode_count_update (GstRvmEncode * self,
   c->updates++;
   c->total_us += microseconds;
   c->max_us = MAX (c->max_us, microseconds);
-  c->health = *health;
+  c->health = result->health;
+  c->similarity = result->similarity;
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -45,6 +46,7 @@ gst_rvm_encode_get_stats (GstRvmEncode * self)
       "max-us", G_TYPE_UINT64, c.max_us,
       "state-norm", G_TYPE_DOUBLE, (gdouble) c.health.state_norm,
       "mean-update-gate", G_TYPE_DOUBLE, (gdouble) c.health.update_mean,
+      "scene-similarity", G_TYPE_DOUBLE, c.similarity,
       "state-hash", G_TYPE_STRING, hash,
       "snapshots", G_TYPE_UINT, c.snapshots,
       "snapshot-bytes", G_TYPE_UINT64, c.snapshot_bytes, NULL);

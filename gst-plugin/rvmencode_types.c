@@ -49,9 +49,33 @@ gst_rvm_reset_on_get_type (void)
       {GST_RVM_RESET_CAPS, "New caps", "caps"},
       {GST_RVM_RESET_STREAM_START, "A new stream", "stream-start"},
       {GST_RVM_RESET_DISCONT, "A buffer marked as discontinuous", "discont"},
+      {GST_RVM_RESET_GAP, "A gap of gap-threshold or more", "gap"},
+      {GST_RVM_RESET_EOS, "The end of the stream", "eos"},
+      {GST_RVM_RESET_SCENE, "A frame less like the one before than"
+            " scene-threshold", "scene"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_flags_register_static ("GstRvmResetOn",
+            values));
+  }
+  return type;
+}
+
+GType
+gst_rvm_messages_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GFlagsValue values[] = {
+      {GST_RVM_MESSAGE_RESET, "rvm-reset: the state started anew or was"
+            " restored", "reset"},
+      {GST_RVM_MESSAGE_HEALTH, "rvm-health: norm of the state, mean gates",
+          "health"},
+      {GST_RVM_MESSAGE_MODEL, "rvm-model: other weights run", "model"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_flags_register_static ("GstRvmMessages",
             values));
   }
   return type;

@@ -186,6 +186,24 @@ check_health (const RvmStream *stream, const float *features, RvmStreamHealth *h
   return TRUE;
 }
 
+/* Encoded frame and state to the new state and its features. */
+static gboolean
+fold (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error)
+{
+  const RvmActivations *act = &stream->act;
+  RvmQueue *queue = stream->queue;
+
+  if (stream->cold)
+    rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
+  for (guint i = 0; i < passes; i++)
+    rvm_core_forward (queue, &stream->model->core, act->encoder.out, stream->state, &act->core, stream->state, 1, stream->tokens);
+  rvm_queue_read (queue, stream->state, 0, features, rvm_buffer_get_size (stream->state));
+  rvm_queue_read (queue, act->core.update_mean, 0, stream->update_mean, stream->tokens * sizeof (float));
+
+  stream->cold = !rvm_queue_finish (queue, error) || !check_health (stream, features, health, error);
+  return !stream->cold;
+}
+
 gboolean
 rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint passes, float *features, RvmStreamHealth *health,
     GError **error)
@@ -202,18 +220,43 @@ rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint pa
       memcpy (stream->packed + y * line, pixels + y * stride, line);
     pixels = stream->packed;
   }
-  if (stream->cold)
-    rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
   rvm_queue_write (queue, act->pixels, 0, pixels, line * lines);
   rvm_tokenizer_forward (queue, &model->tokenizer, stream->table, act->pixels, act->patches, act->tokens, 1, stream->rows, stream->columns);
   rvm_encoder_forward (queue, &model->encoder, act->tokens, &act->encoder, 1, stream->tokens);
-  for (guint i = 0; i < passes; i++)
-    rvm_core_forward (queue, &model->core, act->encoder.out, stream->state, &act->core, stream->state, 1, stream->tokens);
-  rvm_queue_read (queue, stream->state, 0, features, rvm_buffer_get_size (stream->state));
-  rvm_queue_read (queue, act->core.update_mean, 0, stream->update_mean, stream->tokens * sizeof (float));
+  return fold (stream, passes, features, health, error);
+}
 
-  stream->cold = !rvm_queue_finish (queue, error) || !check_health (stream, features, health, error);
-  return !stream->cold;
+gboolean
+rvm_stream_begin_with_last (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error)
+{
+  g_return_val_if_fail (passes >= 1, FALSE);
+
+  stream->cold = TRUE;
+  return fold (stream, passes, features, health, error);
+}
+
+gboolean
+rvm_stream_read_encoded (RvmStream *stream, float *values, GError **error)
+{
+  rvm_queue_read (stream->queue, stream->act.encoder.out, 0, values, (gsize) stream->tokens * stream->dim * sizeof (float));
+  return rvm_queue_finish (stream->queue, error);
+}
+
+gboolean
+rvm_stream_measure_gates (RvmStream *stream, float *update, float *reset, GError **error)
+{
+  const gsize dim = stream->dim;
+  g_autofree float *gates = g_new (float, stream->tokens * 2 * dim);
+  double sums[2] = { 0 };
+
+  rvm_queue_read (stream->queue, stream->act.core.gates, 0, gates, stream->tokens * 2 * dim * sizeof (float));
+  if (!rvm_queue_finish (stream->queue, error))
+    return FALSE;
+  for (gsize i = 0; i < stream->tokens * 2 * dim; i++)
+    sums[i % (2 * dim) >= dim] += gates[i];
+  *update = sums[0] / (stream->tokens * dim);
+  *reset = sums[1] / (stream->tokens * dim);
+  return TRUE;
 }
 
 /* Half of the rows of the gates: update from column 0, reset from column dim. */

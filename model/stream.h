@@ -58,6 +58,14 @@ typedef struct {
 gboolean rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint passes, float *features, RvmStreamHealth *health,
     GError **error);
 
+/* Folds the last frame again, @passes times, into a state of zeros instead of the one before it. Otherwise as rvm_stream_push(). */
+gboolean rvm_stream_begin_with_last (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error);
+
+/* What the encoder made of the last frame, without any memory: tokens * dim floats. */
+gboolean rvm_stream_read_encoded (RvmStream *stream, float *values, GError **error);
+/* Means over all tokens and channels of the gates of the last frame, 0..1. */
+gboolean rvm_stream_measure_gates (RvmStream *stream, float *update, float *reset, GError **error);
+
 typedef enum {
   RVM_ACTIVATION_TOKENS,        /* (tokens, dim), row 0 the class token */
   RVM_ACTIVATION_ENCODER_BLOCK, /* (tokens, dim), output of encoder block @layer */

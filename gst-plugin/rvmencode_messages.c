@@ -1,0 +1,117 @@
+/* Element messages of rvmencode, on request of its property messages. Times are
+ * presentation times. */
+#include "rvmencode_private.h"
+
+#define GST_CAT_DEFAULT rvm_encode_debug
+
+static gboolean
+wants (GstRvmEncode * self, GstRvmMessages message)
+{
+  gboolean wanted;
+
+  GST_OBJECT_LOCK (self);
+  wanted = (self->settings.messages & message) != 0;
+  GST_OBJECT_UNLOCK (self);
+  return wanted;
+}
+
+static void
+post (GstRvmEncode * self, GstStructure * structure)
+{
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), structure));
+}
+
+/* "flush+segment", or what it was if nobody asked. */
+static gchar *
+describe_reasons (GstRvmEncode * self, const RvmEncodeResult * result)
+{
+  static const struct
+  {
+    guint reason;
+    const gchar *name;
+  } others[] = {
+    {RVM_RESET_SIGNAL, "signal"},
+    {RVM_RESET_EVENT, "event"},
+    {RVM_RESET_LOAD, "load"},
+  };
+  g_autoptr (GFlagsClass) klass =
+      g_type_class_ref (gst_rvm_reset_on_get_type ());
+  GString *text = g_string_new (NULL);
+
+  if (result->scene_cut)
+    g_string_append (text, "+scene");
+  for (guint i = 0; i < klass->n_values; i++)
+    if (self->reasons & klass->values[i].value)
+      g_string_append_printf (text, "+%s", klass->values[i].value_nick);
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    if (self->reasons & others[i].reason)
+      g_string_append_printf (text, "+%s", others[i].name);
+  if (text->len == 0)
+    g_string_append (text,
+        rvm_encode_session_get_origin (self->session)->generation ==
+        1 ? "+start" : "+size");
+  g_string_erase (text, 0, 1);
+  return g_string_free (text, FALSE);
+}
+
+static void
+post_reset (GstRvmEncode * self, GstBuffer * buffer,
+    const RvmEncodeResult * result)
+{
+  const RvmEncodeOrigin *origin = rvm_encode_session_get_origin (self->session);
+  g_autofree gchar *reason = describe_reasons (self, result);
+
+  GST_DEBUG_OBJECT (self, "generation %" G_GUINT64_FORMAT " begins: %s%s",
+      origin->generation, reason, origin->restored ? ", restored" : "");
+  if (wants (self, GST_RVM_MESSAGE_RESET))
+    post (self, gst_structure_new ("rvm-reset",
+            "reason", G_TYPE_STRING, reason,
+            "generation", G_TYPE_UINT64, origin->generation,
+            "pts", G_TYPE_UINT64, GST_BUFFER_PTS (buffer),
+            "restored", G_TYPE_BOOLEAN, origin->restored,
+            "restored-pts", G_TYPE_UINT64, origin->restored_pts,
+            "restored-age", G_TYPE_UINT64, origin->restored_age, NULL));
+}
+
+gboolean
+gst_rvm_encode_wants_health (GstRvmEncode * self)
+{
+  return self->until_health == 0 && wants (self, GST_RVM_MESSAGE_HEALTH);
+}
+
+void
+gst_rvm_encode_post_messages (GstRvmEncode * self, GstBuffer * buffer,
+    const RvmEncodeResult * result)
+{
+  if (result->began) {
+    post_reset (self, buffer, result);
+    self->reasons = 0;
+  }
+  if (!result->gates_measured) {
+    if (self->until_health > 0)
+      self->until_health--;
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  self->until_health = self->settings.health_interval - 1;
+  GST_OBJECT_UNLOCK (self);
+  post (self, gst_structure_new ("rvm-health",
+          "pts", G_TYPE_UINT64, GST_BUFFER_PTS (buffer),
+          "frames-since-reset", G_TYPE_UINT64,
+          rvm_encode_session_get_origin (self->session)->frames_since_reset,
+          "finite", G_TYPE_BOOLEAN, TRUE,
+          "state-norm", G_TYPE_DOUBLE, (gdouble) result->health.state_norm,
+          "mean-update-gate", G_TYPE_DOUBLE, (gdouble) result->update_gate,
+          "mean-reset-gate", G_TYPE_DOUBLE, (gdouble) result->reset_gate,
+          NULL));
+}
+
+void
+gst_rvm_encode_post_not_finite (GstRvmEncode * self, GstBuffer * buffer)
+{
+  if (wants (self, GST_RVM_MESSAGE_HEALTH))
+    post (self, gst_structure_new ("rvm-health",
+            "pts", G_TYPE_UINT64, GST_BUFFER_PTS (buffer),
+            "finite", G_TYPE_BOOLEAN, FALSE, NULL));
+}
