@@ -55,8 +55,10 @@ bad (const RvmSafetensors *file, GError **error, const char *format, ...)
   return FALSE;
 }
 
+/* One JSON object that nests at most MAX_DEPTH deep and nothing after it but spaces: json-glib would go on to a second value, and leak the
+ * first; it would also take comments, in which brackets do not count. */
 static gboolean
-is_shallow (const char *text, gsize length)
+is_one_object (const char *text, gsize length)
 {
   guint depth = 0;
   gboolean quoted = FALSE;
@@ -67,12 +69,17 @@ is_shallow (const char *text, gsize length)
         i++;
       else if (text[i] == '"')
         quoted = FALSE;
+    } else if (i > 0 && depth == 0) {
+      if (!g_ascii_isspace (text[i]))
+        return FALSE;
     } else if (text[i] == '"') {
       quoted = TRUE;
+    } else if (text[i] == '/' || text[i] == '#') {
+      return FALSE;
     } else if (text[i] == '{' || text[i] == '[') {
       if (++depth > MAX_DEPTH)
         return FALSE;
-    } else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
+    } else if (text[i] == '}' || text[i] == ']') {
       depth--;
     }
   }
@@ -256,8 +263,8 @@ parse_header (RvmSafetensors *file, const char *text, gsize length, GError **err
 
   if (length == 0 || text[0] != '{')
     return bad (file, error, "the header is not a JSON object");
-  if (!g_utf8_validate_len (text, length, NULL) || !is_shallow (text, length))
-    return bad (file, error, "the header is not UTF-8 text or nests more than %d deep", MAX_DEPTH);
+  if (!g_utf8_validate_len (text, length, NULL) || !is_one_object (text, length))
+    return bad (file, error, "the header is not UTF-8 text, not a single JSON object or nests more than %d deep", MAX_DEPTH);
   g_signal_connect (parser, "object-member", G_CALLBACK (note_member), &members);
   parsed = json_parser_load_from_data (parser, text, length, &reason);
   repeated = members.repeated;
