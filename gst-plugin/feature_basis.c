@@ -66,7 +66,7 @@ read_array (RvmWeights * weights, const gchar * name, guint n_dims, guint * dims
     n *= dims[i];
   }
   if (!good) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: array '%s' %s%s: a basis has mean (D), components (3, D) and"
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' %s%s: a basis has mean (D), components (3, D) and"
         " deviation (3)", rvm_weights_get_path (weights), name, shape ? "has the shape " : "is missing", shape ? shape : "");
     return NULL;
   }
@@ -95,7 +95,7 @@ rvm_feature_basis_load (const gchar * path, GError ** error)
   basis->dim = shape[1];
   for (guint c = 0; c < COMPONENTS; c++) {
     if (deviation[c] <= 0) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: deviation[%u] is %g, expected more than 0", path, c,
+      rvm_error_set (error, RVM_ERROR_MODEL, "%s: deviation[%u] is %g, expected more than 0", path, c,
           deviation[c]);
       return NULL;
     }
@@ -233,7 +233,7 @@ rvm_feature_basis_update (RvmFeatureBasis * basis, const gfloat * patches, guint
   const guint stride = (n + SAMPLES - 1) / SAMPLES;
 
   if (dim != basis->dim && basis->path) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: the basis is for features of %u numbers, these have %u",
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: the basis is for features of %u numbers, these have %u",
         basis->path, basis->dim, dim);
     return FALSE;
   }

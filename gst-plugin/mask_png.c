@@ -106,7 +106,7 @@ rvm_mask_read_png (const gchar * path, GError ** error)
 
   job.file = fopen (path, "rbe");
   if (job.file == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "mask '%s': %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "mask '%s': %s", path, g_strerror (errno));
     return NULL;
   }
   job.png = png_create_read_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
@@ -115,13 +115,13 @@ rvm_mask_read_png (const gchar * path, GError ** error)
   png_destroy_read_struct (&job.png, &job.info, NULL);
   fclose (job.file);
   if (!good) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "mask '%s' cannot be read as PNG: %s", path,
+    rvm_error_set (error, RVM_ERROR_FORMAT, "mask '%s' cannot be read as PNG: %s", path,
         *job.message ? job.message : "no memory");
     return NULL;
   }
   list_values (mask);
   if (mask->n_values == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "mask '%s' has no object: all pixels are 0, the background", path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "mask '%s' has no object: all pixels are 0, the background", path);
     return NULL;
   }
   return g_steal_pointer (&mask);
@@ -175,7 +175,7 @@ rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guin
 
   job.file = fopen (temporary, "wbe");
   if (job.file == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", temporary, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", temporary, g_strerror (errno));
     return FALSE;
   }
   job.png = png_create_write_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
@@ -192,7 +192,7 @@ rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guin
   }
   if (!good) {
     g_unlink (temporary);
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, *job.message ? job.message : "no memory");
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, *job.message ? job.message : "no memory");
   }
   return good;
 }

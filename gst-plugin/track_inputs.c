@@ -57,7 +57,7 @@ rvm_track_inputs_parse (const gchar * name, const gchar * text, guint numbers,
     if (*g_strstrip (items[i]) == '\0')
       continue;
     if (!parse_track (items[i], numbers, values)) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: '%s' is not %s",
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: '%s' is not %s",
           name, items[i], numbers == 2 ? "x,y" : "x,y,width,height");
       return FALSE;
     }
@@ -87,7 +87,7 @@ rvm_track_inputs_to_fractions (GstRvmTrack * track, const GstVideoInfo * info,
       && track->y + track->height <= 1 && (!box || (track->width > 0
               && track->height > 0)))
     return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+  rvm_error_set (error, RVM_ERROR_ARGUMENT,
       "a %s at %g,%g%s is not inside the picture of %g x %g pixels",
       box ? "box" : "point", track->x * width, track->y * height,
       box ? " (or has no size)" : "", width, height);

@@ -70,17 +70,17 @@ rvm_state_fits (const RvmState *state, const RvmModel *model, guint width, guint
   const guint64 tokens = (guint64) (state->width / patch) * (state->height / patch) + 1;
 
   if (strcmp (state->model_id, rvm_model_get_id (model)) != 0)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: is a state of model %s, expected one of %s, which is running", what,
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state of model %s, expected one of %s, which is running", what,
         state->model_id, rvm_model_get_id (model));
   else if (state->precision != rvm_model_get_precision (model))
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: is a state of precision %s, expected %s", what, precision_name (state->precision),
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state of precision %s, expected %s", what, precision_name (state->precision),
         precision_name (rvm_model_get_precision (model)));
   else if (state->width % patch || state->height % patch || state->tokens != tokens || state->dim != config->encoder.dim)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL,
+    rvm_error_set (error, RVM_ERROR_MODEL,
         "%s: has %u tokens of %u values, expected %" G_GUINT64_FORMAT " of %u for pictures of %u x %u pixels with this model", what,
         state->tokens, state->dim, tokens, config->encoder.dim, state->width, state->height);
   else if (width && (state->width != width || state->height != height))
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: is a state for pictures of %u x %u pixels, expected %u x %u", what, state->width,
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state for pictures of %u x %u pixels, expected %u x %u", what, state->width,
         state->height, width, height);
   else
     return TRUE;
@@ -121,7 +121,7 @@ rvm_state_save (const RvmState *state, const char *path, GError **error)
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
 
   if (!g_str_has_suffix (path, ".safetensors")) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: the name of a state file must end in .safetensors", path);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: the name of a state file must end in .safetensors", path);
     return FALSE;
   }
   g_hash_table_insert (metadata, (gpointer) "format", g_strdup (FORMAT));
@@ -139,7 +139,7 @@ rvm_state_save (const RvmState *state, const char *path, GError **error)
 static gboolean
 missing (const char *path, const char *key, const char *expected, GError **error)
 {
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: metadata '%s' is missing or wrong, expected %s", path, key, expected);
+  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata '%s' is missing or wrong, expected %s", path, key, expected);
   return FALSE;
 }
 
@@ -159,7 +159,7 @@ read_metadata (RvmState *state, GHashTable *metadata, const char *path, GError *
   guint64 width, height;
 
   if (g_strcmp0 (g_hash_table_lookup (metadata, "format"), FORMAT) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: is no state file: metadata 'format' is not '" FORMAT "'", path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is no state file: metadata 'format' is not '" FORMAT "'", path);
     return FALSE;
   }
   if (model == NULL || strlen (model) != ID_LENGTH || strspn (model, "0123456789abcdef") != ID_LENGTH)
@@ -189,19 +189,19 @@ read_values (RvmState *state, RvmWeights *weights, const char *path, GError **er
   float *values;
 
   if (array == NULL || rvm_weights_get_n_arrays (weights) != 1) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: is no state file: expected the one array '" ARRAY "'", path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is no state file: expected the one array '" ARRAY "'", path);
     return FALSE;
   }
   if (array->dtype != RVM_DTYPE_F32 || array->n_dims != 2 || array->dims[0] == 0 || array->dims[1] == 0 || array->dims[0] > G_MAXINT
       || array->dims[1] > G_MAXINT || !rvm_array_get_size (array, &elements, &bytes)) {
     g_autofree char *shape = rvm_array_format_shape (array);
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '" ARRAY "' is %s of %s, expected (tokens, dim) of F32", path, shape,
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '" ARRAY "' is %s of %s, expected (tokens, dim) of F32", path, shape,
         rvm_dtype_get_name (array->dtype));
     return FALSE;
   }
   values = g_try_malloc (bytes);
   if (values == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of state", path, bytes);
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of state", path, bytes);
     return FALSE;
   }
   state->values = g_bytes_new_take (values, bytes);

@@ -10,6 +10,11 @@ int LLVMFuzzerTestOneInput (const guint8 *data, gsize size);
 /* In fuzz.c: warnings of GLib and its like count as faults. */
 int LLVMFuzzerInitialize (int *argc, char ***argv);
 
+/* libFuzzer's mutation, in mutate_safetensors.c and mutate_png.c: what guards the content is put right again, else nearly all inputs would end
+ * there. */
+gsize LLVMFuzzerMutate (guint8 *data, gsize size, gsize max_size);
+gsize LLVMFuzzerCustomMutator (guint8 *data, gsize size, gsize max_size, unsigned int seed);
+
 /* A file in memory that holds @data, under a path that stays until the next call. */
 const char *fuzz_file (const guint8 *data, gsize size);
 

@@ -1,8 +1,5 @@
 /* A .safetensors file: opened, and every array read. */
-#define _GNU_SOURCE /* memrchr() */
 #include "fuzz.h"
-
-#include <string.h>
 
 #include "model/safetensors.h"
 
@@ -27,24 +24,3 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   fuzz_assert (file == NULL || total < size);
   return 0;
 }
-
-#ifdef RVM_LIBFUZZER
-gsize LLVMFuzzerCustomMutator (guint8 *data, gsize size, gsize max_size, unsigned int seed);
-gsize LLVMFuzzerMutate (guint8 *data, gsize size, gsize max_size);
-
-/* In three of four inputs the length in front of the header is that of the text up to the last bracket: else nearly all would end there. */
-gsize
-LLVMFuzzerCustomMutator (guint8 *data, gsize size, gsize max_size, unsigned int seed)
-{
-  const guint8 *close;
-  guint64 length;
-
-  size = LLVMFuzzerMutate (data, size, max_size);
-  close = size > 8 ? memrchr (data + 8, '}', size - 8) : NULL;
-  if (close == NULL || seed % 4 == 0)
-    return size;
-  length = GUINT64_TO_LE ((guint64) (close + 1 - (data + 8)));
-  memcpy (data, &length, sizeof length);
-  return size;
-}
-#endif

@@ -7,6 +7,7 @@ import pathlib
 import struct
 import sys
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -42,6 +43,16 @@ def safetensors(arrays, dtype="F32", metadata=None):
     return struct.pack("<Q", len(text)) + text + data
 
 
+def png(width, height, depth=8, colours=3, interlaced=0):
+    """An indexed or grey picture of noise, PNG, by hand: depths and interlacing that Python's libraries do not write."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + bytes(37 * (x + 3 * y) % 256 for x in range((width * depth + 7) // 8)) for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, interlaced))
+            + (chunk(b"PLTE", bytes(3 * 2**depth)) if colours == 3 else b"") + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
 def model(tiny):
     """The smallest model: the names of tests/data/tiny.npz, one layer each, no decoder; width 2, one head, patches of one pixel."""
     sizes = {48: 2, 24: 2, 16: 2, 3: 1, 2: 1, 1: 1, 112: 1, 80: 1}
@@ -70,3 +81,14 @@ if __name__ == "__main__":
     write("recipe", "model.ini", b"[model]\npatch=8\ndim=48\nheads=3\n\n[data]\nwidth=64\nheight=64\nflip=false\n")
     write("recipe", "numbers.ini", b"# a comment\n[optimiser]\nrate = 1.5e-4\nepsilon=1e-30\n[training]\nmask-ratio=0.95\nsteps=1000000000000\nseed=9007199254740991\n")
     write("recipe", "assignment.ini", b"optimiser.rate=0.001")
+    state = {"format": "gst-rvm-state-1", "model": "0123456789abcdef" * 2, "device": "a device", "precision": "f32", "width": "32",
+             "height": "16", "frames": "7", "time": "40000000"}
+    write("state", "state.safetensors", safetensors({"state": np.ones((3, 2))}, metadata=state))
+    write("state", "nan.safetensors", safetensors({"state": np.full((3, 2), np.nan)}, metadata=state))
+    write("tracks", "points", b"10,20;0.5,0.25;")
+    write("tracks", "boxes", b"0.1,0.1,0.2,0.2;1e1, 5 ,3.5,1e0;")
+    write("mask", "indexed.png", png(5, 4, 4))
+    write("mask", "grey.png", png(9, 3, 8, colours=0))
+    write("mask", "interlaced.png", png(1, 1, 1, interlaced=1))
+    write("mask", "deep.png", png(3, 3, 16, colours=0))
+    write("basis", "basis.safetensors", safetensors({"mean": np.zeros(2), "components": np.ones((3, 2)), "deviation": np.ones(3)}))
