@@ -1,10 +1,8 @@
-/* The two kinds of file rvmexport writes. Both are valid at any moment: a
- * process that is killed leaves what it had written. */
+/* RvmNpyWriter: a NumPy file that is valid at any moment: a process that is
+ * killed leaves what it had written. */
 #pragma once
 
 #include <gio/gio.h>
-
-#include "meta/gstrvmtrackmeta.h"
 
 G_BEGIN_DECLS
 
@@ -18,9 +16,5 @@ gboolean rvm_npy_writer_append (RvmNpyWriter * writer, const guint * dims,
 /* Flushes and closes; an empty file becomes a valid array of no frames. */
 gboolean rvm_npy_writer_close (RvmNpyWriter * writer, GError ** error);
 void rvm_npy_writer_free (RvmNpyWriter * writer);
-
-/* One frame as a line of JSON, newline included. */
-gchar *rvm_format_json_line (guint64 index, GstBuffer * buffer,
-    const GstRvmFeatureMeta * meta);
 
 G_END_DECLS

@@ -1,15 +1,29 @@
 /**
  * SECTION:element-rvmexport
  * @title: rvmexport
- * @short_description: writes features of frames to files
+ * @short_description: writes features and tracks of frames to files
  *
- * Writes what rvmencode attached: JSON lines with class token, provenance,
- * timing and tracks (`location`), patch features as a NumPy array of shape (T, rows,
- * columns, D) (`features-location`), class tokens as one of shape (T, D)
- * (`class-location`). Buffers pass through. Carried features are written like
+ * Writes what rvmencode and rvmtrack attached; buffers pass through.
+ *
+ * - `location`: JSON lines, one object a frame, its keys as in
+ *   rvmexport.schema.json: class token, provenance, timing, tracks.
+ * - `features-location`: patch features, as a NumPy array of shape (T, rows, columns,
+ *   D), or, if the name ends with .safetensors, as "features" beside
+ *   "class_tokens" (T, D), "pts", "update_pts", "generation", "frames_since_reset",
+ *   "carried" (T).
+ * - `class-location`: class tokens as a NumPy array (T, D).
+ * - `tracks-location`: CSV in the layout of MOTChallenge, a line for each visible track
+ *   of each frame: frame, id, left, top, width, height, confidence, -1, -1, -1;
+ *   frames, left and top count from 1; points have no size, of masks it is the
+ *   box around them.
+ * - `masks-location`: a name with one %d (%05d), which becomes the frame's index, counted from 0:
+ *   the masks as indexed PNG with the palette of DAVIS. Frames without mask tracks have no file.
+ *
+ * A frame is a buffer with features or tracks. Carried features are written like
  * others; the JSON lines mark them. A seek does not rewind the files: frames
- * are appended in the order in which they arrive. The files are valid after
- * every frame, so an interrupted pipeline loses nothing it had written.
+ * are appended in the order in which they arrive. All files but .safetensors are
+ * valid after every frame, so an interrupted pipeline loses nothing it had
+ * written; a .safetensors file appears when the element stops.
  *
  * ## Example
  * |[
@@ -21,30 +35,40 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "export_lines.h"
+#include "export_safetensors.h"
 #include "export_writers.h"
+#include "mask_png.h"
+#include "settings.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_export_debug);
 #define GST_CAT_DEFAULT rvm_export_debug
+
+typedef struct
+{
+  gchar *lines, *features, *class_tokens, *tracks, *masks;
+} Locations;
 
 struct _GstRvmExport
 {
   GstBaseTransform parent;
 
-  gchar *location, *features_location, *class_location;
-  guint64 frames;               /* object lock */
+  /* object lock */
+  Locations settings;
+  guint64 frames;
 
   /* streaming thread */
-  FILE *lines;
+  Locations open;               /* as of the start */
+  FILE *lines, *tracks;
   RvmNpyWriter *features, *class_tokens;
+  RvmSafetensorsWriter *safetensors;
 };
 
 enum
 {
   PROP_0,
-  PROP_LOCATION,
-  PROP_FEATURES_LOCATION,
-  PROP_CLASS_LOCATION,
   PROP_FRAMES,
+  PROP_FIRST_LOCATION,
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
@@ -56,111 +80,212 @@ G_DEFINE_TYPE (GstRvmExport, gst_rvm_export, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmexport, "rvmexport", GST_RANK_NONE,
     GST_TYPE_RVM_EXPORT)
 
+static void
+clear_locations (Locations * locations)
+{
+  g_clear_pointer (&locations->lines, g_free);
+  g_clear_pointer (&locations->features, g_free);
+  g_clear_pointer (&locations->class_tokens, g_free);
+  g_clear_pointer (&locations->tracks, g_free);
+  g_clear_pointer (&locations->masks, g_free);
+}
+
+static gboolean
+fail (const gchar * path, GError ** error)
+{
+  const gint saved = errno;
+
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (saved), "%s: cannot be written: %s", path, g_strerror (saved));
+  return FALSE;
+}
+
+static gboolean
+close_text (FILE ** file, const gchar * path, GError ** error)
+{
+  return *file == NULL || fclose (g_steal_pointer (file)) == 0 || fail (path, error);
+}
+
+/* The first failure is told; everything is closed all the same. */
+static gboolean
+close_files (GstRvmExport * self, GError ** error)
+{
+  gboolean good = close_text (&self->lines, self->open.lines, error);
+
+  good = close_text (&self->tracks, self->open.tracks, good ? error : NULL) && good;
+  if (self->features)
+    good = rvm_npy_writer_close (self->features, good ? error : NULL) && good;
+  if (self->class_tokens)
+    good = rvm_npy_writer_close (self->class_tokens, good ? error : NULL) && good;
+  if (self->safetensors)
+    good = rvm_safetensors_writer_close (self->safetensors, good ? error : NULL) && good;
+  g_clear_pointer (&self->features, rvm_npy_writer_free);
+  g_clear_pointer (&self->class_tokens, rvm_npy_writer_free);
+  g_clear_pointer (&self->safetensors, rvm_safetensors_writer_free);
+  return good;
+}
+
 static gboolean
 gst_rvm_export_stop (GstBaseTransform * base)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
   g_autoptr (GError) error = NULL;
-  gboolean ok = TRUE;
 
-  if (self->lines && fclose (g_steal_pointer (&self->lines)) != 0) {
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("%s: cannot be written: %s",
-            self->location, g_strerror (errno)), (NULL));
-    ok = FALSE;
-  }
-  if ((self->features && !rvm_npy_writer_close (self->features, &error))
-      || (self->class_tokens
-          && !rvm_npy_writer_close (self->class_tokens, &error))) {
+  if (!close_files (self, &error))
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("%s", error->message), (NULL));
-    ok = FALSE;
+  clear_locations (&self->open);
+  return error == NULL;
+}
+
+static gboolean
+open_text (FILE ** file, const gchar * path, GError ** error)
+{
+  if (path == NULL)
+    return TRUE;
+  *file = fopen (path, "we");
+  return *file || fail (path, error);
+}
+
+/* Exactly one %d, as in "%05d", and nothing else for printf to do. */
+static gboolean
+check_pattern (const gchar * pattern, GError ** error)
+{
+  static const gchar *const regex = "^(?:[^%]|%%)*%0?[0-9]?d(?:[^%]|%%)*$";
+
+  if (pattern == NULL || g_regex_match_simple (regex, pattern, 0, 0))
+    return TRUE;
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "masks-location '%s': expected one %%d or the like (masks/%%05d.png)",
+      pattern);
+  return FALSE;
+}
+
+static gboolean
+open_features (GstRvmExport * self, GError ** error)
+{
+  if (self->open.features == NULL)
+    return TRUE;
+  if (!g_str_has_suffix (self->open.features, ".safetensors")) {
+    self->features = rvm_npy_writer_new (self->open.features, error);
+    return self->features != NULL;
   }
-  g_clear_pointer (&self->features, rvm_npy_writer_free);
-  g_clear_pointer (&self->class_tokens, rvm_npy_writer_free);
-  return ok;
+  self->safetensors = rvm_safetensors_writer_new (self->open.features, error);
+  return self->safetensors != NULL;
 }
 
 static gboolean
 gst_rvm_export_start (GstBaseTransform * base)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
-  g_autofree gchar *location = NULL, *features = NULL, *class_tokens = NULL;
   g_autoptr (GError) error = NULL;
+  Locations *open = &self->open;
 
   GST_OBJECT_LOCK (self);
   self->frames = 0;
-  location = g_strdup (self->location);
-  features = g_strdup (self->features_location);
-  class_tokens = g_strdup (self->class_location);
+  clear_locations (open);
+  *open = (Locations) {
+  .lines = g_strdup (self->settings.lines),.features = g_strdup (self->settings.features),.class_tokens =
+        g_strdup (self->settings.class_tokens),.tracks = g_strdup (self->settings.tracks),.masks =
+        g_strdup (self->settings.masks)};
   GST_OBJECT_UNLOCK (self);
 
-  if (location) {
-    self->lines = fopen (location, "we");
-    if (self->lines == NULL)
-      g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-          "%s: cannot be written: %s", location, g_strerror (errno));
-  }
-  if (!error && features)
-    self->features = rvm_npy_writer_new (features, &error);
-  if (!error && class_tokens)
-    self->class_tokens = rvm_npy_writer_new (class_tokens, &error);
+  if (check_pattern (open->masks, &error) && open_text (&self->lines, open->lines, &error)
+      && open_text (&self->tracks, open->tracks, &error) && open_features (self, &error) && open->class_tokens)
+    self->class_tokens = rvm_npy_writer_new (open->class_tokens, &error);
   if (error == NULL)
     return TRUE;
-  GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE, ("%s", error->message),
-      (NULL));
-  gst_rvm_export_stop (base);
+  GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE, ("%s", error->message), (NULL));
+  close_files (self, NULL);
   return FALSE;
 }
 
 static gboolean
-write_arrays (GstRvmExport * self, const GstRvmFeatureMeta * meta,
-    GError ** error)
+write_text (FILE * file, const gchar * path, const gchar * text, GError ** error)
+{
+  return (fputs (text, file) >= 0 && fflush (file) == 0) || fail (path, error);
+}
+
+/* @values, or an error that says which setting asked for them. */
+static gboolean
+expect_part (GBytes * values, const gchar * setting, const gchar * part, GError ** error)
+{
+  if (values)
+    return TRUE;
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is set, but the features have no %s (see rvmencode's property"
+      " output)", setting, part);
+  return FALSE;
+}
+
+static gboolean
+write_arrays (GstRvmExport * self, GstClockTime pts, const GstRvmFeatureMeta * meta, GError ** error)
 {
   const guint grid[] = { meta->rows, meta->columns, meta->dim };
 
   if (self->features) {
     g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta);
 
-    if (patches == NULL) {
-      g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-          "features-location is set, but the features have no patches (see"
-          " rvmencode's property output)");
-      return FALSE;
-    }
-    if (!rvm_npy_writer_append (self->features, grid, 3, patches, error))
+    if (!expect_part (patches, "features-location", "patches", error)
+        || !rvm_npy_writer_append (self->features, grid, 3, patches, error))
       return FALSE;
   }
   if (self->class_tokens) {
     g_autoptr (GBytes) token = gst_rvm_feature_meta_get_class_token (meta);
 
-    if (token == NULL) {
-      g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-          "class-location is set, but the features have no class token (see"
-          " rvmencode's property output)");
+    if (!expect_part (token, "class-location", "class token", error)
+        || !rvm_npy_writer_append (self->class_tokens, &meta->dim, 1, token, error))
       return FALSE;
-    }
-    return rvm_npy_writer_append (self->class_tokens, &meta->dim, 1, token,
-        error);
+  }
+  return self->safetensors == NULL || rvm_safetensors_writer_append (self->safetensors, pts, meta, error);
+}
+
+static gboolean
+write_tracks (GstRvmExport * self, const GstRvmTrackMeta * meta, GError ** error)
+{
+  g_autoptr (GBytes) mask = NULL;
+  guint width, height;
+
+  if (self->tracks) {
+    g_autofree gchar *lines = rvm_export_format_mot (self->frames, meta);
+
+    if (!write_text (self->tracks, self->open.tracks, lines, error))
+      return FALSE;
+  }
+  mask = self->open.masks ? gst_rvm_track_meta_get_mask (meta, &width, &height) : NULL;
+  if (mask) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    /* check_pattern() has seen it. */
+    g_autofree gchar *path = g_strdup_printf (self->open.masks, (gint) self->frames);
+#pragma GCC diagnostic pop
+
+    return rvm_mask_write_png (path, g_bytes_get_data (mask, NULL), width, height, error);
   }
   return TRUE;
+}
+
+static gboolean
+write_frame (GstRvmExport * self, GstBuffer * buffer, const GstRvmFeatureMeta * features, const GstRvmTrackMeta * tracks,
+    GError ** error)
+{
+  if (self->lines) {
+    g_autofree gchar *line = rvm_export_format_json (self->frames, buffer, features, tracks);
+
+    if (!write_text (self->lines, self->open.lines, line, error))
+      return FALSE;
+  }
+  return (!features || write_arrays (self, GST_BUFFER_PTS (buffer), features, error))
+      && (!tracks || write_tracks (self, tracks, error));
 }
 
 static GstFlowReturn
 gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
-  const GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (buffer);
+  const GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (buffer);
+  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (buffer);
   g_autoptr (GError) error = NULL;
 
-  if (meta == NULL)
+  if (features == NULL && tracks == NULL)
     return GST_FLOW_OK;
-  if (self->lines) {
-    g_autofree gchar *line = rvm_format_json_line (self->frames, buffer, meta);
-
-    if (fputs (line, self->lines) < 0 || fflush (self->lines) != 0)
-      g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-          "%s: cannot be written: %s", self->location, g_strerror (errno));
-  }
-  if (error || !write_arrays (self, meta, &error)) {
+  if (!write_frame (self, buffer, features, tracks, &error)) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
   }
@@ -182,29 +307,18 @@ gst_rvm_export_sink_event (GstBaseTransform * base, GstEvent * event)
       (base, event);
 }
 
-static gchar **
-find_location (GstRvmExport * self, guint id)
-{
-  return id == PROP_LOCATION ? &self->location
-      : id == PROP_FEATURES_LOCATION ? &self->features_location
-      : id == PROP_CLASS_LOCATION ? &self->class_location : NULL;
-}
-
 static void
 gst_rvm_export_set_property (GObject * object, guint id, const GValue * value,
     GParamSpec * pspec)
 {
   GstRvmExport *self = GST_RVM_EXPORT (object);
-  gchar **location = find_location (self, id);
+  gboolean known;
 
-  if (location == NULL) {
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    return;
-  }
   GST_OBJECT_LOCK (self);
-  g_free (*location);
-  *location = g_value_dup_string (value);
+  known = rvm_settings_set (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -212,15 +326,16 @@ gst_rvm_export_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstRvmExport *self = GST_RVM_EXPORT (object);
+  gboolean known = TRUE;
 
   GST_OBJECT_LOCK (self);
   if (id == PROP_FRAMES)
     g_value_set_uint64 (value, self->frames);
-  else if (find_location (self, id))
-    g_value_set_string (value, *find_location (self, id));
   else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    known = rvm_settings_get (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -228,10 +343,34 @@ gst_rvm_export_finalize (GObject * object)
 {
   GstRvmExport *self = GST_RVM_EXPORT (object);
 
-  g_free (self->location);
-  g_free (self->features_location);
-  g_free (self->class_location);
+  clear_locations (&self->settings);
+  clear_locations (&self->open);
   G_OBJECT_CLASS (gst_rvm_export_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * object)
+{
+  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+#define AT(field) G_STRUCT_OFFSET (Locations, field)
+  const RvmSetting list[] = {
+    {AT (lines), g_param_spec_string ("location", "Location",
+              "JSON lines: class token, provenance, timing and tracks of each frame", NULL, ready)},
+    {AT (features), g_param_spec_string ("features-location", "Features location", "Patch features, float32 (T, rows,"
+              " columns, D): NumPy, or .safetensors with class tokens and times if it ends so", NULL, ready)},
+    {AT (class_tokens), g_param_spec_string ("class-location", "Class location",
+              "NumPy file of the class tokens, float32 (T, D)", NULL, ready)},
+    {AT (tracks), g_param_spec_string ("tracks-location", "Tracks location", "CSV of the tracks in MOTChallenge's layout:"
+              " frame, id, left, top, width, height, confidence, -1, -1, -1, counted from 1", NULL, ready)},
+    {AT (masks), g_param_spec_string ("masks-location", "Masks location", "Indexed PNG of the masks of each frame; %05d or"
+              " the like becomes its index", NULL, ready)},
+  };
+#undef AT
+
+  g_object_class_install_property (object, PROP_FRAMES,
+      g_param_spec_uint64 ("frames", "Frames", "Frames written", 0,
+          G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  rvm_settings_install (object, PROP_FIRST_LOCATION, list, G_N_ELEMENTS (list));
 }
 
 static void
@@ -240,32 +379,17 @@ gst_rvm_export_class_init (GstRvmExportClass * klass)
   GObjectClass *object = G_OBJECT_CLASS (klass);
   GstElementClass *element = GST_ELEMENT_CLASS (klass);
   GstBaseTransformClass *base = GST_BASE_TRANSFORM_CLASS (klass);
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
 
   GST_DEBUG_CATEGORY_INIT (rvm_export_debug, "rvmexport", 0,
-      "Writes recurrent video features");
+      "Writes recurrent video features and tracks");
   object->set_property = gst_rvm_export_set_property;
   object->get_property = gst_rvm_export_get_property;
   object->finalize = gst_rvm_export_finalize;
-  g_object_class_install_property (object, PROP_LOCATION,
-      g_param_spec_string ("location", "Location",
-          "JSON lines: class token, provenance and timing of each frame", NULL,
-          ready));
-  g_object_class_install_property (object, PROP_FEATURES_LOCATION,
-      g_param_spec_string ("features-location", "Features location",
-          "NumPy file of the patch features, float32 (T, rows, columns, D)",
-          NULL, ready));
-  g_object_class_install_property (object, PROP_CLASS_LOCATION,
-      g_param_spec_string ("class-location", "Class location",
-          "NumPy file of the class tokens, float32 (T, D)", NULL, ready));
-  g_object_class_install_property (object, PROP_FRAMES,
-      g_param_spec_uint64 ("frames", "Frames", "Frames written", 0,
-          G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  install_properties (object);
 
   gst_element_class_set_static_metadata (element, "Feature writer",
       "Filter/Analyzer/Video",
-      "Writes features of frames to JSON lines and NumPy files", "gst-rvm");
+      "Writes features, tracks and masks of frames to files", "gst-rvm");
   gst_element_class_add_static_pad_template (element, &sink_template);
   gst_element_class_add_static_pad_template (element, &src_template);
   base->start = gst_rvm_export_start;

@@ -1,13 +1,15 @@
-/* A point is read back as model/labels.h does. A box is the labels' centre of
- * mass, its size their spread in proportion to the spread on its first frame: a
- * uniform rectangle keeps its size, and a part of a cell counts. */
+/* A point is read back as model/labels.h does. A box is what hangs together around
+ * most of its labels: their centre of mass, and a size in proportion to their
+ * spread on its first frame, so that a uniform rectangle keeps its size, and a part of a
+ * cell counts. Labels that stayed behind elsewhere do not stretch it. */
 #include "track_places.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "model/labels.h"
 
-#define FAINT 0.25              /* of a box's labels: less would stretch it without end */
+#define FAINT 0.25              /* less is not counted as a box's label */
 
 typedef struct
 {
@@ -62,11 +64,52 @@ rvm_track_places_label (GstRvmTrackKind kind, const GstRvmTrack * tracks, guint 
     label_points (tracks, n, rows, columns, labels);
 }
 
-/* Centre of mass and deviations of a channel's labels of @least and more; FALSE
- * if there are none. */
-static gboolean
-measure_spread (const RvmTrackMap * map, guint channel, gdouble least, Spread * spread, gdouble * highest)
+/* Numbers the parts of a channel that hang together (by sides and corners) in
+ * labels of FAINT and more: @part (rows * columns), 0 outside. Returns the
+ * number of the one with the largest sum, 0 if there is none. */
+static guint
+find_parts (const RvmTrackMap * map, guint channel, guint * part)
 {
+  const gint rows = map->rows, columns = map->columns;
+  g_autofree gint *todo = g_new (gint, (gsize) rows * columns);
+  gdouble largest = 0;
+  guint best = 0, n = 0;
+
+  memset (part, 0, (gsize) rows * columns * sizeof *part);
+  for (gint start = 0; start < rows * columns; start++) {
+    gdouble sum = 0;
+    gint waiting = 1;
+
+    if (part[start] || map->labels[(gsize) start * map->channels + channel] < FAINT)
+      continue;
+    part[start] = ++n;
+    todo[0] = start;
+    while (waiting) {
+      const gint cell = todo[--waiting], row = cell / columns, column = cell % columns;
+
+      sum += map->labels[(gsize) cell * map->channels + channel];
+      for (gint y = MAX (row - 1, 0); y <= MIN (row + 1, rows - 1); y++)
+        for (gint x = MAX (column - 1, 0); x <= MIN (column + 1, columns - 1); x++)
+          if (!part[y * columns + x] && map->labels[(gsize) (y * columns + x) * map->channels + channel] >= FAINT) {
+            part[y * columns + x] = n;
+            todo[waiting++] = y * columns + x;
+          }
+    }
+    if (sum > largest) {
+      largest = sum;
+      best = n;
+    }
+  }
+  return best;
+}
+
+/* Centre of mass and deviations of the largest part of a channel; FALSE if there
+ * is none. */
+static gboolean
+measure_spread (const RvmTrackMap * map, guint channel, Spread * spread, gdouble * highest)
+{
+  g_autofree guint *part = g_new (guint, (gsize) map->rows * map->columns);
+  const guint largest = find_parts (map, channel, part);
   gdouble sum = 0, x = 0, y = 0, xx = 0, yy = 0;
 
   *highest = 0;
@@ -75,7 +118,7 @@ measure_spread (const RvmTrackMap * map, guint channel, gdouble least, Spread * 
     const gdouble cx = cell % map->columns + 0.5, cy = cell / map->columns + 0.5;
 
     *highest = MAX (*highest, value);
-    if (value < least || value <= 0)
+    if (largest == 0 || part[cell] != largest)
       continue;
     sum += value;
     x += value * cx;
@@ -83,7 +126,7 @@ measure_spread (const RvmTrackMap * map, guint channel, gdouble least, Spread * 
     xx += value * cx * cx;
     yy += value * cy * cy;
   }
-  if (sum <= 0)
+  if (largest == 0)
     return FALSE;
   spread->x = x / sum;
   spread->y = y / sum;
@@ -101,7 +144,7 @@ read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, Spread
   gfloat x, y, highest = 0;
 
   if (kind == GST_RVM_TRACK_BOX) {
-    if (!measure_spread (map, channel, FAINT, spread, confidence))
+    if (!measure_spread (map, channel, spread, confidence))
       return FALSE;
   } else {
     *confidence = 0;

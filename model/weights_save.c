@@ -9,6 +9,7 @@
 #include <zip.h>
 
 #include "kernels/half.h"
+#include "safetensors.h"
 #include "weights.h"
 
 typedef struct {
@@ -54,8 +55,8 @@ make_bytes (const Job *job, const RvmArray *array, gsize *size, GError **error)
   return halves;
 }
 
-static char *
-format_header (const Job *job)
+char *
+rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTable *metadata)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonGenerator) generator = json_generator_new ();
@@ -63,19 +64,19 @@ format_header (const Job *job)
   guint64 at = 0;
 
   json_builder_begin_object (builder);
-  if (job->metadata && g_hash_table_size (job->metadata) > 0) {
-    g_autoptr (GList) keys = g_list_sort (g_hash_table_get_keys (job->metadata), (GCompareFunc) strcmp);
+  if (metadata && g_hash_table_size (metadata) > 0) {
+    g_autoptr (GList) keys = g_list_sort (g_hash_table_get_keys (metadata), (GCompareFunc) strcmp);
 
     json_builder_set_member_name (builder, "__metadata__");
     json_builder_begin_object (builder);
     for (GList *key = keys; key; key = key->next) {
       json_builder_set_member_name (builder, key->data);
-      json_builder_add_string_value (builder, g_hash_table_lookup (job->metadata, key->data));
+      json_builder_add_string_value (builder, g_hash_table_lookup (metadata, key->data));
     }
     json_builder_end_object (builder);
   }
-  for (guint i = 0; i < job->n_arrays; i++) {
-    const RvmArray *array = &job->arrays[i];
+  for (guint i = 0; i < n_arrays; i++) {
+    const RvmArray *array = &arrays[i];
     guint64 elements, bytes = 0;
 
     rvm_array_get_size (array, &elements, &bytes);
@@ -113,7 +114,7 @@ write_all (FILE *file, gconstpointer data, gsize size, const char *path, GError 
 static gboolean
 write_safetensors (const Job *job, const char *path, GError **error)
 {
-  g_autofree char *header = format_header (job), *padded = NULL;
+  g_autofree char *header = rvm_safetensors_format_header (job->arrays, job->n_arrays, job->metadata), *padded = NULL;
   const gsize length = (strlen (header) + 7) / 8 * 8; /* the data begin at a multiple of 8 */
   guint8 prefix[8];
   FILE *file = fopen (path, "wbe");

@@ -1,0 +1,139 @@
+/* Keys are written in one order, that of the schema. */
+#include "export_lines.h"
+
+#include <json-glib/json-glib.h>
+
+/* Nanoseconds, or null. */
+static void
+append_time (GString * line, const gchar * key, GstClockTime time)
+{
+  if (GST_CLOCK_TIME_IS_VALID (time))
+    g_string_append_printf (line, ", \"%s\": %" G_GUINT64_FORMAT, key, time);
+  else
+    g_string_append_printf (line, ", \"%s\": null", key);
+}
+
+/* The shortest text that reads as the same number. */
+static void
+append_double (GString * line, gdouble value)
+{
+  gchar number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_ascii_formatd (number, sizeof number, "%.15g", value);
+  if (g_ascii_strtod (number, NULL) != value)
+    g_ascii_dtostr (number, sizeof number, value);
+  g_string_append (line, number);
+}
+
+static void
+append_number (GString * line, const gchar * key, gdouble value)
+{
+  g_string_append_printf (line, ", \"%s\": ", key);
+  append_double (line, value);
+}
+
+static void
+append_text (GString * line, const gchar * key, const gchar * text)
+{
+  g_autoptr (JsonNode) node = json_node_init_string (json_node_alloc (), text);
+  g_autofree gchar *quoted = json_to_string (node, FALSE);
+
+  g_string_append_printf (line, ", \"%s\": %s", key, quoted);
+}
+
+/* What rvmtrack found, if it ran. */
+static void
+append_tracks (GString * line, const GstRvmTrackMeta * meta)
+{
+  static const gchar *const kinds[] = {
+    [GST_RVM_TRACK_POINT] = "point",[GST_RVM_TRACK_BOX] = "box",[GST_RVM_TRACK_MASK] = "mask"
+  };
+
+  g_string_append (line, ", \"tracks\": [");
+  for (guint i = 0; i < meta->n_tracks; i++) {
+    const GstRvmTrack *track = &meta->tracks[i];
+
+    g_string_append_printf (line, "%s{\"id\": %u, \"kind\": \"%s\"", i ? ", " : "", track->id, kinds[track->kind]);
+    append_number (line, "x", track->x);
+    append_number (line, "y", track->y);
+    if (track->kind != GST_RVM_TRACK_POINT) {
+      append_number (line, "width", track->width);
+      append_number (line, "height", track->height);
+    }
+    append_number (line, "confidence", track->confidence);
+    g_string_append_printf (line, ", \"visible\": %s", track->visible ? "true" : "false");
+    append_time (line, "first_seen", track->first_seen);
+    append_time (line, "last_seen", track->last_seen);
+    if (track->mask_value)
+      g_string_append_printf (line, ", \"mask_value\": %u", track->mask_value);
+    if (track->label)
+      append_text (line, "label", g_quark_to_string (track->label));
+    g_string_append_c (line, '}');
+  }
+  g_string_append_c (line, ']');
+}
+
+/* Where the features come from, and the class token if there is one. */
+static void
+append_features (GString * line, const GstRvmFeatureMeta * meta)
+{
+  g_string_append_printf (line, ", \"generation\": %" G_GUINT64_FORMAT ", \"frames_since_reset\": %" G_GUINT64_FORMAT,
+      meta->generation, meta->frames_since_reset);
+  append_time (line, "update_pts", meta->update_pts);
+  g_string_append_printf (line, ", \"carried\": %s", meta->carried ? "true" : "false");
+  append_text (line, "model_id", meta->model_id ? meta->model_id : "");
+  g_string_append_printf (line, ", \"rows\": %u, \"columns\": %u, \"dim\": %u, \"frame_size\": [%u, %u], \"analysis_size\": [%u, %u]",
+      meta->rows, meta->columns, meta->dim, meta->frame_width, meta->frame_height, meta->analysis_width, meta->analysis_height);
+  g_string_append_printf (line, ", \"restored\": %s", meta->restored ? "true" : "false");
+  append_time (line, "restored_pts", meta->restored_pts);
+  append_time (line, "restored_age", meta->restored_age);
+  g_string_append_printf (line, ", \"carried_count\": %" G_GUINT64_FORMAT ", \"dropped_count\": %" G_GUINT64_FORMAT,
+      meta->carried_count, meta->dropped_count);
+  if (meta->parts & GST_RVM_FEATURE_CLASS) {
+    const gfloat *token = g_bytes_get_data (meta->data, NULL);
+    gchar number[G_ASCII_DTOSTR_BUF_SIZE];
+
+    g_string_append (line, ", \"class_token\": [");
+    /* Nine digits tell any two floats apart. */
+    for (guint i = 0; i < meta->dim; i++)
+      g_string_append_printf (line, "%s%s", i ? ", " : "", g_ascii_formatd (number, sizeof number, "%.9g", token[i]));
+    g_string_append_c (line, ']');
+  }
+}
+
+gchar *
+rvm_export_format_json (guint64 index, GstBuffer * buffer, const GstRvmFeatureMeta * features, const GstRvmTrackMeta * tracks)
+{
+  GString *line = g_string_new (NULL);
+
+  g_string_append_printf (line, "{\"index\": %" G_GUINT64_FORMAT, index);
+  append_time (line, "pts", GST_BUFFER_PTS (buffer));
+  append_time (line, "duration", GST_BUFFER_DURATION (buffer));
+  if (features)
+    append_features (line, features);
+  if (tracks)
+    append_tracks (line, tracks);
+  g_string_append (line, "}\n");
+  return g_string_free (line, FALSE);
+}
+
+gchar *
+rvm_export_format_mot (guint64 index, const GstRvmTrackMeta * tracks)
+{
+  GString *lines = g_string_new (NULL);
+
+  for (guint i = 0; i < tracks->n_tracks; i++) {
+    const GstRvmTrack *track = &tracks->tracks[i];
+    const gdouble numbers[] = { track->x + 1, track->y + 1, track->width, track->height, track->confidence };
+
+    if (!track->visible)
+      continue;
+    g_string_append_printf (lines, "%" G_GUINT64_FORMAT ",%u", index + 1, track->id);
+    for (guint k = 0; k < G_N_ELEMENTS (numbers); k++) {
+      g_string_append_c (lines, ',');
+      append_double (lines, numbers[k]);
+    }
+    g_string_append (lines, ",-1,-1,-1\n");
+  }
+  return g_string_free (lines, FALSE);
+}
