@@ -21,7 +21,7 @@ rvm_buffer_new (RvmDevice *device, gsize size, const char *what, GError **error)
     mem = clCreateBuffer (rvm_device_get_context (device), CL_MEM_READ_WRITE, size, NULL, &status);
   if (mem == NULL) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY,
-        "no memory for %s: %" G_GSIZE_FORMAT " bytes on %s, which allows %" G_GUINT64_FORMAT " at once (%s)", what, size,
+        "no memory for %s: %" G_GSIZE_FORMAT " bytes on %s, which allows %" G_GUINT64_FORMAT " at once (clCreateBuffer: %s)", what, size,
         rvm_device_get_name (device), rvm_device_get_max_allocation (device), rvm_cl_strerror (status));
     return NULL;
   }
@@ -62,37 +62,56 @@ rvm_buffer_get_mem (const RvmBuffer *buffer)
   return buffer->mem;
 }
 
+/* The queue of a map or unmap. */
+static cl_command_queue
+open_queue (RvmBuffer *buffer, const char **call, cl_int *status)
+{
+  *call = "clCreateCommandQueue";
+  return clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, status);
+}
+
+static void
+set_error (const RvmBuffer *buffer, GError **error, RvmError code, const char *what, const char *call, cl_int status)
+{
+  g_set_error (error, RVM_ERROR, code, "cannot %s %" G_GSIZE_FORMAT " bytes of %s: %s: %s", what, buffer->size,
+      rvm_device_get_name (buffer->device), call, rvm_cl_strerror (status));
+}
+
 gpointer
 rvm_buffer_map_write (RvmBuffer *buffer, GError **error)
 {
+  const char *call;
   cl_int status;
-  cl_command_queue queue = clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, &status);
+  cl_command_queue queue = open_queue (buffer, &call, &status);
   gpointer data = NULL;
 
   if (status == CL_SUCCESS) {
+    call = "clEnqueueMapBuffer";
     data = clEnqueueMapBuffer (queue, buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, buffer->size, 0, NULL, NULL, &status);
     clReleaseCommandQueue (queue);
   }
   if (status != CL_SUCCESS)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "cannot map %" G_GSIZE_FORMAT " bytes of %s: %s", buffer->size,
-        rvm_device_get_name (buffer->device), rvm_cl_strerror (status));
+    set_error (buffer, error, RVM_ERROR_MEMORY, "map", call, status);
   return status == CL_SUCCESS ? data : NULL;
 }
 
 gboolean
 rvm_buffer_unmap (RvmBuffer *buffer, gpointer data, GError **error)
 {
+  const char *call;
   cl_int status;
-  cl_command_queue queue = clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, &status);
+  cl_command_queue queue = open_queue (buffer, &call, &status);
 
   if (status == CL_SUCCESS) {
+    call = "clEnqueueUnmapMemObject";
     status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
-    if (status == CL_SUCCESS)
+    if (status == CL_SUCCESS) {
+      call = "clFinish";
       status = clFinish (queue);
+    }
     clReleaseCommandQueue (queue);
   }
   if (status != CL_SUCCESS)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_LAUNCH, "cannot unmap %" G_GSIZE_FORMAT " bytes of %s: %s", buffer->size,
-        rvm_device_get_name (buffer->device), rvm_cl_strerror (status));
+    set_error (buffer, error, RVM_ERROR_LAUNCH, "unmap", call, status);
   return status == CL_SUCCESS;
 }

@@ -5,6 +5,8 @@
 
 #include "device_private.h"
 
+#include <CL/cl_ext.h> /* CL_PLATFORM_NOT_FOUND_KHR */
+
 /* Open devices by key, not owned: the last unref takes a device out. */
 static GMutex table_lock;
 static GHashTable *table;
@@ -38,29 +40,38 @@ rvm_cl_strerror (cl_int status)
   return "unknown OpenCL error";
 }
 
+/* Whether a call failed; @problem keeps the first that did. */
+static gboolean
+has_failed (cl_int status, const char *call, char **problem)
+{
+  if (status != CL_SUCCESS && *problem == NULL)
+    *problem = g_strdup_printf ("%s: %s", call, rvm_cl_strerror (status));
+  return status != CL_SUCCESS;
+}
+
 static char *
-device_string (cl_device_id id, cl_device_info what)
+device_string (cl_device_id id, cl_device_info what, char **problem)
 {
   gsize size = 0;
   char *text;
 
-  if (clGetDeviceInfo (id, what, 0, NULL, &size) != CL_SUCCESS || size == 0)
+  if (has_failed (clGetDeviceInfo (id, what, 0, NULL, &size), "clGetDeviceInfo", problem))
     return g_strdup ("?");
   text = g_malloc0 (size + 1);
-  clGetDeviceInfo (id, what, size, text, NULL);
+  has_failed (clGetDeviceInfo (id, what, size, text, NULL), "clGetDeviceInfo", problem);
   return g_strstrip (text);
 }
 
 static char *
-platform_string (cl_platform_id id, cl_platform_info what)
+platform_string (cl_platform_id id, cl_platform_info what, char **problem)
 {
   gsize size = 0;
   char *text;
 
-  if (clGetPlatformInfo (id, what, 0, NULL, &size) != CL_SUCCESS || size == 0)
+  if (has_failed (clGetPlatformInfo (id, what, 0, NULL, &size), "clGetPlatformInfo", problem))
     return g_strdup ("?");
   text = g_malloc0 (size + 1);
-  clGetPlatformInfo (id, what, size, text, NULL);
+  has_failed (clGetPlatformInfo (id, what, size, text, NULL), "clGetPlatformInfo", problem);
   return g_strstrip (text);
 }
 
@@ -69,37 +80,45 @@ typedef struct {
   cl_device_id id;
   cl_device_type type;
   char *name;
+  char *problem; /* why it cannot be used, or NULL */
 } Found;
 
 static void
 found_clear (gpointer data)
 {
   g_free (((Found *) data)->name);
+  g_free (((Found *) data)->problem);
 }
 
-/* Every device of every platform, in the order of the loader. No platform at all is an empty list. */
+/* Every device of every platform, in the order of the loader. No platform at all is an empty list. @problem: the first thing that kept a whole
+ * platform out of the list, or NULL. */
 static GArray *
-find_devices (void)
+find_devices (char **problem)
 {
   GArray *found = g_array_new (FALSE, TRUE, sizeof (Found));
   cl_platform_id platforms[32];
   cl_uint n_platforms = 0;
+  cl_int status;
 
   g_array_set_clear_func (found, found_clear);
-  if (clGetPlatformIDs (G_N_ELEMENTS (platforms), platforms, &n_platforms) != CL_SUCCESS)
+  *problem = NULL;
+  status = clGetPlatformIDs (G_N_ELEMENTS (platforms), platforms, &n_platforms);
+  if (status == CL_PLATFORM_NOT_FOUND_KHR || has_failed (status, "clGetPlatformIDs", problem))
     return found;
   for (guint p = 0; p < MIN (n_platforms, G_N_ELEMENTS (platforms)); p++) {
-    g_autofree char *platform = platform_string (platforms[p], CL_PLATFORM_NAME);
+    g_autofree char *unnamed = NULL, *platform = platform_string (platforms[p], CL_PLATFORM_NAME, &unnamed);
     cl_device_id ids[64];
     cl_uint n_ids = 0;
 
-    if (clGetDeviceIDs (platforms[p], CL_DEVICE_TYPE_ALL, G_N_ELEMENTS (ids), ids, &n_ids) != CL_SUCCESS)
+    status = clGetDeviceIDs (platforms[p], CL_DEVICE_TYPE_ALL, G_N_ELEMENTS (ids), ids, &n_ids);
+    if (status == CL_DEVICE_NOT_FOUND || has_failed (status, "clGetDeviceIDs", problem))
       continue;
     for (guint d = 0; d < MIN (n_ids, G_N_ELEMENTS (ids)); d++) {
-      g_autofree char *device = device_string (ids[d], CL_DEVICE_NAME);
-      Found entry = { .platform = platforms[p], .id = ids[d], .name = g_strdup_printf ("%s (%s)", device, platform) };
+      Found entry = { .platform = platforms[p], .id = ids[d], .problem = g_strdup (unnamed) };
+      g_autofree char *device = device_string (ids[d], CL_DEVICE_NAME, &entry.problem);
 
-      clGetDeviceInfo (ids[d], CL_DEVICE_TYPE, sizeof entry.type, &entry.type, NULL);
+      entry.name = g_strdup_printf ("%s (%s)", device, platform);
+      has_failed (clGetDeviceInfo (ids[d], CL_DEVICE_TYPE, sizeof entry.type, &entry.type, NULL), "clGetDeviceInfo", &entry.problem);
       g_array_append_val (found, entry);
     }
   }
@@ -128,13 +147,14 @@ describe (const GArray *found)
 char **
 rvm_device_list (void)
 {
-  g_autoptr (GArray) found = find_devices ();
+  g_autofree char *problem = NULL;
+  g_autoptr (GArray) found = find_devices (&problem);
 
   return describe (found);
 }
 
 static const Found *
-select_device (const GArray *found, const char *selector, GError **error)
+select_device (const GArray *found, const char *problem, const char *selector, GError **error)
 {
   static const cl_device_type preference[] = { CL_DEVICE_TYPE_GPU, CL_DEVICE_TYPE_ACCELERATOR, CL_DEVICE_TYPE_CPU, CL_DEVICE_TYPE_ALL };
   g_auto (GStrv) lines = NULL;
@@ -142,8 +162,9 @@ select_device (const GArray *found, const char *selector, GError **error)
   guint64 index;
 
   if (found->len == 0) {
-    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_DEVICE,
-        "no OpenCL device: install an OpenCL driver (for a CPU: the package pocl-opencl-icd)");
+    g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE,
+        "no OpenCL device%s%s%s: install an OpenCL driver (for a CPU: the package pocl-opencl-icd)", problem ? " (" : "",
+        problem ? problem : "", problem ? ")" : "");
     return NULL;
   }
   if (selector == NULL || *selector == '\0') {
@@ -166,7 +187,8 @@ select_device (const GArray *found, const char *selector, GError **error)
   }
   lines = describe (found);
   list = g_strjoinv ("\n  ", lines);
-  g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "no OpenCL device '%s'; there are:\n  %s", selector, list);
+  g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "no OpenCL device '%s'; there are:\n  %s%s%s", selector, list,
+      problem ? "\nand not to be seen: " : "", problem ? problem : "");
   return NULL;
 }
 
@@ -186,30 +208,55 @@ device_free (RvmDevice *device)
 
 /* What a kernel binary depends on besides source and options. */
 static char *
-make_fingerprint (const Found *found)
+make_fingerprint (const Found *found, char **problem)
 {
   static const cl_device_info device_keys[] = { CL_DEVICE_NAME, CL_DEVICE_VENDOR, CL_DEVICE_VERSION, CL_DRIVER_VERSION };
   static const cl_platform_info platform_keys[] = { CL_PLATFORM_NAME, CL_PLATFORM_VERSION };
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (device_keys); i++) {
-    g_autofree char *value = device_string (found->id, device_keys[i]);
+    g_autofree char *value = device_string (found->id, device_keys[i], problem);
     g_string_append_printf (text, "%s\n", value);
   }
   for (guint i = 0; i < G_N_ELEMENTS (platform_keys); i++) {
-    g_autofree char *value = platform_string (found->platform, platform_keys[i]);
+    g_autofree char *value = platform_string (found->platform, platform_keys[i], problem);
     g_string_append_printf (text, "%s\n", value);
   }
   return g_string_free (text, FALSE);
+}
+
+/* What the kernels want to know of a device. */
+static void
+read_limits (RvmDevice *device, char **problem)
+{
+  cl_uint width = 1, units = 1;
+  cl_ulong allocation = 0;
+  cl_bool compiler = CL_FALSE;
+  const struct {
+    cl_device_info what;
+    gsize size;
+    gpointer value;
+  } limits[] = {
+    { CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width },
+    { CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units },
+    { CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation },
+    { CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    has_failed (clGetDeviceInfo (device->id, limits[i].what, limits[i].size, limits[i].value, NULL), "clGetDeviceInfo", problem);
+  if (!compiler && *problem == NULL)
+    *problem = g_strdup ("it has no compiler");
+  device->vector_width = MAX (width, 1);
+  device->compute_units = units;
+  device->max_allocation = allocation;
 }
 
 static RvmDevice *
 device_new (const Found *found, const char *cache_dir, GError **error)
 {
   RvmDevice *device = g_new0 (RvmDevice, 1);
-  cl_uint width = 1, units = 1;
-  cl_ulong allocation = 0;
-  cl_bool compiler = CL_FALSE;
+  g_autofree char *problem = g_strdup (found->problem);
   cl_int status;
 
   device->refs = 1;
@@ -217,24 +264,18 @@ device_new (const Found *found, const char *cache_dir, GError **error)
   device->id = found->id;
   device->type = found->type;
   device->name = g_strdup (found->name);
-  device->fingerprint = make_fingerprint (found);
+  device->fingerprint = make_fingerprint (found, &problem);
   device->cache_dir = cache_dir && *cache_dir ? g_strdup (cache_dir) : NULL;
   device->programs = rvm_programs_new ();
   g_mutex_init (&device->programs_lock);
-  clGetDeviceInfo (found->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-  clGetDeviceInfo (found->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
-  clGetDeviceInfo (found->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation, NULL);
-  clGetDeviceInfo (found->id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
-  device->vector_width = MAX (width, 1);
-  device->compute_units = units;
-  device->max_allocation = allocation;
-
-  device->context = clCreateContext ((const cl_context_properties[]){ CL_CONTEXT_PLATFORM, (cl_context_properties) found->platform, 0 }, 1,
-      &found->id, NULL, NULL, &status);
-  if (status != CL_SUCCESS || !compiler) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "OpenCL device '%s' cannot be used: %s", device->name,
-        compiler ? rvm_cl_strerror (status) : "it has no compiler");
-    device->context = status == CL_SUCCESS ? device->context : NULL;
+  read_limits (device, &problem);
+  if (problem == NULL) {
+    device->context = clCreateContext ((const cl_context_properties[]){ CL_CONTEXT_PLATFORM, (cl_context_properties) found->platform, 0 }, 1,
+        &found->id, NULL, NULL, &status);
+    has_failed (status, "clCreateContext", &problem);
+  }
+  if (problem) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "OpenCL device '%s' cannot be used: %s", device->name, problem);
     device_free (device);
     return NULL;
   }
@@ -244,9 +285,9 @@ device_new (const Found *found, const char *cache_dir, GError **error)
 RvmDevice *
 rvm_device_open (const char *selector, const char *cache_dir, GError **error)
 {
-  g_autoptr (GArray) found = find_devices ();
-  const Found *entry = select_device (found, selector, error);
-  g_autofree char *default_dir = NULL, *key = NULL;
+  g_autofree char *problem = NULL, *default_dir = NULL, *key = NULL;
+  g_autoptr (GArray) found = find_devices (&problem);
+  const Found *entry = select_device (found, problem, selector, error);
   RvmDevice *device;
 
   if (entry == NULL)

@@ -140,7 +140,7 @@ set_build_error (RvmDevice *device, cl_program program, const char *file, const 
   clGetProgramBuildInfo (program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
   if (size > MAX_LOG)
     log[MAX_LOG] = '\0';
-  g_set_error (error, RVM_ERROR, RVM_ERROR_BUILD, "kernel file %s.cl (%s) does not build on %s: %s\n%s", file, options, device->name,
+  g_set_error (error, RVM_ERROR, RVM_ERROR_BUILD, "kernel file %s.cl (%s) does not build on %s: clBuildProgram: %s\n%s", file, options, device->name,
       rvm_cl_strerror (status), g_strstrip (log));
 }
 

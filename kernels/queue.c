@@ -211,6 +211,7 @@ void
 rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dims, const gsize *global, const gsize *local, guint n_args,
     const RvmArg *args)
 {
+  const char *call = "clSetKernelArg";
   cl_event event = NULL;
   cl_int status = CL_SUCCESS;
 
@@ -224,11 +225,13 @@ rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dim
       status = clSetKernelArg (kernel, i, sizeof args[i].value, &args[i].value);
     }
   }
-  if (status == CL_SUCCESS)
+  if (status == CL_SUCCESS) {
+    call = "clEnqueueNDRangeKernel";
     status = clEnqueueNDRangeKernel (queue->cl, kernel, dims, NULL, global, local, 0, NULL, queue->profile ? &event : NULL);
+  }
   if (status != CL_SUCCESS) {
-    g_autofree char *call = g_strdup_printf ("kernel '%s'", name);
-    check (queue, status, call);
+    g_autofree char *what = g_strdup_printf ("%s (kernel '%s')", call, name);
+    check (queue, status, what);
     return;
   }
   rvm_queue_count (queue, name, event);
@@ -267,7 +270,12 @@ collect_times (RvmQueue *queue)
 gboolean
 rvm_queue_finish (RvmQueue *queue, GError **error)
 {
-  check (queue, clFinish (queue->cl), "clFinish");
+  const cl_int status = clFinish (queue->cl);
+
+  check (queue, status, "clFinish");
+  /* Copies to and from the caller's memory may be under way: one more try before that is given back. */
+  if (status != CL_SUCCESS)
+    clFinish (queue->cl);
   collect_times (queue);
   if (queue->error == NULL)
     return TRUE;
