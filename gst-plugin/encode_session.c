@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "analysis.h"
+#include "analytics.h"
 #include "meta/gstrvmmeta.h"
 #include "model/scene.h"
 
@@ -296,6 +297,7 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
   meta->frame_height = GST_VIDEO_INFO_HEIGHT (info);
   meta->analysis_width = session->width;
   meta->analysis_height = session->height;
+  rvm_analytics_add_features (buffer, meta);
 }
 
 const RvmEncodeOrigin *

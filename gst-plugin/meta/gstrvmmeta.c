@@ -4,6 +4,8 @@
 
 #include <gst/video/video.h>
 
+#include "gstrvmserialise.h"
+
 GType
 gst_rvm_feature_parts_get_type (void)
 {
@@ -115,7 +117,7 @@ gst_rvm_feature_meta_get_info (void)
 
   if (g_once_init_enter ((GstMetaInfo **) & info)) {
     const GstMetaInfo *registered =
-        gst_meta_register (GST_RVM_FEATURE_META_API_TYPE, "GstRvmFeatureMeta",
+        gst_rvm_meta_register (GST_RVM_FEATURE_META_API_TYPE, "GstRvmFeatureMeta",
         sizeof (GstRvmFeatureMeta), feature_meta_init, feature_meta_free,
         feature_meta_transform);
     g_once_init_leave ((GstMetaInfo **) & info, (GstMetaInfo *) registered);

@@ -136,4 +136,21 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_get_class_token (const GstRvmFeatureMet
  */
 GST_RVM_API GBytes *gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta *meta);
 
+/**
+ * gst_rvm_feature_meta_to_bytes:
+ * @meta: features
+ *
+ * Returns: (transfer full): all of @meta, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ */
+GST_RVM_API GBytes *gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta *meta);
+
+/**
+ * gst_rvm_buffer_add_feature_meta_from_bytes:
+ * @buffer: a writable buffer
+ * @bytes: what gst_rvm_feature_meta_to_bytes() returned
+ *
+ * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else.
+ */
+GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
+
 G_END_DECLS

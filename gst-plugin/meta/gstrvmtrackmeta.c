@@ -4,6 +4,8 @@
 #include <gst/video/video.h>
 #include <string.h>
 
+#include "gstrvmserialise.h"
+
 GType
 gst_rvm_track_get_type (void)
 {
@@ -120,7 +122,7 @@ gst_rvm_track_meta_get_info (void)
 
   if (g_once_init_enter ((GstMetaInfo **) & info)) {
     const GstMetaInfo *registered =
-        gst_meta_register (GST_RVM_TRACK_META_API_TYPE, "GstRvmTrackMeta",
+        gst_rvm_meta_register (GST_RVM_TRACK_META_API_TYPE, "GstRvmTrackMeta",
         sizeof (GstRvmTrackMeta), track_meta_init, track_meta_free,
         track_meta_transform);
     g_once_init_leave ((GstMetaInfo **) & info, (GstMetaInfo *) registered);

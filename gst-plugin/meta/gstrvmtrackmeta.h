@@ -144,4 +144,21 @@ GST_RVM_API GBytes *gst_rvm_track_meta_get_mask (const GstRvmTrackMeta *meta, gu
  */
 GST_RVM_API GstRvmTrack *gst_rvm_track_meta_get_track (const GstRvmTrackMeta *meta, guint index);
 
+/**
+ * gst_rvm_track_meta_to_bytes:
+ * @meta: tracks
+ *
+ * Returns: (transfer full): all of @meta, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ */
+GST_RVM_API GBytes *gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta *meta);
+
+/**
+ * gst_rvm_buffer_add_track_meta_from_bytes:
+ * @buffer: a writable buffer
+ * @bytes: what gst_rvm_track_meta_to_bytes() returned
+ *
+ * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else.
+ */
+GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
+
 G_END_DECLS

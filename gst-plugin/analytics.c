@@ -1,0 +1,160 @@
+/* Object detections are whole pixels, cut at the picture's border like regions of interest. */
+#include "analytics.h"
+
+#include <gst/analytics/analytics.h>
+#include <gst/video/video.h>
+
+static gboolean
+is_tracked (GstAnalyticsRelationMeta * meta, guint id)
+{
+  GstAnalyticsTrackingMtd tracking;
+  gpointer state = NULL;
+
+  return gst_analytics_relation_meta_get_direct_related (meta, id, GST_ANALYTICS_REL_TYPE_ANY,
+      gst_analytics_tracking_mtd_get_mtd_type (), &state, &tracking);
+}
+
+void
+rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes)
+{
+  GstAnalyticsRelationMeta *meta = gst_buffer_get_analytics_relation_meta (buffer);
+  GstAnalyticsODMtd detection;
+  gpointer state = NULL;
+
+  if (meta == NULL)
+    return;
+  while (gst_analytics_relation_meta_iterate (meta, &state, gst_analytics_od_mtd_get_mtd_type (), &detection)) {
+    gint x, y, width, height;
+    gfloat confidence;
+
+    if (!is_tracked (meta, detection.id)
+        && gst_analytics_od_mtd_get_location (&detection, &x, &y, &width, &height, &confidence))
+      g_array_append_val (boxes, ((GstRvmTrack) {
+              .kind = GST_RVM_TRACK_BOX,.x = x,.y = y,.width = width,.height = height,.label =
+              gst_analytics_od_mtd_get_obj_type (&detection)}));
+  }
+}
+
+/* The object detection of @track; FALSE if it could not be added. */
+static gboolean
+add_detection (GstAnalyticsRelationMeta * meta, const GstRvmTrack * track, gdouble width, gdouble height,
+    GstAnalyticsODMtd * detection)
+{
+  const gdouble left = CLAMP (track->x, 0, width), top = CLAMP (track->y, 0, height);
+  const GQuark type = track->label ? track->label : g_quark_from_static_string ("rvm-track");
+
+  return gst_analytics_relation_meta_add_od_mtd (meta, type, left, top, CLAMP (track->x + track->width, left, width) - left,
+      CLAMP (track->y + track->height, top, height) - top, CLAMP (track->confidence, 0, 1), detection);
+}
+
+/* Detection and tracking entry of each box and mask; @detections: their ids, of those that are visible. */
+static void
+add_boxes (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height, GHashTable * detections)
+{
+  for (guint i = 0; i < tracks->n_tracks; i++) {
+    const GstRvmTrack *track = &tracks->tracks[i];
+    GstAnalyticsTrackingMtd tracking;
+    GstAnalyticsODMtd detection;
+
+    if (track->kind == GST_RVM_TRACK_POINT
+        || !gst_analytics_relation_meta_add_tracking_mtd (meta, track->id, track->first_seen, &tracking))
+      continue;
+    gst_analytics_tracking_mtd_update_last_seen (&tracking, track->last_seen);
+    if (!track->visible) {
+      gst_analytics_tracking_mtd_set_lost (&tracking);
+      continue;
+    }
+    if (!add_detection (meta, track, width, height, &detection))
+      continue;
+    gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_RELATE_TO, detection.id, tracking.id);
+    gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_RELATE_TO, tracking.id, detection.id);
+    g_hash_table_insert (detections, GUINT_TO_POINTER (track->id), GUINT_TO_POINTER (detection.id + 1));
+  }
+}
+
+#ifdef RVM_HAVE_TENSORS
+
+/* Region 0 is the background, region 1 + i the i-th mask track; a region's id is its value in the picture. */
+static void
+add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height,
+    GHashTable * detections)
+{
+  g_autoptr (GArray) regions = g_array_new (FALSE, TRUE, sizeof (guint));
+  GstAnalyticsSegmentationMtd segmentation;
+
+  g_array_set_size (regions, 1);
+  for (guint i = 0; i < tracks->n_tracks; i++)
+    if (tracks->tracks[i].kind == GST_RVM_TRACK_MASK)
+      g_array_append_val (regions, tracks->tracks[i].mask_value);
+  if (!gst_analytics_relation_meta_add_segmentation_mtd (meta, gst_buffer_ref (tracks->mask), GST_SEGMENTATION_TYPE_INSTANCE,
+          regions->len, (guint *) regions->data, 0, 0, width, height, &segmentation))
+    return;
+  for (guint i = 0; i < tracks->n_tracks; i++) {
+    const guint detection = GPOINTER_TO_UINT (g_hash_table_lookup (detections, GUINT_TO_POINTER (tracks->tracks[i].id)));
+
+    if (tracks->tracks[i].kind != GST_RVM_TRACK_MASK || detection == 0)
+      continue;
+    gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_CONTAIN, segmentation.id, detection - 1);
+    gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_IS_PART_OF, detection - 1, segmentation.id);
+  }
+}
+
+static GstTensor *
+make_tensor (const gchar * id, GBytes * values, gsize n_dims, const gsize * dims)
+{
+  GstBuffer *data = gst_buffer_new_wrapped_bytes (values);
+
+  return gst_tensor_new_simple (g_quark_from_static_string (id), GST_TENSOR_DATA_TYPE_FLOAT32, data,
+      GST_TENSOR_DIM_ORDER_ROW_MAJOR, n_dims, (gsize *) dims);
+}
+
+void
+rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * features)
+{
+  g_autoptr (GBytes) token = gst_rvm_feature_meta_get_class_token (features);
+  g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (features);
+  GstTensorMeta *meta = gst_buffer_add_tensor_meta (buffer);
+  /* A buffer has one such meta: what others put there stays. */
+  GstTensor **tensors = g_new (GstTensor *, meta->num_tensors + 2);
+  gsize n = 0;
+
+  for (; n < meta->num_tensors; n++)
+    tensors[n] = gst_tensor_copy (meta->tensors[n]);
+  if (token)
+    tensors[n++] = make_tensor ("rvm-class-token", token, 2, (const gsize[]) {1, features->dim});
+  if (patches)
+    tensors[n++] = make_tensor ("rvm-patches", patches, 4, (const gsize[]) {1, features->rows, features->columns,
+            features->dim});
+  gst_tensor_meta_set (meta, n, tensors);
+}
+
+#else
+
+static void
+add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height,
+    GHashTable * detections)
+{
+}
+
+void
+rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * features)
+{
+}
+
+#endif
+
+void
+rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, guint width, guint height)
+{
+  g_autoptr (GHashTable) detections = g_hash_table_new (NULL, NULL);
+  GstAnalyticsRelationMeta *meta;
+
+  if (tracks->n_tracks == 0)
+    return;
+  meta = gst_buffer_get_analytics_relation_meta (buffer);
+  if (meta == NULL)
+    meta = gst_buffer_add_analytics_relation_meta (buffer);
+  add_boxes (meta, tracks, width, height, detections);
+  if (tracks->mask)
+    add_segmentation (meta, tracks, width, height, detections);
+}
