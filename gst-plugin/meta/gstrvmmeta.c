@@ -1,4 +1,4 @@
-/* The feature meta. Tagged as video and size: the grid belongs to the whole picture, so the meta follows a change of scale and is
+/* The feature meta. Tagged as video, size and orientation: the grid belongs to the whole picture as it is, so the meta follows a change of scale and is
  * dropped by elements that cut or move the picture. */
 #include "gstrvmmeta.h"
 
@@ -30,7 +30,7 @@ gst_rvm_feature_meta_api_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const gchar *tags[] = { GST_META_TAG_VIDEO_STR,
-      GST_META_TAG_VIDEO_SIZE_STR, NULL
+      GST_META_TAG_VIDEO_SIZE_STR, GST_META_TAG_VIDEO_ORIENTATION_STR, NULL
     };
     g_once_init_leave (&type,
         gst_meta_api_type_register ("GstRvmFeatureMetaAPI", tags));

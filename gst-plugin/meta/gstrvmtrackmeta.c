@@ -1,4 +1,4 @@
-/* The track meta. Tagged as video and size, like the features: positions are pixels, scaled with the picture. */
+/* The track meta. Tagged as video, size and orientation, like the features: positions are pixels, scaled with the picture. */
 #include "gstrvmtrackmeta.h"
 
 #include <gst/video/video.h>
@@ -55,7 +55,7 @@ gst_rvm_track_meta_api_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const gchar *tags[] = { GST_META_TAG_VIDEO_STR,
-      GST_META_TAG_VIDEO_SIZE_STR, NULL
+      GST_META_TAG_VIDEO_SIZE_STR, GST_META_TAG_VIDEO_ORIENTATION_STR, NULL
     };
     g_once_init_leave (&type,
         gst_meta_api_type_register ("GstRvmTrackMetaAPI", tags));

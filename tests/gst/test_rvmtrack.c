@@ -4,21 +4,14 @@
 #include <gst/video/video.h>
 
 #include <math.h>
-#include <png.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "gstrvmtrackmeta.h"
+#include "ring.h"
 
 /* The libcheck inside GStreamer has no comparison with a tolerance. */
 #define assert_near(a, b, tolerance) \
   ck_assert_msg (fabs ((a) - (b)) <= (tolerance), "%s is %g, expected %g", #a, (double) (a), (double) (b))
-
-#define ROWS 12
-#define COLUMNS 16
-#define DIM 32
-#define CELL 10 /* pixels of a patch */
-#define CAPS "video/x-raw,format=GRAY8,width=160,height=120,framerate=25/1"
 
 static GstHarness *
 start (const char *settings)
@@ -30,35 +23,10 @@ start (const char *settings)
   return harness;
 }
 
-/* Frame @index: what was in column c on frame 0 is in column c + index, modulo their number: each patch has its match. */
-static GstBuffer *
-make_frame (guint index, guint64 generation, gboolean carried)
-{
-  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
-  float *values = g_new (float, ROWS * COLUMNS * DIM);
-  g_autoptr (GBytes) data = NULL;
-  GstRvmFeatureMeta *meta;
-
-  for (guint row = 0; row < ROWS; row++)
-    for (guint column = 0; column < COLUMNS; column++) {
-      g_autoptr (GRand) rand = g_rand_new_with_seed (1 + row * 1000 + (column + 4 * COLUMNS - index) % COLUMNS);
-      for (guint d = 0; d < DIM; d++)
-        values[(row * COLUMNS + column) * DIM + d] = g_rand_double_range (rand, -1, 1);
-    }
-  data = g_bytes_new_take (values, ROWS * COLUMNS * DIM * sizeof (float));
-  meta = gst_rvm_buffer_add_feature_meta (buffer, GST_RVM_FEATURE_PATCHES, ROWS, COLUMNS, DIM, data, "made here");
-  meta->generation = generation;
-  meta->carried = carried;
-  meta->frame_width = 160;
-  meta->frame_height = 120;
-  GST_BUFFER_PTS (buffer) = index * 40 * GST_MSECOND;
-  return buffer;
-}
-
 static GstBuffer *
 step (GstHarness *harness, guint index, guint64 generation)
 {
-  GstBuffer *buffer = gst_harness_push_and_pull (harness, make_frame (index, generation, FALSE));
+  GstBuffer *buffer = gst_harness_push_and_pull (harness, ring_make_frame (index, generation, FALSE));
 
   ck_assert_ptr_ne (buffer, NULL);
   return buffer;
@@ -133,7 +101,7 @@ START_TEST (test_carried_and_reset)
   g_autoptr (GstBuffer) carried = NULL, anew = NULL;
   const GstRvmTrackMeta *meta;
 
-  carried = gst_harness_push_and_pull (harness, make_frame (5, 1, TRUE));
+  carried = gst_harness_push_and_pull (harness, ring_make_frame (5, 1, TRUE));
   meta = gst_rvm_buffer_get_track_meta (carried);
   assert_near (meta->tracks[0].x, 40, 0.01);
   ck_assert_uint_eq (meta->tracks[0].last_seen, 40 * GST_MSECOND);
@@ -174,7 +142,7 @@ START_TEST (test_overlay_draws_tracks)
   untouched = gst_harness_push_and_pull (plain, gst_buffer_copy_deep (in));
   ck_assert_int_eq (gst_buffer_memcmp (untouched, 0, (const guint8[]){ 77, 77, 77, 77 }, 4), 0);
   {
-    GstBuffer *frame = make_frame (0, 1, FALSE);
+    GstBuffer *frame = ring_make_frame (0, 1, FALSE);
     gst_buffer_memset (frame, 0, 77, 160 * 120);
     drawn = gst_harness_push_and_pull (harness, frame);
   }
@@ -188,31 +156,6 @@ START_TEST (test_overlay_draws_tracks)
 }
 END_TEST
 
-/* Two objects, 5 and 9, on whole patches; (column, row, columns, rows) of each. */
-static const guint objects[2][5] = { { 5, 2, 3, 4, 3 }, { 9, 7, 6, 3, 4 } };
-
-/* What the ring makes of the objects on frame @index. */
-static void
-draw_objects (guint8 *pixels, guint index)
-{
-  memset (pixels, 0, 160 * 120);
-  for (guint i = 0; i < 2; i++)
-    for (guint y = objects[i][2] * CELL; y < (objects[i][2] + objects[i][4]) * CELL; y++)
-      memset (pixels + y * 160 + (objects[i][1] + index) * CELL, objects[i][0], objects[i][3] * CELL);
-}
-
-/* A grey PNG; (transfer full) its name. */
-static char *
-write_mask (guint width, guint height, const guint8 *pixels, png_uint_32 format)
-{
-  char *path = g_build_filename (g_get_tmp_dir (), "rvm-mask-XXXXXX", NULL);
-  png_image image = { .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = format };
-
-  ck_assert_int_ge (g_mkstemp (path), 0);
-  ck_assert (png_image_write_to_file (&image, path, FALSE, pixels, 0, NULL));
-  return path;
-}
-
 START_TEST (test_masks_follow)
 {
   g_autofree guint8 *truth = g_malloc (160 * 120);
@@ -220,8 +163,8 @@ START_TEST (test_masks_follow)
   GstHarness *harness;
   g_autoptr (GstElement) element = NULL;
 
-  draw_objects (truth, 0);
-  path = write_mask (160, 120, truth, PNG_FORMAT_GRAY);
+  ring_draw_objects (truth, 0);
+  path = ring_write_mask (160, 120, truth, PNG_FORMAT_GRAY);
   settings = g_strdup_printf ("mask-file=%s", path);
   harness = start (settings);
   element = gst_harness_find_element (harness, "rvmtrack");
@@ -232,14 +175,14 @@ START_TEST (test_masks_follow)
     g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (meta, &width, &height);
     const guint8 *found = g_bytes_get_data (mask, NULL);
 
-    draw_objects (truth, index);
+    ring_draw_objects (truth, index);
     ck_assert_uint_eq (meta->n_tracks, 2);
     ck_assert_uint_eq (width, 160);
     ck_assert_uint_eq (height, 120);
     for (guint at = 0; at < 160 * 120; at++)
       for (guint i = 0; i < 2; i++) {
-        both[i] += truth[at] == objects[i][0] && found[at] == objects[i][0];
-        either[i] += truth[at] == objects[i][0] || found[at] == objects[i][0];
+        both[i] += truth[at] == ring_objects[i][0] && found[at] == ring_objects[i][0];
+        either[i] += truth[at] == ring_objects[i][0] || found[at] == ring_objects[i][0];
       }
     for (guint i = 0; i < 2; i++) {
       const GstRvmTrack *track = &meta->tracks[i];
@@ -247,16 +190,16 @@ START_TEST (test_masks_follow)
 
       ck_assert_uint_eq (track->id, 1 + i);
       ck_assert_int_eq (track->kind, GST_RVM_TRACK_MASK);
-      ck_assert_uint_eq (track->mask_value, objects[i][0]);
+      ck_assert_uint_eq (track->mask_value, ring_objects[i][0]);
       ck_assert (track->visible);
       /* Interpolation takes the corners off, nothing else. */
       ck_assert_msg (both[i] >= (index ? 0.96 : 1) * either[i], "frame %u object %u: %u of %u pixels", index, i, both[i], either[i]);
-      assert_near (track->x, (objects[i][1] + index) * CELL, 1e-9);
-      assert_near (track->y, objects[i][2] * CELL, 1e-9);
-      assert_near (track->width, objects[i][3] * CELL, 1e-9);
-      assert_near (track->height, objects[i][4] * CELL, 1e-9);
+      assert_near (track->x, (ring_objects[i][1] + index) * CELL, 1e-9);
+      assert_near (track->y, ring_objects[i][2] * CELL, 1e-9);
+      assert_near (track->width, ring_objects[i][3] * CELL, 1e-9);
+      assert_near (track->height, ring_objects[i][4] * CELL, 1e-9);
       ck_assert_ptr_ne (region, NULL);
-      ck_assert_uint_eq (region->w, objects[i][3] * CELL);
+      ck_assert_uint_eq (region->w, ring_objects[i][3] * CELL);
     }
   }
   g_signal_emit_by_name (element, "remove", 1);
@@ -304,7 +247,7 @@ expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
   g_autoptr (GstBus) bus = gst_bus_new ();
   g_autoptr (GstMessage) message = NULL;
   g_autoptr (GError) error = NULL;
-  GstBuffer *buffer = make_frame (0, 1, FALSE);
+  GstBuffer *buffer = ring_make_frame (0, 1, FALSE);
 
   gst_element_set_bus (element, bus);
   gst_harness_set_src_caps_str (harness, CAPS);
@@ -358,12 +301,12 @@ expect_no_start (const char *settings, const char *part)
 START_TEST (test_bad_masks)
 {
   g_autofree guint8 *pixels = g_malloc0 (160 * 120 * 3);
-  g_autofree char *empty = write_mask (160, 120, pixels, PNG_FORMAT_GRAY), *colours = write_mask (160, 120, pixels, PNG_FORMAT_RGB);
+  g_autofree char *empty = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY), *colours = ring_write_mask (160, 120, pixels, PNG_FORMAT_RGB);
   g_autofree char *small = NULL, *text = NULL, *of_empty = g_strdup_printf ("mask-file=%s", empty);
   g_autofree char *of_colours = g_strdup_printf ("mask-file=%s", colours), *of_small = NULL, *of_text = NULL, *few = NULL, *cut = NULL;
 
-  draw_objects (pixels, 0);
-  small = write_mask (150, 120, pixels, PNG_FORMAT_GRAY);
+  ring_draw_objects (pixels, 0);
+  small = ring_write_mask (150, 120, pixels, PNG_FORMAT_GRAY);
   of_small = g_strdup_printf ("mask-file=%s", small);
   few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
   expect_error (of_small, GST_RVM_FEATURE_PATCHES, "expected the size of the picture, 160 x 120");
@@ -383,7 +326,7 @@ START_TEST (test_bad_masks)
   expect_no_start (of_colours, "indexed or grey");
   unlink (small);
   g_free (small);
-  small = write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
+  small = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
   g_free (few);
   few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
   expect_error (few, GST_RVM_FEATURE_PATCHES, "expected at most 1");
