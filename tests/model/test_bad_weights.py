@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""test_bad_weights.py CHECK-GOLDEN DATA: weight files that are broken in every way we could think of: each must be refused with a message
-that names the file and what is wrong with it, and nothing may crash. The same loader serves rvmencode and rvm-cl-train."""
+"""test_bad_weights.py CHECK-GOLDEN|--plugin DATA: weight files that are broken in every way we could think of: each must be refused with a
+message that names the file and what is wrong with it, and nothing may crash. The same loader serves rvmencode and rvm-cl-train; with --plugin
+it is rvmencode that loads them: going from READY to PAUSED fails, the error on the bus has that message, and nothing stays open."""
 import io
 import json
+import os
 import pathlib
 import random
 import struct
@@ -20,14 +22,54 @@ norm = "encoder/LayerNorm_0/scale"
 failed = 0
 
 
-def check(path, *expected):
-    global failed
+def load_with_program(path):
+    """Whether @path was refused as it should be, or read, and what was said."""
     result = subprocess.run([program, str(path), str(data / "tiny_forward.npz")], capture_output=True, text=True)
     text = result.stdout + result.stderr
+    return {0: "read", 1: "refused", 2: "refused"}.get(result.returncode, f"status {result.returncode}") if "CRITICAL" not in text else "critical", text
+
+
+def load_with_element(path):
+    pipeline = Gst.parse_launch(f"videotestsrc num-buffers=1 ! video/x-raw,width=32,height=32 ! rvmencode model-file={path} name=encode ! fakesink")
+    pipeline.set_state(Gst.State.READY)
+    result = pipeline.set_state(Gst.State.PAUSED)
+    if result == Gst.StateChangeReturn.ASYNC:
+        result = pipeline.get_state(60 * Gst.SECOND)[0]
+    message = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+    more = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+    pipeline.set_state(Gst.State.NULL)
+    if result == Gst.StateChangeReturn.SUCCESS and message is None:
+        return "read", ""
+    if result != Gst.StateChangeReturn.FAILURE or message is None or more is not None or message.src.get_name() != "encode":
+        return "not one error message", f"{result} {message and message.parse_error()} {more and more.parse_error()}"
+    return "refused", message.parse_error()[0].message
+
+
+def count_open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+if program == "--plugin":
+    import gi
+
+    gi.require_version("Gst", "1.0")
+    from gi.repository import Gst
+
+    # A critical warning of any library ends the process.
+    os.environ["G_DEBUG"] = "fatal-criticals"
+    Gst.init(None)
+    load = load_with_element
+else:
+    load = load_with_program
+
+
+def check(path, *expected):
+    global failed
+    result, text = load(path)
     missing = [word for word in (path.name, *expected) if word not in text]
-    if result.returncode not in (1, 2) or missing or "CRITICAL" in text:
+    if result != "refused" or missing:
         failed += 1
-        print(f"{path.name}: status {result.returncode}, message lacks {missing}: {text.strip()[:400]}")
+        print(f"{path.name}: {result}, message lacks {missing}: {text.strip()[:400]}")
     else:
         print("ok", text.strip().splitlines()[-1][:200])
 
@@ -58,7 +100,8 @@ with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     # That the fixture itself is sound: stored and deflated archives are read.
     for mode in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        subprocess.run([program, write_npz(folder / "good.npz", mode=mode), data / "tiny_forward.npz"], check=True, stdout=subprocess.DEVNULL)
+        assert load(write_npz(folder / "good.npz", mode=mode))[0] == "read"
+    open_files = count_open_files()
 
     check(folder / "missing.npz")
     for suffix in ("npz", "safetensors"):
@@ -91,6 +134,13 @@ with tempfile.TemporaryDirectory() as folder:
         ("infinity", "finite", npy(np.full_like(arrays[query], np.inf))),
     ):
         check(write_npz(folder / f"{name}.npz", {query: change}), query, expected)
+    # Heads that do not divide the width: five of nine where 48 are wanted, everywhere in the layer.
+    attention = query[:query.index("query")]
+    uneven = {attention + f"{part}/kernel": npy(arrays[query][:, :1, :9].repeat(5, 1)) for part in ("query", "key", "value")}
+    uneven.update({attention + f"{part}/bias": npy(np.zeros((5, 9))) for part in ("query", "key", "value")})
+    uneven[attention + "out/kernel"] = npy(np.zeros((5, 9, 48)))
+    assert set(uneven) <= set(arrays)
+    check(write_npz(folder / "heads.npz", uneven), query, "5", "9", "48")
     check(write_npz(folder / "no-query.npz", drop={query}), query)
     check(write_npz(folder / "no-norm.npz", drop={norm}), norm)
     check(write_npz(folder / "no-core.npz", drop={name for name in arrays if not name.startswith("encoder")}))
@@ -129,10 +179,13 @@ with tempfile.TemporaryDirectory() as folder:
             changed[where] = chance.randrange(256)
         path = folder / ("changed.npz" if i % 2 == 0 else "changed.safetensors")
         path.write_bytes(changed)
-        result = subprocess.run([program, str(path), str(data / "tiny_forward.npz")], capture_output=True, text=True)
-        if result.returncode not in (0, 1, 2) or "CRITICAL" in result.stderr:
+        result, text = load(path)
+        if result not in ("read", "refused"):
             failed += 1
-            print(f"changed file {i}: status {result.returncode}: {result.stderr[:400]}")
+            print(f"changed file {i}: {result}: {text[:400]}")
+    if count_open_files() > open_files:
+        failed += 1
+        print(f"{count_open_files() - open_files} files stay open")
 
 print(f"{failed} wrong")
 sys.exit(bool(failed))
