@@ -8,8 +8,9 @@
  * green and blue (fitted on the first `fit-frames` frames or given by `basis-file`,
  * then fixed, so that a colour keeps its meaning), `mode=similarity` how alike each
  * patch is to the one at `x`, `y`, `mode=change` how much each differs from the
- * frame before, `mode=none` nothing. Points and boxes of rvmtrack are drawn with
- * their ids and trails. Frames without either pass through as they are.
+ * frame before, `mode=none` nothing. Points, boxes and masks (with contours) of
+ * rvmtrack are drawn with their ids and trails. Frames without either pass through
+ * as they are.
  *
  * Everything is a GstVideoOverlayComposition: attached to the buffer if downstream
  * draws those (glimagesink, gtkglsink), blended into the picture otherwise.
@@ -405,7 +406,7 @@ install_properties (GObjectClass * object)
           " components (3, D) and deviation (3) (unset: fitted on the first frames)", NULL,
           flags | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object, PROP_TRACKS,
-      g_param_spec_boolean ("tracks", "Tracks", "Draw the points and boxes of rvmtrack", TRUE, playing));
+      g_param_spec_boolean ("tracks", "Tracks", "Draw the points, boxes and masks of rvmtrack", TRUE, playing));
   g_object_class_install_property (object, PROP_TRAIL,
       g_param_spec_uint ("trail", "Trail", "Frames that a track's trail goes back", 0, 10000, 32, playing));
 }

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "mask_shape.h"
+
 #define REFERENCE_HEIGHT 360.0  /* of a picture whose lines are as wide as given */
 #define SMALLEST_UNIT 0.75      /* thinner lines and smaller letters cannot be read */
 
@@ -148,6 +150,38 @@ draw_label (cairo_t * cr, const GstRvmTrack * track, guint width, guint height, 
   cairo_fill (cr);
 }
 
+/* The object's pixels in its colour, under everything else, and its contour. */
+static void
+draw_mask (cairo_t * cr, const GstRvmTrack * track, GBytes * mask, guint mask_width, guint mask_height, guint width,
+    guint height, gdouble unit)
+{
+  cairo_surface_t *stencil;
+  RvmMaskShape shape;
+
+  if (!rvm_mask_shape_find (&shape, g_bytes_get_data (mask, NULL), mask_width, mask_height, track->mask_value))
+    return;
+  cairo_save (cr);
+  cairo_scale (cr, (gdouble) width / mask_width, (gdouble) height / mask_height);
+  stencil = rvm_mask_shape_stencil (&shape);
+  set_colour (cr, track->id, 0.4);
+  cairo_mask_surface (cr, stencil, shape.left, shape.top);
+  cairo_surface_destroy (stencil);
+  rvm_mask_shape_contour (&shape, cr);
+  cairo_restore (cr);
+  stroke_with_rim (cr, track->id, unit);
+}
+
+static void
+draw_masks (cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint height, gdouble unit)
+{
+  guint mask_width, mask_height;
+  g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (meta, &mask_width, &mask_height);
+
+  for (guint i = 0; mask && i < meta->n_tracks; i++)
+    if (meta->tracks[i].kind == GST_RVM_TRACK_MASK && meta->tracks[i].visible)
+      draw_mask (cr, &meta->tracks[i], mask, mask_width, mask_height, width, height, unit);
+}
+
 void
 rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint height,
     guint trail)
@@ -157,6 +191,7 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
   picture->frame++;
   cairo_set_line_cap (cr, CAIRO_LINE_CAP_ROUND);
   cairo_set_line_join (cr, CAIRO_LINE_JOIN_ROUND);
+  draw_masks (cr, meta, width, height, unit);
   for (guint i = 0; i < meta->n_tracks; i++) {
     const GstRvmTrack *track = &meta->tracks[i];
     const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
@@ -168,7 +203,7 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
       continue;
     if (track->kind == GST_RVM_TRACK_BOX)
       cairo_rectangle (cr, track->x, track->y, track->width, track->height);
-    else
+    else if (track->kind == GST_RVM_TRACK_POINT)
       cairo_arc (cr, x, y, 4 * unit, 0, 2 * G_PI);
     stroke_with_rim (cr, track->id, unit);
     draw_label (cr, track, width, height, unit);
