@@ -100,7 +100,7 @@ rvm_prepare() {
 # Parts of pipelines, as arrays: $limit ends after --frames, $analyse is rvmencode.
 rvm_parts() {
   limit=() analyse=(rvmencode "size=$size")
-  [ -z "$frames" ] || limit=(identity "eos-after=$frames" !)
+  [ -z "$frames" ] || limit=(identity "eos-after=$((10#$frames + 1))" !)
 }
 
 # Sets $encode to the elements that make a file of pictures, by its ending.
