@@ -172,7 +172,6 @@ static gboolean
 gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
-  RvmEncodeRequest request;
   GstVideoInfo info;
 
   if (!gst_video_info_from_caps (&info, in)) {
@@ -182,9 +181,11 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   }
   if (self->have_info && !gst_video_info_is_equal (&self->info, &info))
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_CAPS);
+  /* The analysis is prepared when a frame comes: what is wrong with these caps is
+   * then said once, not for each that upstream tries. */
   self->info = info;
   self->have_info = TRUE;
-  return configure (self, &request);
+  return TRUE;
 }
 
 static gboolean
