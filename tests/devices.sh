@@ -46,7 +46,7 @@ for device in ${RVM_DEVICES:-pocl rusticl intel}; do
     done
   done
   check "$device: training" "${settings[@]}" "$build/tests/trainer/check_golden" --gemm native tests/data/tiny.npz tests/data/tiny_pretrain.npz
-  check "$device: label propagation" "${settings[@]}" "$build/tests/trainer/check_propagation" tests/data/propagation.npz
+  check "$device: label propagation" "${settings[@]}" "$build/tests/model/check_propagation" tests/data/propagation.npz
 done
 check "oclgrind: kernels" oclgrind --data-races "$build/tests/kernels/checkcl" --quick
 echo "$passed passed, $failed failed"
