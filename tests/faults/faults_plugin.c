@@ -64,7 +64,7 @@ run_pipeline (gpointer user_data, GError **error)
       "rvmencode model-file=\"%s\" gemm=%s cache-dir=\"%s\" ! rvmtrack points=20,20 boxes=8,8,24,16 ! "
       "appsink name=sink sync=false wait-on-eos=false",
       job->weights, job->gemm, job->cache);
-  g_autoptr (GstElement) pipeline = gst_parse_launch (launch, error);
+  g_autoptr (GstElement) pipeline = gst_parse_launch_full (launch, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
   guint64 hash;
 
   if (pipeline == NULL)
