@@ -1,8 +1,8 @@
-/* abuse [--seed N] [--actions N] [--seconds S] [--pipelines N] WEIGHTS...: pipelines of all elements on the same weights, to which random things
+/* abuse [--seed N] [--actions N] [--seconds S] [--pipelines N] [--hang S] WEIGHTS...: pipelines of all elements on the same weights, to which random things
  * are done in random order: seeks, flushes, changes of caps, of state, of properties, of the model, resets, states saved and loaded, tracks
  * added and removed, events. The order follows from the seed, which is printed.
  *
- * What must hold: no crash, no warning of GLib or GStreamer, no hang (a minute without progress ends the process with what was done last), the
+ * What must hold: no crash, no warning of GLib or GStreamer, no hang (when nothing moves for two minutes the process ends with what was done last), the
  * metadata of every buffer whole and finite, and at the end, when all pipelines are gone, no file descriptor and no thread more than when the
  * first ones were. Error messages are allowed, many actions ask for them; the pipeline then starts again. */
 #include <glib/gstdio.h>
@@ -16,13 +16,13 @@
 #include "gstrvmmeta.h"
 #include "gstrvmtrackmeta.h"
 
-#define HANG (60 * G_USEC_PER_SEC)
 #define MOST_PIPELINES 8
 #define GENERATION 400 /* actions between two times that everything is taken down */
 
 static gint64 progress; /* time of the last, atomic */
 static gint buffers;
 static gint started;
+static gint hang = 120; /* seconds */
 
 static void
 note_progress (void)
@@ -35,8 +35,8 @@ watch (gpointer data)
 {
   for (;;) {
     g_usleep (G_USEC_PER_SEC);
-    if (g_get_monotonic_time () - __atomic_load_n (&progress, __ATOMIC_RELAXED) > HANG) {
-      g_printerr ("abuse: nothing has moved for a minute\n");
+    if (g_get_monotonic_time () - __atomic_load_n (&progress, __ATOMIC_RELAXED) > hang * (gint64) G_USEC_PER_SEC) {
+      g_printerr ("abuse: nothing has moved for %d seconds\n", hang);
       actions_print_last ();
       abort ();
     }
@@ -193,6 +193,7 @@ main (int argc, char **argv)
     { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of the random order (the time)", "N" },
     { "actions", 0, 0, G_OPTION_ARG_INT, &actions, "stop after N", "N" },
     { "seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "stop after S seconds (3600)", "S" },
+    { "hang", 0, 0, G_OPTION_ARG_INT, &hang, "seconds without progress that are a hang (120)", "S" },
     { "pipelines", 0, 0, G_OPTION_ARG_INT, &n_pipelines, "at the same time, 1 to 8 (2)", "N" },
     G_OPTION_ENTRY_NULL,
   };

@@ -123,10 +123,12 @@ make_value (Abuse *abuse, GParamSpec *spec, GValue *value)
     g_value_set_boolean (value, below (abuse, 2));
   } else if (G_IS_PARAM_SPEC_UINT (spec)) {
     const GParamSpecUInt *number = G_PARAM_SPEC_UINT (spec);
-    g_value_set_uint (value, number->minimum + below (abuse, 1 + MIN (number->maximum - number->minimum, below (abuse, 2) ? 4 : 96)));
+    const guint range = below (abuse, 2) ? 4 : 96;
+    g_value_set_uint (value, number->minimum + below (abuse, 1 + MIN (number->maximum - number->minimum, range)));
   } else if (G_IS_PARAM_SPEC_UINT64 (spec)) {
     const GParamSpecUInt64 *number = G_PARAM_SPEC_UINT64 (spec);
-    g_value_set_uint64 (value, number->minimum + MIN (number->maximum - number->minimum, below (abuse, 1000) * GST_MSECOND));
+    const guint64 time = below (abuse, 1000) * GST_MSECOND;
+    g_value_set_uint64 (value, number->minimum + MIN (number->maximum - number->minimum, time));
   } else if (G_IS_PARAM_SPEC_DOUBLE (spec)) {
     const GParamSpecDouble *number = G_PARAM_SPEC_DOUBLE (spec);
     g_value_set_double (value, number->minimum + g_rand_double (abuse->rand) * MIN (number->maximum - number->minimum, 10));
