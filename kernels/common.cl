@@ -38,6 +38,15 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #endif
 #endif
 
+/* A line of cache that a later group of the same thread will want: rows written by another core arrive late, and rows of a few lines are
+ * too short for a processor to guess what follows. Standard OpenCL's prefetch() does nothing on PoCL, whose compiler has its own word for it. */
+#define CACHE_LINE 16 /* floats */
+#if RVM_BUILTIN_PREFETCH
+#define PREFETCH(p) __builtin_prefetch ((const void *) (uintptr_t) (p), 0, 3)
+#else
+#define PREFETCH(p)
+#endif
+
 float
 sum4 (float4 v)
 {

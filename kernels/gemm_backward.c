@@ -6,8 +6,7 @@
 #include "gemm_private.h"
 #include "ops_backward.h"
 
-/* Rows summed in one launch: a panel of D and as many rows of A then stay in a second-level cache while the tiles go by. */
-#define DEPTH 1024
+#define MOST_TILES 8 /* of a work-item, which share a copied panel of D */
 
 struct _RvmGemmGradient {
   const RvmGemmWeights *weights;
@@ -96,23 +95,35 @@ rvm_gemm_gradient_reset (RvmGemmGradient *gradient)
   gradient->empty = TRUE;
 }
 
+/* As many tiles a work-item as leave each of the device's units a few work-items. */
+static guint
+choose_span (RvmQueue *queue, const RvmGemmWeights *weights)
+{
+  const gsize tiles = (gsize) ((weights->k + weights->tiles.gemm_rows - 1) / weights->tiles.gemm_rows) * (weights->padded_n / weights->panel);
+  guint span = MOST_TILES;
+
+  while (span > 1 && tiles / span < 2 * (gsize) rvm_device_get_compute_units (rvm_queue_get_device (queue)))
+    span /= 2;
+  return span;
+}
+
 static void
 add_native (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuffer *a, guint a_offset, guint a_stride, const RvmBuffer *d,
     guint d_offset, guint d_stride, guint m, gboolean accumulate)
 {
   const RvmGemmWeights *weights = gradient->weights;
   const RvmTiles *tiles = &weights->tiles;
-  const gsize global[2] = {
-    (weights->k + tiles->gemm_rows - 1) / tiles->gemm_rows + (weights->bias != NULL), weights->padded_n / weights->panel,
-  };
+  const guint span = choose_span (queue, weights), inputs = span * tiles->gemm_rows;
+  const gsize global[2] = { (weights->k + inputs - 1) / inputs, weights->padded_n / weights->panel };
   const RvmArg args[] = {
     RVM_ARG_BUFFER (a), RVM_ARG_UINT (a_offset), RVM_ARG_UINT (a_stride), RVM_ARG_BUFFER (d), RVM_ARG_UINT (d_offset),
     RVM_ARG_UINT (d_stride), RVM_ARG_BUFFER (gradient->kernel), RVM_ARG_BUFFER (gradient->bias ? gradient->bias : gradient->kernel),
-    RVM_ARG_UINT (m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k), RVM_ARG_UINT (accumulate),
+    RVM_ARG_UINT (m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k), RVM_ARG_UINT (weights->bias != NULL), RVM_ARG_UINT (accumulate),
   };
-  char options[96];
+  char shape[96], options[128];
 
-  make_options (tiles, options);
+  make_options (tiles, shape);
+  g_snprintf (options, sizeof options, "%s -DRVM_SPAN=%u", shape, span);
   rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm_backward", "gemm_gradient", options), "gemm_gradient", 2, global,
       (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
 }
@@ -135,9 +146,7 @@ rvm_gemm_gradient_add (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuff
           });
     return;
   }
-  for (guint row = 0; row < m; row += DEPTH)
-    add_native (queue, gradient, a, a_offset + row * a_stride, a_stride, d, d_offset + row * d_stride, d_stride, MIN (DEPTH, m - row),
-        accumulate || row > 0);
+  add_native (queue, gradient, a, a_offset, a_stride, d, d_offset, d_stride, m, accumulate);
 }
 
 RvmBuffer *

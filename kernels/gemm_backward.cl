@@ -12,71 +12,98 @@
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
 
+#ifndef RVM_SPAN
+#define RVM_SPAN 1 /* tiles of a work-item */
+#endif
+#ifndef RVM_DEPTH
+#define RVM_DEPTH 64 /* rows of A and D copied at once, which then fit in a first-level cache */
+#endif
+
+#define INPUTS (RVM_SPAN * RVM_ROWS)
+#define INPUT_VECTORS ((INPUTS + RVM_VECTOR - 1) / RVM_VECTOR)
+
+/* @vectors vectors of each of @depth rows to a dense array, zeros after the first @columns floats of a row. Rows of a power of two
+ * floats lie in few sets of a cache, and would push each other out if they were read in place. */
+void
+copy_rows (vec *restrict to, __global const float *restrict from, uint stride, uint depth, uint columns, const uint vectors)
+{
+  if (columns == vectors * RVM_VECTOR)
+    for (uint p = 0; p < depth; p++, from += stride)
+#pragma unroll
+      for (uint j = 0; j < vectors; j++)
+        to[p * vectors + j] = VLOAD (from + j * RVM_VECTOR);
+  else
+    for (uint p = 0; p < depth; p++, from += stride)
+      for (uint j = 0; j < vectors; j++)
+        to[p * vectors + j] = j * RVM_VECTOR < columns ? load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR) : (vec) 0.0f;
+}
+
 /* kernel_gradient (panels, k, PANEL) and bias_gradient (panels * PANEL) = or += A^T D and the sums of the columns of D.
  *
- * a: (m, k), d: (m, n), both with offset and stride. A work-item owns a tile of RVM_ROWS inputs and a panel; the tile after the last
- * is the bias. Global size (ceil (k / RVM_ROWS) + has_bias, panels). The sum over m is in order, so the result is reproducible. */
+ * a: (m, k), d: (m, n), both with offset and stride. A work-item owns RVM_SPAN tiles of RVM_ROWS inputs of a panel; the first of a panel
+ * also its bias, if @has_bias. Global size (ceil (k / INPUTS), panels). The sum over m is in order, so the result is reproducible. */
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, __global const float *restrict d, uint d_offset,
     uint d_stride, __global float *restrict kernel_gradient, __global float *restrict bias_gradient, uint m, uint n, uint k,
-    uint accumulate)
+    uint has_bias, uint accumulate)
 {
-  const uint row = get_global_id (0) * RVM_ROWS;
-  const uint column = get_global_id (1) * PANEL;
-  const uint columns = min (n - column, (uint) PANEL);
-  __global const float *restrict from = d + d_offset + column;
-  __global float *restrict to = row < k ? kernel_gradient + ((size_t) get_global_id (1) * k + row) * PANEL : bias_gradient + column;
-  vec acc[RVM_ROWS][RVM_VECTORS];
-  uint at[RVM_ROWS];
+  const uint first = get_global_id (0) * INPUTS, inputs = min (k - first, (uint) INPUTS);
+  const uint column = get_global_id (1) * PANEL, columns = min (n - column, (uint) PANEL);
+  __global float *restrict to = kernel_gradient + ((size_t) get_global_id (1) * k + first) * PANEL;
+  __global float *restrict bias = bias_gradient + column;
+  vec a_rows[RVM_DEPTH * INPUT_VECTORS], d_rows[RVM_DEPTH * RVM_VECTORS];
+
+  for (uint start = 0; start < m; start += RVM_DEPTH) {
+    const uint depth = min (m - start, (uint) RVM_DEPTH);
+    const uint next = start + 2 * depth <= m ? start + depth : start;
+    const bool add = accumulate || start > 0;
+
+    copy_rows (a_rows, a + a_offset + first + (size_t) start * a_stride, a_stride, depth, min (k - first, (uint) (INPUT_VECTORS * RVM_VECTOR)),
+        INPUT_VECTORS);
+    copy_rows (d_rows, d + d_offset + column + (size_t) start * d_stride, d_stride, depth, columns, RVM_VECTORS);
+    if (has_bias && first == 0)
+#pragma unroll
+      for (uint j = 0; j < RVM_VECTORS; j++) {
+        vec sum = add ? VLOAD (bias + j * RVM_VECTOR) : (vec) 0.0f;
+        for (uint p = 0; p < depth; p++)
+          sum += d_rows[p * RVM_VECTORS + j];
+        VSTORE (sum, bias + j * RVM_VECTOR);
+      }
+    for (uint tile = 0; tile * RVM_ROWS < inputs; tile++) {
+      const uint row = tile * RVM_ROWS;
+      const float *x = (const float *) a_rows + row;
+      /* A column of lines of the next stretch: all have been asked for when the tiles are through. */
+      const bool of_d = tile < RVM_VECTORS;
+      __global const float *ahead = of_d ? d + d_offset + column + tile * RVM_VECTOR + (size_t) next * d_stride
+                                         : a + a_offset + first + (tile - RVM_VECTORS) * RVM_VECTOR + (size_t) next * a_stride;
+      const uint ahead_stride = of_d ? d_stride : a_stride;
+      vec acc[RVM_ROWS][RVM_VECTORS];
 
 #pragma unroll
-  for (uint i = 0; i < RVM_ROWS; i++) {
-    at[i] = min (row + i, k - 1);
-#pragma unroll
-    for (uint j = 0; j < RVM_VECTORS; j++)
-      acc[i][j] = (vec) 0.0f;
-  }
-
-  if (row >= k) {
-    for (uint p = 0; p < m; p++)
-#pragma unroll
-      for (uint j = 0; j < RVM_VECTORS; j++)
-        if (j * RVM_VECTOR < columns)
-          acc[0][j] += load_upto (from + (size_t) p * d_stride + j * RVM_VECTOR, columns - j * RVM_VECTOR);
-  } else if (columns == PANEL) {
-    __global const float *restrict x = a + a_offset;
-
-    for (uint p = 0; p < m; p++, x += a_stride, from += d_stride) {
-      vec b[RVM_VECTORS];
-#pragma unroll
-      for (uint j = 0; j < RVM_VECTORS; j++)
-        b[j] = VLOAD (from + j * RVM_VECTOR);
-#pragma unroll
-      for (uint i = 0; i < RVM_ROWS; i++) {
-        const vec y = (vec) x[at[i]];
+      for (uint i = 0; i < RVM_ROWS; i++)
 #pragma unroll
         for (uint j = 0; j < RVM_VECTORS; j++)
-          acc[i][j] = fma (y, b[j], acc[i][j]);
-      }
-    }
-  } else {
-    __global const float *restrict x = a + a_offset;
-
-    for (uint p = 0; p < m; p++, x += a_stride, from += d_stride)
-      for (uint j = 0; j * RVM_VECTOR < columns; j++) {
-        const vec b = load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR);
-        for (uint i = 0; i < RVM_ROWS; i++)
-          acc[i][j] = fma ((vec) x[at[i]], b, acc[i][j]);
-      }
-  }
-
-  const uint rows = row < k ? min (k - row, (uint) RVM_ROWS) : 1;
-  for (uint i = 0; i < rows; i++)
+          acc[i][j] = (vec) 0.0f;
+      for (uint p = 0; p < depth; p++, ahead += ahead_stride) {
+        PREFETCH (ahead);
 #pragma unroll
-    for (uint j = 0; j < RVM_VECTORS; j++) {
-      __global float *restrict out = to + i * PANEL + j * RVM_VECTOR;
-      VSTORE (accumulate ? VLOAD (out) + acc[i][j] : acc[i][j], out);
+        for (uint i = 0; i < RVM_ROWS; i++) {
+          const vec y = (vec) x[p * INPUT_VECTORS * RVM_VECTOR + i];
+#pragma unroll
+          for (uint j = 0; j < RVM_VECTORS; j++)
+            acc[i][j] = fma (y, d_rows[p * RVM_VECTORS + j], acc[i][j]);
+        }
+      }
+#pragma unroll
+      for (uint i = 0; i < RVM_ROWS; i++)
+        if (row + i < inputs)
+#pragma unroll
+          for (uint j = 0; j < RVM_VECTORS; j++) {
+            __global float *restrict out = to + (row + i) * PANEL + j * RVM_VECTOR;
+            VSTORE (add ? VLOAD (out) + acc[i][j] : acc[i][j], out);
+          }
     }
+  }
 }
 
 /* Panels of W (k, n) to panels of its transpose (n, k). One work-item a row of a panel of the transpose: global size (n, panels of k). */
