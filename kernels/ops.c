@@ -129,6 +129,16 @@ choose_queries (const RvmTiles *tiles, const RvmAttention *attention)
   return attention->queries <= tiles->vector || attention->queries < lanes ? 1 : tiles->attention_queries;
 }
 
+/* Keys of a block: about as many as tiles.key_block, and no small block at the end (65 keys are one block of 68, 257 are 3 of 88). */
+static guint
+divide_keys (const RvmTiles *tiles, guint keys)
+{
+  const guint blocks = MAX ((keys + tiles->key_block / 2) / (tiles->key_block + tiles->key_block / 2), 1);
+  const guint block = (keys + blocks - 1) / blocks;
+
+  return (block + tiles->key_tile - 1) / tiles->key_tile * tiles->key_tile;
+}
+
 void
 rvm_attention (RvmQueue *queue, const RvmAttention *attention)
 {
@@ -138,7 +148,7 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
   const gsize items = (attention->queries + lanes - 1) / lanes;
   const gsize global[3] = { (items + tiles.group - 1) / tiles.group * tiles.group, attention->heads, attention->batch };
   const gsize local[3] = { tiles.group, 1, 1 };
-  guint dim_tile = 4, key_block = tiles.key_block;
+  guint dim_tile = 4, key_block = tiles.group == 1 ? divide_keys (&tiles, attention->keys) : tiles.key_block;
   char options[256];
 
   while (head_dim % dim_tile != 0)

@@ -4,6 +4,8 @@
 #include "launch.h"
 #include "tiles.h"
 
+#define MOST_KEYS 112   /* of a block of attention_whole_backward.cl, for heads of up to 32 */
+#define MOST_QUERIES 65 /* of a block there: a stack of 150 KiB */
 #define BLOCK 32 /* RVM_BLOCK of layernorm_backward.cl and gate_backward.cl */
 
 static guint
@@ -53,6 +55,31 @@ rvm_layernorm_backward (RvmQueue *queue, const RvmLayerNormBackward *norm)
   }
 }
 
+/* One work-item a head of a picture: see attention_whole_backward.cl. */
+static void
+attention_backward_whole (RvmQueue *queue, const RvmTiles *tiles, const RvmAttention *forward, const RvmAttentionBackward *backward)
+{
+  const guint head_dim = forward->head_dim, most = head_dim <= 32 ? MOST_KEYS : MOST_KEYS * 32 / head_dim;
+  const guint key_blocks = (forward->keys + MAX (most, tiles->vector) - 1) / MAX (most, tiles->vector);
+  const guint query_blocks = (forward->queries + MOST_QUERIES - 1) / MOST_QUERIES;
+  const guint block_keys = (forward->keys + key_blocks - 1) / key_blocks, block_queries = (forward->queries + query_blocks - 1) / query_blocks;
+  char options[192];
+
+  g_snprintf (options, sizeof options,
+      "-DRVM_VECTOR=%u -DRVM_HEAD_DIM=%u -DRVM_KEY_VECTORS=%u -DRVM_QUERY_BLOCK=%u -DRVM_LANE_TILE=%u", tiles->vector, head_dim,
+      (block_keys + tiles->vector - 1) / tiles->vector, (block_queries + 4) / 5 * 5, tiles->vector >= 16 ? 5 : 2);
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (forward->query), RVM_ARG_UINT (forward->query_offset), RVM_ARG_UINT (forward->query_stride),
+    RVM_ARG_BUFFER (forward->key), RVM_ARG_UINT (forward->key_offset), RVM_ARG_UINT (forward->key_stride),
+    RVM_ARG_BUFFER (forward->value), RVM_ARG_UINT (forward->value_offset), RVM_ARG_UINT (forward->value_stride),
+    RVM_ARG_BUFFER (forward->normaliser), RVM_ARG_BUFFER (forward->out), RVM_ARG_BUFFER (backward->dout), RVM_ARG_BUFFER (backward->delta),
+    RVM_ARG_BUFFER (backward->dquery), RVM_ARG_BUFFER (backward->dkey), RVM_ARG_BUFFER (backward->dvalue),
+    RVM_ARG_UINT (forward->queries), RVM_ARG_UINT (forward->keys),
+  };
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention_whole_backward", "attention_backward_whole", options),
+      "attention_backward_whole", 2, (const gsize[]){ forward->heads, forward->batch }, (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
+}
+
 void
 rvm_attention_backward (RvmQueue *queue, const RvmAttention *forward, const RvmAttentionBackward *backward)
 {
@@ -63,6 +90,10 @@ rvm_attention_backward (RvmQueue *queue, const RvmAttention *forward, const RvmA
   guint dim_tile = 4;
   char options[192];
 
+  if (tiles.group == 1 && (gsize) forward->heads * forward->batch >= 4 * (gsize) rvm_device_get_compute_units (rvm_queue_get_device (queue))) {
+    attention_backward_whole (queue, &tiles, forward, backward);
+    return;
+  }
   while (head_dim % dim_tile != 0)
     dim_tile--;
   g_snprintf (options, sizeof options,
