@@ -5,7 +5,10 @@ import re
 import sys
 
 root = pathlib.Path(sys.argv[1])
-installed = re.search(r'packages="([^"]*)"', (root / "pipelines/install-packages").read_text()).group(1).split()
+# All of 'packages="..."', also what is added by release; not what only the viewer needs.
+script = (root / "pipelines/install-packages").read_text()
+lists = re.findall(r'\bpackages="([^"]*)"', "\n".join(line for line in script.splitlines() if "viewer" not in line))
+installed = [name for part in lists for name in part.split() if not name.startswith("$")]
 control = (root / "debian/control").read_text()
 needed = re.search(r"Build-Depends:\n((?: .*\n)+)", control).group(1)
 declared = {line.split()[0].rstrip(",").split(":")[0] for line in needed.splitlines()}
