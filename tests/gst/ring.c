@@ -49,3 +49,22 @@ ring_write_mask (guint width, guint height, const guint8 *pixels, png_uint_32 fo
   ck_assert (png_image_write_to_file (&image, path, FALSE, pixels, 0, NULL));
   return path;
 }
+
+GstHarness *
+ring_start (const char *settings)
+{
+  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  GstHarness *harness = gst_harness_new_parse (launch);
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  return harness;
+}
+
+GstBuffer *
+ring_step (GstHarness *harness, guint index, guint64 generation)
+{
+  GstBuffer *buffer = gst_harness_push_and_pull (harness, ring_make_frame (index, generation, FALSE));
+
+  ck_assert_ptr_ne (buffer, NULL);
+  return buffer;
+}

@@ -1,6 +1,7 @@
 /* A world whose truth is known: random features on a ring that turns by one patch a frame, and objects on it. */
 #pragma once
 
+#include <gst/check/gstharness.h>
 #include <gst/gst.h>
 #include <png.h>
 
@@ -11,6 +12,14 @@
 #define DIM 32
 #define CELL 10 /* pixels of a patch */
 #define CAPS "video/x-raw,format=GRAY8,width=160,height=120,framerate=25/1"
+
+/* The libcheck inside GStreamer has no comparison with a tolerance. */
+#define assert_near(a, b, tolerance) \
+  ck_assert_msg (fabs ((a) - (b)) <= (tolerance), "%s is %g, expected %g", #a, (double) (a), (double) (b))
+
+/* An rvmtrack with @settings, and what it makes of the next frame. */
+GstHarness *ring_start (const char *settings);
+GstBuffer *ring_step (GstHarness *harness, guint index, guint64 generation);
 
 /* Frame @index, GRAY8 of CAPS with features: what was in column c on frame 0 is in column c + index, modulo their number: each patch has
  * its match. */

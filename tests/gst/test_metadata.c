@@ -10,9 +10,6 @@
 
 #include "ring.h"
 
-#define assert_near(a, b, tolerance) \
-  ck_assert_msg (fabs ((a) - (b)) <= (tolerance), "%s is %g, expected %g", #a, (double) (a), (double) (b))
-
 static char *mask_file;
 
 static GstHarness *

@@ -1,0 +1,212 @@
+/* rvmtrack in a stream that goes on: what is hidden and comes back, what a detector sees, features that change, and an application that
+ * turns every knob meanwhile. */
+#include <gst/check/gstcheck.h>
+#include <gst/check/gstharness.h>
+#include <gst/video/video.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "ring.h"
+
+/* What an application's thread does while frames go by. */
+typedef struct {
+  GstElement *track, *overlay, *export;
+  gint done; /* atomic */
+} Application;
+
+static gpointer
+play_with_properties (gpointer data)
+{
+  Application *app = data;
+
+  for (guint i = 0; !g_atomic_int_get (&app->done); i++) {
+    g_autofree char *points = NULL, *boxes = NULL, *location = NULL;
+    guint64 frames;
+    guint id = 0;
+
+    g_object_set (app->track, "points", i % 2 ? "30,50" : "40,50;50,60", "boxes", i % 3 ? "20,30,40,30" : NULL, "regions", i % 3, "context", 4 + i % 5,
+        NULL);
+    g_object_get (app->track, "points", &points, "boxes", &boxes, NULL);
+    if (i % 2)
+      g_signal_emit_by_name (app->track, "add-point", 30.0, 40.0, &id);
+    else
+      g_signal_emit_by_name (app->track, "add-box", 30.0, 40.0, 20.0, 20.0, &id);
+    g_signal_emit_by_name (app->track, "remove", id);
+    g_object_set (app->overlay, "trail", i % 32, "tracks", i % 2 == 0, NULL);
+    g_object_get (app->export, "frames", &frames, "location", &location, NULL);
+    g_usleep (500);
+  }
+  return NULL;
+}
+
+/* Meant for ThreadSanitizer, true without it: ids stay ordered and unique whatever happens beside the stream. */
+START_TEST (test_properties_while_playing)
+{
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack max-tracks=4096 ! rvmexport location=/dev/null ! rvmoverlay mode=none");
+  Application app = { .track = gst_harness_find_element (harness, "rvmtrack"), .overlay = gst_harness_find_element (harness, "rvmoverlay"),
+    .export = gst_harness_find_element (harness, "rvmexport") };
+  GThread *thread;
+  guint highest = 0;
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  thread = g_thread_new ("application", play_with_properties, &app);
+  for (guint i = 0; i < 60; i++) {
+    g_autoptr (GstBuffer) buffer = ring_step (harness, i % COLUMNS, 1 + i / 20);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+    guint before = 0;
+
+    for (guint k = 0; k < meta->n_tracks; k++) {
+      ck_assert_uint_gt (meta->tracks[k].id, before);
+      before = meta->tracks[k].id;
+      /* A new state has new ids. */
+      if (i % 20 == 0)
+        ck_assert_uint_gt (meta->tracks[k].id, highest);
+    }
+    if (i % 20 == 19)
+      highest = before;
+  }
+  g_atomic_int_set (&app.done, TRUE);
+  g_thread_join (thread);
+  gst_object_unref (app.track);
+  gst_object_unref (app.overlay);
+  gst_object_unref (app.export);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+/* What is hidden is lost, stays with its last place, and is found again when it comes back. */
+START_TEST (test_lost_and_found)
+{
+  GstHarness *harness = ring_start ("points=\"30,50\" boxes=\"20,30,40,30\" context=2 top-k=2");
+
+  for (guint i = 0; i < 9; i++) {
+    GstBuffer *frame = ring_make_frame (i, 1, FALSE);
+    const gboolean hidden = i >= 3 && i < 6;
+    g_autoptr (GstBuffer) buffer = NULL;
+    const GstRvmTrackMeta *meta;
+
+    /* Behind a wall whose patches all look like the one in the last column. */
+    if (hidden) {
+      GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (frame);
+      gsize size;
+      float *values = g_memdup2 (g_bytes_get_data (features->data, &size), g_bytes_get_size (features->data));
+      const float *wall = (const float *) g_bytes_get_data (features->data, NULL) + (ROWS * COLUMNS - 1) * DIM;
+      for (guint cell = 0; cell < ROWS * COLUMNS; cell++)
+        memcpy (values + cell * DIM, wall, DIM * sizeof *values);
+      g_bytes_unref (features->data);
+      features->data = g_bytes_new_take (values, size);
+    }
+    buffer = gst_harness_push_and_pull (harness, frame);
+    meta = gst_rvm_buffer_get_track_meta (buffer);
+    ck_assert_uint_eq (meta->n_tracks, 2);
+    for (guint k = 0; k < 2; k++) {
+      const GstRvmTrack *track = &meta->tracks[k];
+      const guint seen = hidden ? 2 : i;
+
+      ck_assert_uint_eq (track->id, 1 + k);
+      ck_assert_msg (track->visible == !hidden, "frame %u, track %u: %d", i, track->id, track->visible);
+      ck_assert_uint_eq (track->last_seen, seen * 40 * GST_MSECOND);
+      ck_assert (hidden ? track->confidence < 0.25 : track->confidence > 0.5);
+      assert_near (track->x, (k ? 20 : 30) + seen * CELL, 0.5);
+    }
+    ck_assert (hidden == (gst_buffer_get_video_region_of_interest_meta_id (buffer, 2) == NULL));
+  }
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+/* A detector on every frame: what a track covers is the same thing, what none covers is new; one more than there is room for is left out. */
+START_TEST (test_regions)
+{
+  static const char *const modes[] = { "none", "first", "new" };
+  static const guint expected[] = { 0, 1, 2 };
+
+  for (guint mode = 0; mode < 3; mode++) {
+    g_autofree char *settings = g_strdup_printf ("regions=%s max-tracks=2", modes[mode]);
+    GstHarness *harness = ring_start (settings);
+    GstVideoRegionOfInterestMeta *region;
+
+    for (guint i = 0; i < 4; i++) {
+      GstBuffer *frame = ring_make_frame (i, 1, FALSE);
+      g_autoptr (GstBuffer) buffer = NULL;
+      const GstRvmTrackMeta *meta;
+
+      gst_buffer_add_video_region_of_interest_meta (frame, "car", 22 + i * CELL, 28, 40, 30);
+      if (i == 2) {
+        gst_buffer_add_video_region_of_interest_meta (frame, "cat", 90, 80, 30, 30);
+        gst_buffer_add_video_region_of_interest_meta (frame, "dog", 110, 5, 30, 30);
+        /* Ours, and one outside. */
+        region = gst_buffer_add_video_region_of_interest_meta (frame, "rvm-track", 5, 90, 30, 30);
+        region->id = 9;
+        gst_buffer_add_video_region_of_interest_meta (frame, "far", 500, 5, 30, 30);
+      }
+      buffer = gst_harness_push_and_pull (harness, frame);
+      meta = gst_rvm_buffer_get_track_meta (buffer);
+      ck_assert_uint_eq (meta->n_tracks, i < 2 ? MIN (expected[mode], 1) : expected[mode]);
+      if (mode)
+        ck_assert_str_eq (g_quark_to_string (meta->tracks[0].label), "car");
+      if (mode == 2 && i >= 2)
+        ck_assert_str_eq (g_quark_to_string (meta->tracks[1].label), "cat");
+    }
+    gst_harness_teardown (harness);
+  }
+}
+END_TEST
+
+/* No features, and a grid that changes without a new state. */
+START_TEST (test_other_features)
+{
+  GstHarness *harness = ring_start ("points=\"30,50\"");
+  g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
+  g_autoptr (GstBus) bus = gst_bus_new ();
+  g_autoptr (GstBuffer) without = NULL, other = NULL;
+  g_autoptr (GstMessage) message = NULL;
+  g_autoptr (GBytes) few = g_bytes_new_take (g_malloc0 (6 * 8 * DIM * sizeof (float)), 6 * 8 * DIM * sizeof (float));
+  GstBuffer *frame = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
+  GstRvmFeatureMeta *features;
+
+  gst_element_set_bus (element, bus);
+  without = gst_harness_push_and_pull (harness, gst_buffer_new_allocate (NULL, 160 * 120, NULL));
+  ck_assert_ptr_eq (gst_rvm_buffer_get_track_meta (without), NULL);
+  /* rvmencode is missing: said once, at the end. */
+  gst_harness_push_event (harness, gst_event_new_eos ());
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  ck_assert_ptr_ne (message, NULL);
+  gst_harness_teardown (harness);
+
+  harness = ring_start ("points=\"30,50\"");
+  gst_buffer_unref (ring_step (harness, 0, 1));
+  gst_buffer_unref (ring_step (harness, 1, 1));
+  features = gst_rvm_buffer_add_feature_meta (frame, GST_RVM_FEATURE_PATCHES, 6, 8, DIM, few, "made here");
+  features->generation = 1;
+  other = gst_harness_push_and_pull (harness, frame);
+  ck_assert_uint_eq (gst_rvm_buffer_get_track_meta (other)->n_tracks, 1);
+  ck_assert_uint_eq (gst_rvm_buffer_get_track_meta (other)->tracks[0].id, 2);
+  assert_near (gst_rvm_buffer_get_track_meta (other)->tracks[0].x, 30, 1e-9);
+  gst_element_set_bus (element, NULL);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
+int
+main (int argc, char **argv)
+{
+  Suite *suite = suite_create ("tracks while playing");
+  TCase *tests = tcase_create ("all");
+  SRunner *runner;
+  int failed;
+
+  gst_check_init (&argc, &argv);
+  tcase_set_timeout (tests, 120);
+  suite_add_tcase (suite, tests);
+  tcase_add_test (tests, test_properties_while_playing);
+  tcase_add_test (tests, test_lost_and_found);
+  tcase_add_test (tests, test_regions);
+  tcase_add_test (tests, test_other_features);
+  runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed != 0;
+}
