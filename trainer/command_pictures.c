@@ -53,7 +53,8 @@ rvm_command_preview (int argc, char **argv)
   gst_init (NULL, NULL);
   recipe.batch = samples;
   shape = shape_of (&recipe);
-  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, 0, &error);
+  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, NULL, 0,
+      &error);
   batch = source ? rvm_source_next (source, &error) : NULL;
   if (batch == NULL || !rvm_sheet_samples (argv[1], &shape, recipe.model.patch, &batch->batch, &error))
     return rvm_command_fail (error, 1);
@@ -84,7 +85,7 @@ reconstruct (RvmModel *model, const RvmRecipe *recipe, const char *video, const 
   const char *const videos[] = { video, NULL };
   const RvmStepShape shape = shape_of (recipe);
   const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
-  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, 0, error);
+  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, NULL, 0, error);
   g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;
   g_autoptr (RvmStep) step = batch ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
   g_autofree float *predicted = NULL;

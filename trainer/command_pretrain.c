@@ -4,24 +4,41 @@
 
 #include "commands.h"
 #include "kernels/error.h"
+#include "parallel.h"
 #include "run.h"
+
+/* The other processes cannot go on without this one. */
+static int
+fail (GError *error)
+{
+  const int status = rvm_command_fail (error, 1);
+
+  rvm_parallel_abort (status);
+  return status;
+}
 
 static int
 train (const RvmRunOptions *options)
 {
+  const gboolean writes = rvm_parallel_get_rank () == 0;
   g_autoptr (GError) error = NULL;
+  const RvmRunResult result = rvm_run_resume (options, &error);
 
-  switch (rvm_run_resume (options, &error)) {
+  if (result != RVM_RUN_FAILED)
+    rvm_parallel_stop ();
+  switch (result) {
     case RVM_RUN_FINISHED:
-      g_print ("%s: finished; weights in %s/model.safetensors\n", options->folder, options->folder);
+      if (writes)
+        g_print ("%s: finished; weights in %s/model.safetensors\n", options->folder, options->folder);
       return 0;
     case RVM_RUN_INTERRUPTED:
-      g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' goes on\n", options->folder, options->folder);
+      if (writes)
+        g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' goes on\n", options->folder, options->folder);
       return 130;
     case RVM_RUN_FAILED:
       break;
   }
-  return rvm_command_fail (error, 1);
+  return fail (error);
 }
 
 gboolean
@@ -74,8 +91,11 @@ rvm_command_pretrain (int argc, char **argv)
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
   options = (RvmRunOptions){ .folder = out, .device = device, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
-  if (!rvm_run_create (&options, &recipe, init, &error))
+  if (!rvm_parallel_start (&error))
     return rvm_command_fail (error, 1);
+  if (rvm_parallel_get_rank () == 0 && !rvm_run_create (&options, &recipe, init, &error))
+    return fail (error);
+  rvm_parallel_broadcast (0); /* the folder is there */
   return train (&options);
 }
 
@@ -102,5 +122,7 @@ rvm_command_resume (int argc, char **argv)
   }
   gst_init (NULL, NULL);
   options = (RvmRunOptions){ .folder = argv[1], .device = device, .stop_at = stop_at };
+  if (!rvm_parallel_start (&error))
+    return rvm_command_fail (error, 1);
   return train (&options);
 }

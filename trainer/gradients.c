@@ -17,9 +17,9 @@ vector_gradient_free (gpointer data)
 }
 
 static void
-add_array (RvmGradients *gradients, RvmBuffer *value, RvmBuffer *gradient, gboolean is_kernel)
+add_array (RvmGradients *gradients, const RvmParameter *parameter, RvmBuffer *value, RvmBuffer *gradient, gboolean is_kernel)
 {
-  const RvmGradientArray array = { value, gradient, rvm_buffer_get_size (value) / sizeof (float), is_kernel };
+  const RvmGradientArray array = { value, gradient, rvm_buffer_get_size (value) / sizeof (float), is_kernel, parameter->array.name };
 
   g_array_append_val (gradients->arrays, array);
 }
@@ -36,9 +36,9 @@ add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParamete
     if (linear == NULL)
       return FALSE;
     g_hash_table_insert (gradients->linears, parameter->linear, linear);
-    add_array (gradients, rvm_gemm_weights_get_kernel (parameter->linear), rvm_gemm_gradient_get_kernel (linear), TRUE);
+    add_array (gradients, parameter, rvm_gemm_weights_get_kernel (parameter->linear), rvm_gemm_gradient_get_kernel (linear), TRUE);
     if (rvm_gemm_gradient_get_bias (linear))
-      add_array (gradients, rvm_gemm_weights_get_bias (parameter->linear), rvm_gemm_gradient_get_bias (linear), FALSE);
+      add_array (gradients, parameter, rvm_gemm_weights_get_bias (parameter->linear), rvm_gemm_gradient_get_bias (linear), FALSE);
   } else {
     RvmVectorGradient *vector;
     RvmBuffer *buffer = rvm_buffer_new (model->device, rvm_buffer_get_size (parameter->vector), "gradient", error);
@@ -49,7 +49,7 @@ add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParamete
     vector->gradient = buffer;
     vector->empty = TRUE;
     g_hash_table_insert (gradients->vectors, parameter->vector, vector);
-    add_array (gradients, parameter->vector, buffer, g_str_has_suffix (parameter->array.name, "/kernel"));
+    add_array (gradients, parameter, parameter->vector, buffer, g_str_has_suffix (parameter->array.name, "/kernel"));
   }
   return TRUE;
 }

@@ -20,6 +20,7 @@ typedef struct {
   RvmBuffer *value, *gradient; /* (transfer none) */
   guint count;                 /* floats */
   gboolean is_kernel;          /* decays */
+  const char *name;            /* (transfer none) of the weight, or of the first of several side by side */
 } RvmGradientArray;
 
 RvmGradients *rvm_gradients_new (const RvmModel *model, GError **error);

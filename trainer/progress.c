@@ -14,14 +14,14 @@ struct _RvmProgress {
 };
 
 RvmProgress *
-rvm_progress_new (guint64 first, guint64 last)
+rvm_progress_new (guint64 first, guint64 last, gboolean rewrite)
 {
   RvmProgress *progress = g_new0 (RvmProgress, 1);
 
   progress->step = first;
   progress->last = last;
   progress->start = progress->updated = g_get_monotonic_time ();
-  progress->terminal = isatty (STDOUT_FILENO);
+  progress->terminal = rewrite && isatty (STDOUT_FILENO);
   return progress;
 }
 

@@ -7,8 +7,8 @@ G_BEGIN_DECLS
 
 typedef struct _RvmProgress RvmProgress;
 
-RvmProgress *rvm_progress_new (guint64 first, guint64 last); /* steps: done before, in all */
-void rvm_progress_free (RvmProgress *progress);              /* ends the line */
+RvmProgress *rvm_progress_new (guint64 first, guint64 last, gboolean rewrite); /* steps: done before, in all; may the line renew itself */
+void rvm_progress_free (RvmProgress *progress); /* ends the line */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmProgress, rvm_progress_free)
 
 /* After step @step. @text is put behind step and share; @waited: seconds since the last call in which the device had nothing to do. */

@@ -14,6 +14,7 @@
 #include "checkpoint.h"
 #include "kernels/error.h"
 #include "metrics.h"
+#include "parallel.h"
 #include "progress.h"
 #include "run_files.h"
 #include "sheet.h"
@@ -34,9 +35,10 @@ typedef struct {
   guint64 step; /* updates so far */
   RvmModel *model;
   RvmStep *pass;
+  RvmReduce *reduce; /* NULL in the only process of a run */
   RvmOptimiser *optimiser;
   RvmSource *source;
-  RvmMetrics *metrics;
+  RvmMetrics *metrics;   /* rank 0 has these two */
   RvmProgress *progress;
 } Run;
 
@@ -48,6 +50,7 @@ run_clear (Run *run)
   g_clear_pointer (&run->source, rvm_source_free);
   g_clear_pointer (&run->optimiser, rvm_optimiser_free);
   g_clear_pointer (&run->pass, rvm_step_free);
+  g_clear_pointer (&run->reduce, rvm_reduce_free);
   g_clear_pointer (&run->model, rvm_model_unref);
 }
 
@@ -57,7 +60,8 @@ static RvmStepShape
 shape_of (const RvmRecipe *recipe)
 {
   return (RvmStepShape){
-    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = recipe->batch,
+    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch,
+    .samples = recipe->batch / rvm_parallel_get_size (),
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
   };
 }
@@ -65,14 +69,15 @@ shape_of (const RvmRecipe *recipe)
 static void
 announce (const Run *run)
 {
+  const guint processes = rvm_parallel_get_size ();
   const guint64 parameters = rvm_config_count_parameters (&run->recipe.model, TRUE);
   /* Weights, their transpose, their gradients, two moments. */
   const guint64 weights = parameters * 5 * sizeof (float), activations = rvm_step_predict_memory (&run->recipe.model, &run->shape);
 
   g_print ("%s: step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT " parameters, on %s\n"
-           "memory: %.0f MiB of weights, gradients and moments, %.0f MiB of activations\n",
+           "memory%s: %.0f MiB of weights, gradients and moments, %.0f MiB of activations\n",
       run->options->folder, run->step, run->recipe.steps, parameters, rvm_device_get_name (rvm_model_get_device (run->model)),
-      weights / 1048576.0, activations / 1048576.0);
+      processes > 1 ? " of each process" : "", weights / 1048576.0, activations / 1048576.0);
 }
 
 /* Model, moments and step from the latest checkpoint that is whole. */
@@ -84,21 +89,31 @@ open_checkpoint (Run *run, GError **error)
     .clip_norm = run->recipe.clip_norm,
   };
   const RvmModelOptions model_options = { .device = run->options->device, .cache_dir = run->options->cache_dir };
-  g_autofree char *path = rvm_run_find_checkpoint (run->options->folder, &run->step, error);
+  g_autofree char *path = NULL;
 
+  if (rvm_parallel_get_rank () == 0) {
+    path = rvm_run_find_checkpoint (run->options->folder, &run->step, error);
+    if (path == NULL)
+      return FALSE;
+  }
+  run->step = rvm_parallel_broadcast (run->step);
   if (path == NULL)
-    return FALSE;
+    path = rvm_checkpoint_get_path (run->options->folder, run->step);
   run->model = rvm_model_load_trainable (path, &model_options, error);
   if (run->model == NULL)
     return FALSE;
-  announce (run);
+  if (rvm_parallel_get_rank () == 0)
+    announce (run);
   run->pass = rvm_step_new (run->model, &run->shape, run->recipe.loss_all, FALSE, error);
   if (run->pass == NULL)
     return FALSE;
+  if (rvm_parallel_get_size () > 1)
+    run->reduce = rvm_reduce_new (run->model, rvm_step_get_gradients (run->pass));
   run->optimiser = rvm_optimiser_new (run->model, rvm_step_get_gradients (run->pass), &options, rvm_step_get_queue (run->pass), error);
   return run->optimiser && rvm_checkpoint_restore (path, run->model, run->optimiser, rvm_step_get_queue (run->pass), error);
 }
 
+/* Rank 0 writes; its recipe and data are those of all. */
 static gboolean
 save (Run *run, GError **error)
 {
@@ -106,8 +121,11 @@ save (Run *run, GError **error)
   g_autofree char *path = rvm_checkpoint_get_path (run->options->folder, run->step);
   g_autofree char *model = g_build_filename (run->options->folder, "model.safetensors", NULL);
   g_autofree char *plot = g_build_filename (run->options->folder, "loss.png", NULL);
-  g_autoptr (GHashTable) metadata = rvm_run_make_metadata (run->options->folder, &run->recipe, error);
+  g_autoptr (GHashTable) metadata = NULL;
 
+  if (rvm_parallel_get_rank () > 0)
+    return TRUE;
+  metadata = rvm_run_make_metadata (run->options->folder, &run->recipe, error);
   if (metadata == NULL || !rvm_metrics_flush (run->metrics, error)
       || !rvm_checkpoint_save (path, run->model, run->optimiser, queue, run->step, metadata, error)
       || !rvm_checkpoint_save (model, run->model, NULL, queue, run->step, metadata, error))
@@ -123,10 +141,13 @@ draw_pictures (Run *run, GError **error)
   const gsize values = (gsize) run->shape.samples * run->shape.targets * (run->shape.rows * run->shape.columns + 1) * run->model->decoder.pixels;
   g_autofree char *name = g_strdup_printf ("reconstruction-%08" G_GUINT64_FORMAT ".png", run->step);
   g_autofree char *path = g_build_filename (run->options->folder, name, NULL);
-  g_autoptr (RvmSourceBatch) probe = rvm_source_get_probe (run->source, error);
+  g_autoptr (RvmSourceBatch) probe = NULL;
   g_autofree float *predicted = NULL;
   RvmLoss loss;
 
+  if (rvm_parallel_get_rank () > 0)
+    return TRUE;
+  probe = rvm_source_get_probe (run->source, error);
   if (probe == NULL)
     return FALSE;
   predicted = g_new (float, values);
@@ -135,11 +156,25 @@ draw_pictures (Run *run, GError **error)
       && rvm_sheet_reconstruction (path, &run->shape, run->recipe.model.patch, &probe->batch, 4, predicted, error);
 }
 
-/* All passes of one step and its update. A second signal leaves the weights as they were: @updated tells. */
+/* Losses of every process's samples, of which each already has its share. */
+static void
+share_metric (RvmMetric *metric)
+{
+  double values[] = { metric->masked, metric->all, metric->mean_colour, metric->copy };
+
+  rvm_parallel_sum (values, G_N_ELEMENTS (values));
+  metric->masked = values[0];
+  metric->all = values[1];
+  metric->mean_colour = values[2];
+  metric->copy = values[3];
+}
+
+/* All passes of one step and its update. A second signal leaves the weights as they were: @updated tells; several processes finish the
+ * step, since none can leave the others' sums. */
 static gboolean
 make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, double *norm, GError **error)
 {
-  const double share = 1.0 / run->recipe.accumulate;
+  const double share = 1.0 / ((double) run->recipe.accumulate * rvm_parallel_get_size ());
   const double rate = rvm_recipe_get_rate (&run->recipe, run->step);
 
   *updated = FALSE;
@@ -156,9 +191,10 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
     *waited += (g_get_monotonic_time () - start) / 1e6;
     if (batch == NULL)
       return FALSE;
+    rvm_step_set_reduce (run->pass, i + 1 == run->recipe.accumulate ? run->reduce : NULL);
     if (!rvm_step_backward (run->pass, &batch->batch, share, &loss, error)) {
       g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1,
-          batch->first, batch->first + run->recipe.batch - 1);
+          batch->first, batch->first + run->shape.samples - 1);
       return FALSE;
     }
     baseline = rvm_baseline_measure (&run->shape, run->recipe.model.patch, &batch->batch);
@@ -166,9 +202,10 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
     metric->all += share * loss.all;
     metric->mean_colour += share * baseline.mean_colour;
     metric->copy += share * baseline.copy;
-    if (interrupts > 1)
+    if (interrupts > 1 && run->reduce == NULL)
       return TRUE;
   }
+  share_metric (metric);
   if (!rvm_optimiser_update (run->optimiser, rate, norm, error)) {
     g_prefix_error (error, "step %" G_GUINT64_FORMAT ": ", run->step + 1);
     return FALSE;
@@ -178,15 +215,49 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   return TRUE;
 }
 
+/* One of the processes was told to stop. */
+static gboolean
+is_interrupted (void)
+{
+  double signals = interrupts;
+
+  rvm_parallel_sum (&signals, 1);
+  return signals > 0;
+}
+
+static void
+report (Run *run, const RvmMetric *metric, double norm, double rate, double waited)
+{
+  g_autofree char *text = NULL;
+
+  if (rvm_parallel_get_rank () > 0)
+    return;
+  rvm_metrics_add (run->metrics, metric, norm, rate, waited);
+  text = g_strdup_printf ("loss %.5f (mean colour %.5f, copy %.5f)", rvm_metrics_get_recent (run->metrics), metric->mean_colour, metric->copy);
+  rvm_progress_update (run->progress, run->step, waited, text);
+}
+
+static void
+report_overlap (const Run *run)
+{
+  guint64 bytes, overlapped;
+
+  if (run->reduce == NULL || rvm_parallel_get_rank () > 0)
+    return;
+  rvm_reduce_get_overlap (run->reduce, &bytes, &overlapped);
+  if (bytes)
+    g_print ("%u processes: %.1f MiB of gradients summed, %.0f %% of them before the way back was over\n", rvm_parallel_get_size (),
+        bytes / 1048576.0, 100.0 * overlapped / bytes);
+}
+
 static gboolean
 train (Run *run, GError **error)
 {
   const guint64 last = run->options->stop_at ? MIN (run->options->stop_at, run->recipe.steps) : run->recipe.steps;
   guint64 saved = run->step;
 
-  while (run->step < last && interrupts == 0) {
+  while (run->step < last && !is_interrupted ()) {
     const double rate = rvm_recipe_get_rate (&run->recipe, run->step);
-    g_autofree char *text = NULL;
     gboolean updated;
     double waited, norm = 0;
     RvmMetric metric;
@@ -199,9 +270,7 @@ train (Run *run, GError **error)
     }
     if (!updated)
       break;
-    rvm_metrics_add (run->metrics, &metric, norm, rate, waited);
-    text = g_strdup_printf ("loss %.5f (mean colour %.5f, copy %.5f)", rvm_metrics_get_recent (run->metrics), metric.mean_colour, metric.copy);
-    rvm_progress_update (run->progress, run->step, waited, text);
+    report (run, &metric, norm, rate, waited);
     if (run->step % run->recipe.checkpoint_every == 0) {
       if (!save (run, error))
         return FALSE;
@@ -220,31 +289,39 @@ rvm_run_resume (const RvmRunOptions *options, GError **error)
   const struct sigaction action = { .sa_handler = on_signal };
   struct sigaction old_int, old_term;
   gboolean ok;
-  int lock = rvm_run_lock (options->folder, error);
+  const gboolean writes = rvm_parallel_get_rank () == 0;
+  int lock = writes ? rvm_run_lock (options->folder, error) : -1;
 
-  if (lock < 0)
+  if (writes && lock < 0)
     return RVM_RUN_FAILED;
   ok = rvm_run_load_recipe (options->folder, &run.recipe, error);
+  if (ok && run.recipe.batch % rvm_parallel_get_size () != 0) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "training.batch is %u: expected a multiple of the %u processes", run.recipe.batch,
+        rvm_parallel_get_size ());
+    ok = FALSE;
+  }
   if (ok)
     run.shape = shape_of (&run.recipe);
   ok = ok && open_checkpoint (&run, error);
   if (ok)
     run.source = rvm_run_open_source (options, &run.recipe, run.step * run.recipe.accumulate, error);
   ok = ok && run.source;
-  if (ok)
+  if (ok && writes)
     run.metrics = rvm_metrics_open (options->folder, run.step, error);
-  ok = ok && run.metrics;
+  ok = ok && (run.metrics || !writes);
   if (ok) {
     interrupts = 0;
     sigaction (SIGINT, &action, &old_int);
     sigaction (SIGTERM, &action, &old_term);
-    run.progress = rvm_progress_new (run.step, run.recipe.steps);
+    run.progress = writes ? rvm_progress_new (run.step, run.recipe.steps, run.reduce == NULL) : NULL;
     ok = train (&run, error);
     g_clear_pointer (&run.progress, rvm_progress_free);
+    report_overlap (&run);
     sigaction (SIGINT, &old_int, NULL);
     sigaction (SIGTERM, &old_term, NULL);
   }
-  close (lock);
+  if (writes)
+    close (lock);
   if (!ok)
     return RVM_RUN_FAILED;
   return run.step < run.recipe.steps ? RVM_RUN_INTERRUPTED : RVM_RUN_FINISHED;

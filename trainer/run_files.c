@@ -11,6 +11,7 @@
 #include "checkpoint.h"
 #include "initialise.h"
 #include "kernels/error.h"
+#include "parallel.h"
 
 #define DATA_GROUP "data"
 
@@ -128,7 +129,7 @@ rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guin
   photos = g_key_file_get_string_list (file, DATA_GROUP, data_keys[1], NULL, NULL);
   sprites = g_key_file_get_string_list (file, DATA_GROUP, data_keys[2], NULL, NULL);
   return rvm_source_new (recipe, (const char *const *) clips, (const char *const *) photos, (const char *const *) sprites,
-      options->cache_dir, first, error);
+      options->cache_dir, &(RvmShard){ rvm_parallel_get_rank (), rvm_parallel_get_size () }, first, error);
 }
 
 typedef struct {

@@ -13,6 +13,7 @@ struct _RvmStep {
   gboolean all_patches;
   RvmQueue *queue;
   RvmGradients *gradients;
+  RvmReduce *reduce; /* NULL: gradients stay as they are */
   RvmArena *arena;
 
   RvmBuffer *position, *table, *decoder_position;
@@ -232,6 +233,12 @@ rvm_step_get_gradients (RvmStep *step)
   return step->gradients;
 }
 
+void
+rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce)
+{
+  step->reduce = reduce;
+}
+
 static RvmDecoderInput
 describe_decoder_input (const RvmStep *step, guint sources)
 {
@@ -365,15 +372,26 @@ compute_loss (RvmStep *step, double weight)
 }
 
 static void
+on_block_done (gpointer user_data, guint block)
+{
+  RvmStep *step = user_data;
+
+  rvm_reduce_block_done (step->reduce, step->queue, block);
+}
+
+/* Gradients are complete in this order: decoder, core, encoder from its end to its beginning, tokens. */
+static void
 backward (RvmStep *step, guint sources)
 {
   const RvmModel *model = step->model;
-  const RvmBackward *b = &step->backward;
+  RvmBackward *b = &step->backward;
   const guint samples = step->shape.samples, targets = samples * step->shape.targets;
   const RvmDecoderInput input = describe_decoder_input (step, sources);
 
   rvm_decoder_backward (b, &model->decoder, &input, step->visible_rows, &step->decoder, &step->decoder_backward, step->dpredicted,
       step->dfeatures, step->dtarget);
+  if (step->reduce)
+    rvm_reduce_decoder_done (step->reduce, step->queue);
   rvm_encoder_backward (b, &model->encoder, step->target_tokens, &step->target_encoder, step->dtarget, step->dtokens, targets, step->kept);
   rvm_tokenizer_backward (b, &model->tokenizer, step->target_patches, step->dtokens, targets, step->kept);
   for (guint t = sources; t-- > 0;) {
@@ -383,8 +401,13 @@ backward (RvmStep *step, guint sources)
         step->dstate, step->dencoded, samples, step->tokens);
     rvm_put_frame (step->queue, step->dencoded, step->dsource, &frame);
   }
+  if (step->reduce)
+    rvm_reduce_core_done (step->reduce, step->queue);
+  b->block_done = step->reduce ? on_block_done : NULL;
+  b->user_data = step;
   rvm_encoder_backward (b, &model->encoder, step->source_tokens, &step->source_encoder, step->dsource, step->dtokens, samples * sources,
       step->tokens);
+  b->block_done = NULL;
   rvm_tokenizer_backward (b, &model->tokenizer, step->source_patches, step->dtokens, samples * sources, step->tokens);
 }
 
@@ -436,6 +459,8 @@ rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss 
   if (!begin (step, batch, weight, error))
     return FALSE;
   backward (step, batch->sources);
+  if (step->reduce && !rvm_reduce_finish (step->reduce, step->queue, error))
+    return FALSE;
   return finish (step, loss, error);
 }
 

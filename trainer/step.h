@@ -2,7 +2,7 @@
  * batch of a run. */
 #pragma once
 
-#include "gradients.h"
+#include "reduce.h"
 
 G_BEGIN_DECLS
 
@@ -51,6 +51,9 @@ void rvm_step_refresh (RvmStep *step);
 gboolean rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error);
 /* Forward and backward; adds to the gradients (rvm_gradients_reset() empties them). The gradients are those of the loss times @weight. */
 gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error);
+
+/* The passes that follow sum their gradients, and what was in them, over all processes through @reduce (nullable, transfer none). */
+void rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce);
 
 /* Of the last pass. @predicted: (samples, targets, 1 + rows * columns, patch * patch * 3), the class token's rows undefined.
  * @features: (samples, sources, 1 + rows * columns, dim). Either may be NULL. */

@@ -18,6 +18,9 @@ typedef struct {
   RvmBuffer *hidden;    /* (rows, mlp) */
   RvmBuffer *delta;     /* (rows, heads) */
   RvmBuffer *partial;   /* rvm_norm_backward_scratch() */
+  /* (nullable) called when the gradients of an encoder block are complete once what has been enqueued has run */
+  void (*block_done) (gpointer user_data, guint block);
+  gpointer user_data;
 } RvmBackward;
 
 /* @configs: the stacks it will be used for, the most rows each has. queue and gradients are left for the caller. */

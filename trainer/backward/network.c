@@ -33,6 +33,8 @@ rvm_encoder_backward (const RvmBackward *b, const RvmEncoder *encoder, const Rvm
     rvm_mlp_backward (b, &encoder->blocks[i].mlp, act->blocks[i].attention.out, &act->blocks[i].mlp, dtokens, batch * rows);
     rvm_self_attention_backward (b, &encoder->blocks[i].attention, i ? act->blocks[i - 1].mlp.out : tokens, &act->blocks[i].attention,
         dtokens, batch, rows);
+    if (b->block_done)
+      b->block_done (b->user_data, i);
   }
 }
 

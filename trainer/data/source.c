@@ -12,6 +12,7 @@ enum { AHEAD = 3 }; /* batches made before they are asked for */
 
 struct _RvmSource {
   RvmRecipe recipe;
+  guint samples, offset; /* of a batch: how many of the recipe's, and which comes first */
   RvmSampler *sampler;
   char *description;
   GThread *thread;
@@ -39,16 +40,16 @@ make_batch (RvmSource *source, guint64 pass, guint sources, GError **error)
   const RvmRecipe *recipe = &source->recipe;
   const gsize picture = (gsize) recipe->width * recipe->height * 3, kept = rvm_recipe_get_kept (recipe);
   RvmSample all = {
-    .source = g_malloc (picture * sources * recipe->batch), .target = g_malloc (picture * recipe->targets * recipe->batch),
-    .gaps = g_new (guint32, recipe->targets * recipe->batch), .visible = g_new (guint32, recipe->targets * recipe->batch * kept),
+    .source = g_malloc (picture * sources * source->samples), .target = g_malloc (picture * recipe->targets * source->samples),
+    .gaps = g_new (guint32, recipe->targets * source->samples), .visible = g_new (guint32, recipe->targets * source->samples * kept),
   };
   g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
   gboolean ok = TRUE;
 
   batch->batch = (RvmBatch){ sources, all.source, all.target, all.gaps, all.visible };
-  batch->first = pass * recipe->batch;
+  batch->first = pass * recipe->batch + source->offset;
   g_mutex_lock (&source->sampling);
-  for (guint i = 0; ok && i < recipe->batch; i++) {
+  for (guint i = 0; ok && i < source->samples; i++) {
     const RvmSample sample = {
       all.source + i * sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
       all.visible + i * recipe->targets * kept,
@@ -88,7 +89,7 @@ work (gpointer user_data)
 
 RvmSource *
 rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, guint64 first_pass, GError **error)
+    const char *cache_dir, const RvmShard *shard, guint64 first_pass, GError **error)
 {
   g_autoptr (RvmSource) source = g_new0 (RvmSource, 1);
 
@@ -96,6 +97,8 @@ rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *c
   g_mutex_init (&source->lock);
   g_cond_init (&source->changed);
   source->recipe = *recipe;
+  source->samples = recipe->batch / (shard ? shard->size : 1);
+  source->offset = shard ? shard->rank * source->samples : 0;
   source->pass = first_pass;
   source->sampler = rvm_sampler_new (recipe, clips, photos, sprites, cache_dir, error);
   if (source->sampler == NULL)

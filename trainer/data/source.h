@@ -16,9 +16,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSourceBatch, rvm_source_batch_free)
 
 typedef struct _RvmSource RvmSource;
 
-/* From pass @first_pass on. The lists are as rvm_sampler_new() takes them. */
+/* Which part of every batch: samples rank * batch / size to (rank + 1) * batch / size. */
+typedef struct {
+  guint rank, size; /* size divides the recipe's batch */
+} RvmShard;
+
+/* From pass @first_pass on; @shard NULL: whole batches. The lists are as rvm_sampler_new() takes them. */
 RvmSource *rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, guint64 first_pass, GError **error);
+    const char *cache_dir, const RvmShard *shard, guint64 first_pass, GError **error);
 void rvm_source_free (RvmSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSource, rvm_source_free)
 

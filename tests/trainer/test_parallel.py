@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""test_parallel.py RVM-CL-TRAIN: two processes with half the batch each train as one does; one that dies ends the others with a message and
+leaves a folder that one process can go on with; a batch that cannot be divided is told."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+program = sys.argv[1]
+environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1")
+
+
+def pretrain(out, *settings, processes=1, status=0, stop_at=0):
+    start = ["mpirun", "-np", str(processes)] if processes > 1 else []
+    sets = [word for setting in settings for word in ("--set", setting)]
+    command = [*start, program, "pretrain", "--recipe", "tiny", "--photos", str(photos), *sets, "--out", str(out), f"--stop-at={stop_at}"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    assert status is None or result.returncode == status, (command, result)
+    return result.stdout + result.stderr
+
+
+def metrics_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def floats_of(path):
+    import numpy
+
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header.pop("__metadata__")
+    return {name: numpy.frombuffer(content[8 + length :][slice(*entry["data_offsets"])], numpy.float32) for name, entry in header.items()}
+
+
+def children_of(pid):
+    result = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid=,comm="], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in result.stdout.splitlines() if "rvm-cl-train" in line]
+
+
+if shutil.which("mpirun") is None:
+    sys.exit(77)
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    photos = folder / "photos"
+    photos.mkdir()
+    for pattern in ("smpte", "circular"):
+        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", f"pattern={pattern}", "!", "video/x-raw,width=200,height=150",
+                        "!", "pngenc", "!", "filesink", f"location={photos / pattern}.png"], check=True, timeout=60)
+    common = ["synthetic=1", "batch=4", "accumulate=2", "steps=6", "checkpoint-every=3", "picture-every=0"]
+
+    # One process, two, and two that stop half way and go on as one.
+    pretrain(folder / "one", *common)
+    output = pretrain(folder / "two", *common, processes=2)
+    if "built without Open MPI" in output:
+        sys.exit(77)
+    overlap = re.search(r"2 processes: [0-9.]+ MiB of gradients summed, ([0-9]+) % of them before the way back was over", output)
+    assert overlap, output
+    print(overlap.group(0))
+    for a, b in zip(metrics_of(folder / "one"), metrics_of(folder / "two"), strict=True):
+        for key in ("loss", "loss_all", "gradient_norm", "mean_colour", "copy"):
+            assert abs(a[key] - b[key]) <= 1e-5 * abs(a[key]), (key, a, b)
+    # Biases of attention keys have gradients that are rounding noise, which AdamW makes steps of.
+    one, two = floats_of(folder / "one" / "model.safetensors"), floats_of(folder / "two" / "model.safetensors")
+    for key in one:
+        if not key.endswith("key/bias"):
+            assert abs(one[key] - two[key]).max() < 2e-5, (key, abs(one[key] - two[key]).max())
+    pretrain(folder / "mixed", *common, processes=2, status=130, stop_at=3)
+    subprocess.run([program, "resume", str(folder / "mixed")], check=True, capture_output=True, timeout=100)
+    for a, b in zip(metrics_of(folder / "one"), metrics_of(folder / "mixed"), strict=True):
+        assert abs(a["loss"] - b["loss"]) <= 1e-5 * a["loss"], (a, b)
+
+    # One of two dies.
+    out = folder / "killed"
+    job = subprocess.Popen(
+        ["mpirun", "-np", "2", program, "pretrain", "--recipe", "tiny", "--photos", str(photos), "--set", "synthetic=1", "--set", "steps=1000000",
+         "--set", "batch=2", "--set", "picture-every=0", "--set", "checkpoint-every=5", "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    deadline = time.monotonic() + 100
+    while not list(out.glob("checkpoint-*5.safetensors")) + list(out.glob("checkpoints/*5*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    ranks = children_of(job.pid)
+    assert len(ranks) == 2, ranks
+    os.kill(ranks[1], signal.SIGKILL)
+    output, _ = job.communicate(timeout=60)
+    assert job.returncode != 0 and "signal 9" in output, (job.returncode, output)
+    before = len(metrics_of(out))
+    result = subprocess.run([program, "resume", str(out), f"--stop-at={before + 50}"], capture_output=True, text=True, timeout=100)
+    assert result.returncode == 130 and "stopped and saved" in result.stdout, result
+
+    output = pretrain(folder / "odd", "synthetic=1", "batch=3", processes=2, status=None)
+    assert "training.batch is 3: expected a multiple of the 2 processes" in output, output
