@@ -41,12 +41,13 @@
 #define VALUE(j, d) v[(size_t) (first + (j)) * value_stride + (d)]
 #endif
 
-__kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
-attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
+/* @vectors, a constant of at most RVM_QUERIES, of queries from @start. */
+__attribute__ ((always_inline)) void
+attend (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys)
+    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys, uint start, uint vectors,
+    __local float *restrict key_tile, __local float *restrict value_tile)
 {
-  const uint start = get_global_id (0) * LANES;
   const uint head = get_global_id (1) * RVM_HEAD_DIM;
   const size_t picture = get_global_id (2);
   const uint out_stride = get_global_size (1) * RVM_HEAD_DIM;
@@ -57,15 +58,12 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   vec sums[RVM_HEAD_DIM * RVM_QUERIES];
   vec scores[RVM_KEY_BLOCK * RVM_QUERIES];
   vec highest[RVM_QUERIES], total[RVM_QUERIES];
-#if RVM_GROUP > 1
-  __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
-#endif
 
   /* exp2 of a score is then what exp of the published one is. */
-  rows_to_lanes (q_lanes, q, query_stride, start, queries, RVM_HEAD_DIM, RVM_QUERIES, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
-  for (uint i = 0; i < RVM_HEAD_DIM * RVM_QUERIES; i++)
+  rows_to_lanes (q_lanes, q, query_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
+  for (uint i = 0; i < RVM_HEAD_DIM * vectors; i++)
     sums[i] = (vec) 0.0f;
-  for (uint x = 0; x < RVM_QUERIES; x++) {
+  for (uint x = 0; x < vectors; x++) {
     highest[x] = (vec) -FLT_MAX;
     total[x] = (vec) 0.0f;
   }
@@ -85,41 +83,41 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
     barrier (CLK_LOCAL_MEM_FENCE);
 #endif
 
-    for (uint x = 0; x < RVM_QUERIES; x++)
+    for (uint x = 0; x < vectors; x++)
       top[x] = highest[x];
     for (uint j = 0; j < block; j += RVM_KEY_TILE) {
       vec dot[RVM_KEY_TILE][RVM_QUERIES];
 #pragma unroll
       for (uint t = 0; t < RVM_KEY_TILE; t++)
 #pragma unroll
-        for (uint x = 0; x < RVM_QUERIES; x++)
+        for (uint x = 0; x < vectors; x++)
           dot[t][x] = (vec) 0.0f;
       for (uint d = 0; d < RVM_HEAD_DIM; d++)
 #pragma unroll
         for (uint t = 0; t < RVM_KEY_TILE; t++)
 #pragma unroll
-          for (uint x = 0; x < RVM_QUERIES; x++)
-            dot[t][x] = fma ((vec) KEY (j + t, d), q_lanes[d * RVM_QUERIES + x], dot[t][x]);
+          for (uint x = 0; x < vectors; x++)
+            dot[t][x] = fma ((vec) KEY (j + t, d), q_lanes[d * vectors + x], dot[t][x]);
 #pragma unroll
       for (uint t = 0; t < RVM_KEY_TILE; t++)
 #pragma unroll
-        for (uint x = 0; x < RVM_QUERIES; x++) {
+        for (uint x = 0; x < vectors; x++) {
           /* Keys past the end repeat the last one: harmless for the maximum, and not summed below. */
-          scores[(j + t) * RVM_QUERIES + x] = dot[t][x];
+          scores[(j + t) * vectors + x] = dot[t][x];
           top[x] = max (top[x], dot[t][x]);
         }
     }
 
-    for (uint x = 0; x < RVM_QUERIES; x++) {
+    for (uint x = 0; x < vectors; x++) {
       shrink[x] = rvm_exp2_negative (highest[x] - top[x]);
       highest[x] = top[x];
       total[x] *= shrink[x];
     }
     for (uint j = 0; j < block; j++)
 #pragma unroll
-      for (uint x = 0; x < RVM_QUERIES; x++) {
-        const vec p = rvm_exp2_negative (scores[j * RVM_QUERIES + x] - top[x]);
-        scores[j * RVM_QUERIES + x] = p;
+      for (uint x = 0; x < vectors; x++) {
+        const vec p = rvm_exp2_negative (scores[j * vectors + x] - top[x]);
+        scores[j * vectors + x] = p;
         total[x] += p;
       }
 
@@ -128,24 +126,24 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
 #pragma unroll
       for (uint t = 0; t < RVM_DIM_TILE; t++)
 #pragma unroll
-        for (uint x = 0; x < RVM_QUERIES; x++)
-          acc[t][x] = sums[(d + t) * RVM_QUERIES + x] * shrink[x];
+        for (uint x = 0; x < vectors; x++)
+          acc[t][x] = sums[(d + t) * vectors + x] * shrink[x];
       for (uint j = 0; j < block; j++)
 #pragma unroll
         for (uint t = 0; t < RVM_DIM_TILE; t++)
 #pragma unroll
-          for (uint x = 0; x < RVM_QUERIES; x++)
-            acc[t][x] = fma ((vec) VALUE (j, d + t), scores[j * RVM_QUERIES + x], acc[t][x]);
+          for (uint x = 0; x < vectors; x++)
+            acc[t][x] = fma ((vec) VALUE (j, d + t), scores[j * vectors + x], acc[t][x]);
 #pragma unroll
       for (uint t = 0; t < RVM_DIM_TILE; t++)
 #pragma unroll
-        for (uint x = 0; x < RVM_QUERIES; x++)
-          sums[(d + t) * RVM_QUERIES + x] = acc[t][x];
+        for (uint x = 0; x < vectors; x++)
+          sums[(d + t) * vectors + x] = acc[t][x];
     }
   }
 
 #pragma unroll
-  for (uint x = 0; x < RVM_QUERIES; x++) {
+  for (uint x = 0; x < vectors; x++) {
     const uint first = start + x * RVM_VECTOR;
     if (first < queries)
       store_upto (highest[x] + log2 (total[x]), normaliser + (picture * get_global_size (1) + get_global_id (1)) * queries + first,
@@ -154,7 +152,31 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   }
   for (uint d = 0; d < RVM_HEAD_DIM; d++)
 #pragma unroll
-    for (uint x = 0; x < RVM_QUERIES; x++)
-      sums[d * RVM_QUERIES + x] *= total[x];
-  lanes_to_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries, RVM_HEAD_DIM, RVM_QUERIES);
+    for (uint x = 0; x < vectors; x++)
+      sums[d * vectors + x] *= total[x];
+  lanes_to_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries, RVM_HEAD_DIM, vectors);
+}
+
+__kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
+attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
+    uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
+    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys)
+{
+  const uint start = get_global_id (0) * LANES;
+#if RVM_GROUP > 1
+  __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
+#else
+  __local float *key_tile = 0, *value_tile = 0;
+#endif
+
+#if RVM_QUERIES > 1
+  /* 257 queries are 16 vectors and one more. */
+  if (queries - start <= RVM_VECTOR) {
+    attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
+        start, 1, key_tile, value_tile);
+    return;
+  }
+#endif
+  attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
+      start, RVM_QUERIES, key_tile, value_tile);
 }

@@ -98,7 +98,7 @@ rvm_attention_backward (RvmQueue *queue, const RvmAttention *forward, const RvmA
     dim_tile--;
   g_snprintf (options, sizeof options,
       "-DRVM_VECTOR=%u -DRVM_GROUP=%u -DRVM_HEAD_DIM=%u -DRVM_LANES=%u -DRVM_TILE=%u -DRVM_DIM_TILE=%u -DRVM_OTHER_BLOCK=%u", tiles.vector,
-      tiles.group, head_dim, tiles.attention_lanes, tiles.key_tile, dim_tile, tiles.key_block);
+      tiles.group, head_dim, tiles.attention_lanes, tiles.back_tile, dim_tile, tiles.back_block);
 
   const RvmArg query_args[] = {
     RVM_ARG_BUFFER (forward->query), RVM_ARG_UINT (forward->query_offset), RVM_ARG_UINT (forward->query_stride),

@@ -1,25 +1,46 @@
-/* The measured shapes. CPU rows: GFLOP/s of small16's products at 257 rows decide; a tile's sums, its vectors of weights and one
- * broadcast fill the register file (16 registers of 8 floats with AVX2, 32 of 16 floats with AVX-512) without spilling. */
+/* The measured shapes. CPU rows: a tile's sums, its vectors of weights and one broadcast fill the register file (16 registers of 8 floats
+ * with AVX2, 32 of 16 floats with AVX-512) without spilling; GFLOP/s of small16's products at 257 rows decide. tuned.h is what the tuner
+ * found better than these defaults for a driver. */
 #include "tiles.h"
 
-static const RvmTiles cpu_tiles[] = {
-  { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
-  { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
-  { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .key_block = 64 },
+#include <string.h>
+
+static const struct {
+  const char *platform; /* part of the device's name; NULL: any */
+  RvmTiles tiles;       /* for devices of this vector width and above */
+} cpu_tiles[] = {
+#include "tuned.h"
+  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
 };
 
 /* One query a work-item, rows shared by a group; 64 is a multiple of every GPU's wavefront or a whole one. */
 static const RvmTiles gpu_tiles = {
-  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 1, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .key_block = 32,
+  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 1, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32,
+  .back_tile = 4, .back_block = 32,
 };
+
+static const RvmTiles *override;
+
+void
+rvm_tiles_set_override (const RvmTiles *tiles)
+{
+  override = tiles;
+}
 
 RvmTiles
 rvm_tiles_for_device (const RvmDevice *device)
 {
+  if (override)
+    return *override;
   if (!rvm_device_is_cpu (device) || g_strcmp0 (g_getenv ("RVM_TILES"), "gpu") == 0)
     return gpu_tiles;
   for (guint i = 0; i + 1 < G_N_ELEMENTS (cpu_tiles); i++)
-    if (rvm_device_get_vector_width (device) >= cpu_tiles[i].vector)
-      return cpu_tiles[i];
-  return cpu_tiles[G_N_ELEMENTS (cpu_tiles) - 1];
+    if (rvm_device_get_vector_width (device) >= cpu_tiles[i].tiles.vector
+        && (cpu_tiles[i].platform == NULL
+            || (rvm_device_get_vector_width (device) == cpu_tiles[i].tiles.vector
+                && strstr (rvm_device_get_name (device), cpu_tiles[i].platform))))
+      return cpu_tiles[i].tiles;
+  return cpu_tiles[G_N_ELEMENTS (cpu_tiles) - 1].tiles;
 }

@@ -14,11 +14,16 @@ typedef struct {
   guint attention_queries; /* vectors of queries of a work-item */
   guint attention_lanes;   /* vectors of rows of a work-item on the way back */
   guint key_tile;          /* keys scored at once */
+  guint dim_tile;          /* output dimensions summed at once; fewer where it does not divide the head's */
   guint key_block;         /* keys between two looks at the running maximum */
+  guint back_tile, back_block; /* the same on the way back */
 } RvmTiles;
 
 /* The shape for @device. The environment variable RVM_TILES=gpu gives every device the shape meant for GPUs, so that those
  * variants can be tested where there is none. */
 RvmTiles rvm_tiles_for_device (const RvmDevice *device);
+
+/* Until the next call every device has @tiles, which must stay valid; NULL: as measured. For the tuner. Not thread-safe. */
+void rvm_tiles_set_override (const RvmTiles *tiles);
 
 G_END_DECLS
