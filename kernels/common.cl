@@ -38,11 +38,11 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #endif
 #endif
 
-/* A line of cache that a later group of the same thread will want: rows written by another core arrive late, and rows of a few lines are
- * too short for a processor to guess what follows. Standard OpenCL's prefetch() does nothing on PoCL, whose compiler has its own word for it. */
+/* Asks for a line of cache that will be wanted soon: rows and panels are too short for a processor to guess the next one. Only where it was
+ * seen to help (program.c): standard OpenCL's prefetch() does nothing on PoCL and costs a call on Intel's runtime. */
 #define CACHE_LINE 16 /* floats */
 #if RVM_BUILTIN_PREFETCH
-#define PREFETCH(p) __builtin_prefetch ((const void *) (uintptr_t) (p), 0, 3)
+#define PREFETCH(p) __builtin_prefetch ((const void *) (uintptr_t) (p), 0, 2)
 #else
 #define PREFETCH(p)
 #endif
@@ -233,7 +233,7 @@ store_upto (vec x, __global float *to, uint count)
 #define FLAG_INNER 8u
 #define FLAG_GELU_SLOPE 16u
 
-void
+__attribute__ ((always_inline)) void
 rvm_epilogue (vec y, __global const float *residual, __global float *inner, __global float *to, uint count, uint flags)
 {
   if (flags & FLAG_GELU_SLOPE)
@@ -288,6 +288,30 @@ group_sum (float x, __local float *scratch)
 #define GROUP_SCRATCH __local float scratch[RVM_GROUP]
 #define GROUP_SUM(x) group_sum (x, scratch)
 #else
-#define GROUP_SCRATCH
+#define GROUP_SCRATCH __local float *scratch = 0
 #define GROUP_SUM(x) (x)
 #endif
+
+/* One row of layernorm.cl by a work-group; @scratch is only used by groups of several work-items. */
+void
+layernorm_row (__global const float *from, __global const float *restrict scale, __global const float *restrict bias, uint has_bias,
+    __global float *to, uint dim, float epsilon, __local float *scratch)
+{
+  vec sums = (vec) 0.0f;
+  float sum = 0.0f;
+
+  FOR_ROW (dim, sums += VLOAD (from + i), sum += from[i]);
+  const float mean = GROUP_SUM (sum + VSUM (sums)) / dim;
+
+  sums = (vec) 0.0f;
+  sum = 0.0f;
+  FOR_ROW (dim, const vec d = VLOAD (from + i) - mean; sums = fma (d, d, sums), const float d = from[i] - mean; sum += d * d);
+  const float factor = rsqrt (GROUP_SUM (sum + VSUM (sums)) / dim + epsilon);
+
+  if (has_bias)
+    FOR_ROW (dim, VSTORE (fma ((VLOAD (from + i) - mean) * factor, VLOAD (scale + i), VLOAD (bias + i)), to + i),
+        to[i] = (from[i] - mean) * factor * scale[i] + bias[i]);
+  else
+    FOR_ROW (dim, VSTORE ((VLOAD (from + i) - mean) * factor * VLOAD (scale + i), to + i),
+        to[i] = (from[i] - mean) * factor * scale[i]);
+}

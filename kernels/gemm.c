@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "chain.h"
 #include "gemm_private.h"
 #include "half.h"
 
@@ -214,26 +215,39 @@ rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGemmWeights *weight
   return transposed;
 }
 
-static void
-gemm_native (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
+void
+rvm_gemm_launch_step (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
 {
-  const RvmTiles *tiles = &weights->tiles;
-  const gsize global[2] = { (gemm->m + tiles->gemm_rows - 1) / tiles->gemm_rows, weights->padded_n / weights->panel };
+  const guint panel = tiles->gemm_vector * tiles->gemm_vectors;
+  const gsize global[2] = { (step->m + tiles->gemm_rows - 1) / tiles->gemm_rows, (step->n + panel - 1) / panel };
   /* Buffers that the flags exclude are still arguments: some drivers do not take NULL. */
   const RvmArg args[] = {
-    RVM_ARG_BUFFER (gemm->a), RVM_ARG_UINT (gemm->a_offset), RVM_ARG_UINT (gemm->a_stride), RVM_ARG_BUFFER (weights->kernel),
-    RVM_ARG_BUFFER (weights->bias ? weights->bias : weights->kernel), RVM_ARG_BUFFER (gemm->residual ? gemm->residual : gemm->out),
-    RVM_ARG_UINT (gemm->residual_rows ? gemm->residual_rows : gemm->m), RVM_ARG_BUFFER (gemm->inner ? gemm->inner : gemm->out),
-    RVM_ARG_BUFFER (gemm->out), RVM_ARG_UINT (gemm->out_offset),
-    RVM_ARG_UINT (gemm->out_stride), RVM_ARG_UINT (gemm->m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k),
-    RVM_ARG_UINT (rvm_gemm_get_flags (weights, gemm)),
+    RVM_ARG_BUFFER (step->a), RVM_ARG_UINT (step->a_offset), RVM_ARG_UINT (step->a_stride), RVM_ARG_BUFFER (step->w),
+    RVM_ARG_BUFFER (step->bias ? step->bias : step->w), RVM_ARG_BUFFER (step->residual ? step->residual : step->out),
+    RVM_ARG_UINT (step->residual_rows), RVM_ARG_BUFFER (step->inner ? step->inner : step->out), RVM_ARG_BUFFER (step->out),
+    RVM_ARG_UINT (step->out_offset), RVM_ARG_UINT (step->out_stride), RVM_ARG_UINT (step->m), RVM_ARG_UINT (step->n), RVM_ARG_UINT (step->k),
+    RVM_ARG_UINT (step->flags),
   };
   char options[128];
 
   g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_HALF=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, weights->precision == RVM_PRECISION_F16);
+      tiles->gemm_rows, tiles->gemm_vectors, step->half);
   rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm", "gemm", options), "gemm", 2, global, (const gsize[]){ 1, 1 },
       G_N_ELEMENTS (args), args);
+}
+
+static void
+gemm_native (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
+{
+  const RvmChainStep step = {
+    .a = gemm->a, .a_offset = gemm->a_offset, .a_stride = gemm->a_stride, .w = weights->kernel, .bias = weights->bias,
+    .residual = gemm->residual, .residual_rows = gemm->residual_rows ? gemm->residual_rows : gemm->m, .inner = gemm->inner,
+    .out = gemm->out, .out_offset = gemm->out_offset, .out_stride = gemm->out_stride, .m = gemm->m, .n = weights->n, .k = weights->k,
+    .flags = rvm_gemm_get_flags (weights, gemm), .half = weights->precision == RVM_PRECISION_F16,
+  };
+
+  if (!rvm_chain_add (queue, &weights->tiles, &step))
+    rvm_gemm_launch_step (queue, &weights->tiles, &step);
 }
 
 void

@@ -48,21 +48,20 @@ typedef float weight;
 #define LOAD_WEIGHT(p) VLOAD (p)
 #endif
 
-__kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
-gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global const weight *restrict w,
-    __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *inner,
-    __global float *out, uint out_offset, uint out_stride, uint m, uint n, uint k, uint flags)
+/* One tile. @a, @out: their row 0; @panel: of w; @soon: memory that the next tiles will want, of which @soon_lines lines of cache are
+ * fetched for each line of a; everything else as in gemm. */
+__attribute__ ((always_inline)) void
+gemm_tile (__global const float *a, uint a_stride, __global const weight *panel, __global const float *bias, __global const float *residual,
+    uint residual_rows, __global float *inner, __global float *out, uint out_stride, uint row, uint column, uint m, uint n, uint k, uint flags,
+    __global const float *soon, uint soon_lines)
 {
-  const uint row = get_global_id (0) * RVM_ROWS;
-  const uint column = get_global_id (1) * PANEL;
-  __global const weight *restrict panel = w + (size_t) column * k;
-  __global const float *restrict a_row[RVM_ROWS];
+  __global const float *a_row[RVM_ROWS];
   vec acc[RVM_ROWS][RVM_VECTORS];
 
   /* Rows past the end read the last row and are not stored: no branch in the loop. */
 #pragma unroll
   for (uint i = 0; i < RVM_ROWS; i++) {
-    a_row[i] = a + a_offset + (size_t) min (row + i, m - 1) * a_stride;
+    a_row[i] = a + (size_t) min (row + i, m - 1) * a_stride;
 #pragma unroll
     for (uint j = 0; j < RVM_VECTORS; j++)
       acc[i][j] = (vec) 0.0f;
@@ -70,6 +69,9 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
 
   for (uint p = 0; p < k; p++) {
     vec b[RVM_VECTORS];
+    if (p % CACHE_LINE == 0)
+      for (uint i = 0; i < soon_lines; i++, soon += CACHE_LINE)
+        PREFETCH (soon);
 #pragma unroll
     for (uint j = 0; j < RVM_VECTORS; j++)
       b[j] = LOAD_WEIGHT (panel + (size_t) p * PANEL + j * RVM_VECTOR);
@@ -90,6 +92,75 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
     for (uint i = 0; i < RVM_ROWS; i++)
       if (row + i < m && c < n)
         rvm_epilogue (acc[i][j] + shift, residual + (size_t) ((row + i) % residual_rows) * n + c, inner + (size_t) (row + i) * n + c,
-            out + out_offset + (size_t) (row + i) * out_stride + c, n - c, flags);
+            out + (size_t) (row + i) * out_stride + c, n - c, flags);
   }
 }
+
+__kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
+gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global const weight *restrict w,
+    __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *inner,
+    __global float *out, uint out_offset, uint out_stride, uint m, uint n, uint k, uint flags)
+{
+  const uint row = get_global_id (0) * RVM_ROWS, column = get_global_id (1) * PANEL;
+
+  /* The rows of the next tile, if there is one. */
+  gemm_tile (a + a_offset, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out + out_offset, out_stride, row, column,
+      m, n, k, flags, a + a_offset + (size_t) (row + RVM_ROWS) * a_stride, row + 2 * RVM_ROWS <= m ? RVM_ROWS : 0);
+}
+
+#if RVM_CHAIN
+/* Several steps, each a product as above or a layer norm, over the same m rows: a work-group takes @block of them, a multiple of RVM_ROWS,
+ * through all steps. What one step writes into a row only that row of later steps reads, so that no group waits for another, and a
+ * group's rows stay in the caches of its core from step to step (chain.c, which also says what the numbers of a step are).
+ *
+ * A norm takes scale for w; out may be a. Global size (ceil (m / block)). */
+#define STEP(s)                                                                                                              \
+  uint16 step##s, __global const float *a##s, __global const weight *w##s, __global const float *bias##s,                    \
+      __global const float *residual##s, __global float *inner##s, __global float *out##s
+#define CASE(s)                                                                                                              \
+  case s:                                                                                                                    \
+    step = step##s, a = a##s, w = w##s, bias = bias##s, residual = residual##s, inner = inner##s, out = out##s;              \
+    break
+
+__kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
+chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), STEP (4), STEP (5))
+{
+  const uint first = get_global_id (0) * block, end = min (first + block, m);
+  const uint tiles = (end - first + RVM_ROWS - 1) / RVM_ROWS;
+
+#pragma unroll 1
+  for (uint s = 0; s < steps; s++) {
+    uint16 step;
+    __global const float *a, *bias, *residual;
+    __global const weight *w;
+    __global float *inner, *out;
+
+    switch (s) {
+      CASE (0);
+      CASE (1);
+      CASE (2);
+      CASE (3);
+      CASE (4);
+      default:
+      CASE (5);
+    }
+    const uint a_stride = step.s1, residual_rows = step.s2, out_stride = step.s4, n = step.s5, k = step.s6, flags = step.s7;
+    a += step.s0;
+    out += step.s3;
+    if (step.s8)
+      for (uint row = first; row < end; row++)
+        layernorm_row (a + (size_t) row * a_stride, (__global const float *) w, bias, flags & FLAG_BIAS, out + (size_t) row * out_stride, n,
+            as_float (step.s9), 0);
+    else
+      for (uint column = 0; column < n; column += PANEL) {
+        /* The next panel, in as many pieces as the block has tiles. */
+        __global const float *soon = (__global const float *) (w + (size_t) (column + PANEL) * k);
+        const uint lines = column + PANEL < n ? (PANEL + tiles - 1) / tiles : 0;
+
+        for (uint row = first; row < end; row += RVM_ROWS, soon += lines * k)
+          gemm_tile (a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, m, n, k, flags,
+              soon, lines);
+      }
+  }
+}
+#endif

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 cl_context rvm_device_get_context (const RvmDevice *device);
 cl_device_id rvm_device_get_id (const RvmDevice *device);
 cl_mem rvm_buffer_get_mem (const RvmBuffer *buffer);
-cl_command_queue rvm_queue_get_cl (RvmQueue *queue);
+cl_command_queue rvm_queue_get_cl (RvmQueue *queue); /* after what was held back has been launched */
 
 const char *rvm_cl_strerror (cl_int status); /* "CL_OUT_OF_RESOURCES" */
 
@@ -26,18 +26,19 @@ cl_program rvm_device_build_program (RvmDevice *device, const char *file, const 
  * use. NULL with the sticky error set when it cannot be built. */
 cl_kernel rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *kernel, const char *options);
 
-/* One kernel argument: a buffer (NULL allowed), or a value of 4 bytes. */
+/* One kernel argument: a buffer (NULL allowed), a value of 4 bytes, or a uint16. */
 typedef struct {
-  gboolean is_buffer;
+  enum { RVM_ARG_IS_VALUE, RVM_ARG_IS_BUFFER, RVM_ARG_IS_UINT16 } kind;
   const RvmBuffer *buffer;
   union {
     cl_uint u;
     cl_int i;
     cl_float f;
+    cl_uint many[16];
   } value;
 } RvmArg;
 
-#define RVM_ARG_BUFFER(b) ((RvmArg){ .is_buffer = TRUE, .buffer = (b) })
+#define RVM_ARG_BUFFER(b) ((RvmArg){ .kind = RVM_ARG_IS_BUFFER, .buffer = (b) })
 #define RVM_ARG_UINT(x) ((RvmArg){ .value.u = (x) })
 #define RVM_ARG_FLOAT(x) ((RvmArg){ .value.f = (x) })
 
@@ -55,5 +56,8 @@ void rvm_queue_launch_columns (RvmQueue *queue, const char *file, const char *na
 void rvm_queue_count (RvmQueue *queue, const char *name, cl_event event);
 gboolean rvm_queue_is_profiling (RvmQueue *queue);
 gboolean rvm_queue_has_failed (RvmQueue *queue);
+
+/* What the queue holds back (chain.h). */
+struct _RvmChain *rvm_queue_get_chain (RvmQueue *queue);
 
 G_END_DECLS

@@ -1,6 +1,8 @@
 /* Launchers of the forward kernels: they choose the build options and the global size, nothing else. */
 #include "ops.h"
 
+#include "chain.h"
+#include "gemm_private.h"
 #include "launch.h"
 #include "tiles.h"
 
@@ -85,15 +87,28 @@ rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens)
 }
 
 void
+rvm_layernorm_launch_step (RvmQueue *queue, const RvmChainStep *step)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (step->a), RVM_ARG_BUFFER (step->w), RVM_ARG_BUFFER (step->bias ? step->bias : step->w),
+    RVM_ARG_UINT (step->bias != NULL), RVM_ARG_BUFFER (step->out), RVM_ARG_UINT (step->n), RVM_ARG_FLOAT (step->epsilon),
+  };
+
+  rvm_queue_launch_rows (queue, "layernorm", "layernorm", step->m, G_N_ELEMENTS (args), args);
+}
+
+void
 rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, const RvmBuffer *bias, RvmBuffer *out, guint rows,
     guint dim, float epsilon)
 {
-  const RvmArg args[] = {
-    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (scale), RVM_ARG_BUFFER (bias ? bias : scale), RVM_ARG_UINT (bias != NULL),
-    RVM_ARG_BUFFER (out), RVM_ARG_UINT (dim), RVM_ARG_FLOAT (epsilon),
+  const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
+  const RvmChainStep step = {
+    .is_norm = TRUE, .a = x, .a_stride = dim, .w = scale, .bias = bias, .out = out, .out_stride = dim, .m = rows, .n = dim, .k = dim,
+    .flags = bias ? RVM_EPILOGUE_BIAS : 0, .epsilon = epsilon,
   };
 
-  rvm_queue_launch_rows (queue, "layernorm", "layernorm", rows, G_N_ELEMENTS (args), args);
+  if (!rvm_chain_add (queue, &tiles, &step))
+    rvm_layernorm_launch_step (queue, &step);
 }
 
 void
@@ -148,7 +163,7 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
   const gsize items = (attention->queries + lanes - 1) / lanes;
   const gsize global[3] = { (items + tiles.group - 1) / tiles.group * tiles.group, attention->heads, attention->batch };
   const gsize local[3] = { tiles.group, 1, 1 };
-  guint dim_tile = 4, key_block = tiles.group == 1 ? divide_keys (&tiles, attention->keys) : tiles.key_block;
+  guint dim_tile = tiles.dim_tile, key_block = tiles.group == 1 ? divide_keys (&tiles, attention->keys) : tiles.key_block;
   char options[256];
 
   while (head_dim % dim_tile != 0)

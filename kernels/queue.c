@@ -1,6 +1,7 @@
 /* The in-order list of launches of one stream, with a first error that sticks. */
 #include "queue.h"
 
+#include "chain.h"
 #include "launch.h"
 
 struct _RvmQueue {
@@ -12,6 +13,7 @@ struct _RvmQueue {
   guint64 launches;
   GHashTable *times;   /* interned name -> RvmProfileEntry */
   GArray *pending;     /* of Pending, while profiling */
+  RvmChain *chain;     /* launches held back */
 };
 
 typedef struct {
@@ -45,6 +47,7 @@ rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
   queue->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, release_kernel);
   queue->times = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, g_free);
   queue->pending = g_array_new (FALSE, FALSE, sizeof (Pending));
+  queue->chain = rvm_chain_new ();
   return queue;
 }
 
@@ -54,6 +57,7 @@ rvm_queue_free (RvmQueue *queue)
   if (queue == NULL)
     return;
   rvm_queue_finish (queue, NULL);
+  rvm_chain_free (queue->chain);
   g_array_unref (queue->pending);
   g_hash_table_unref (queue->times);
   g_hash_table_unref (queue->kernels);
@@ -71,7 +75,14 @@ rvm_queue_get_device (RvmQueue *queue)
 cl_command_queue
 rvm_queue_get_cl (RvmQueue *queue)
 {
+  rvm_chain_flush (queue);
   return queue->cl;
+}
+
+RvmChain *
+rvm_queue_get_chain (RvmQueue *queue)
+{
+  return queue->chain;
 }
 
 gboolean
@@ -119,9 +130,11 @@ check (RvmQueue *queue, cl_int status, const char *call)
                                rvm_cl_strerror (status)));
 }
 
+/* Before a transfer: launches what is held back, and checks the transfer's range. */
 static gboolean
-in_range (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, const char *call)
+prepare_transfer (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, const char *call)
 {
+  rvm_chain_flush (queue);
   if (queue->error)
     return FALSE;
   if (offset <= rvm_buffer_get_size (buffer) && size <= rvm_buffer_get_size (buffer) - offset)
@@ -135,7 +148,7 @@ in_range (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, co
 void
 rvm_queue_write (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gconstpointer data, gsize size)
 {
-  if (in_range (queue, buffer, offset, size, "write"))
+  if (prepare_transfer (queue, buffer, offset, size, "write"))
     check (queue, clEnqueueWriteBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
         "clEnqueueWriteBuffer");
 }
@@ -143,7 +156,7 @@ rvm_queue_write (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gconstpointer
 void
 rvm_queue_read (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gpointer data, gsize size)
 {
-  if (in_range (queue, buffer, offset, size, "read"))
+  if (prepare_transfer (queue, buffer, offset, size, "read"))
     check (queue, clEnqueueReadBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
         "clEnqueueReadBuffer");
 }
@@ -153,7 +166,7 @@ rvm_queue_zero (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gsize size)
 {
   static const cl_uchar zero = 0;
 
-  if (in_range (queue, buffer, offset, size, "zero"))
+  if (prepare_transfer (queue, buffer, offset, size, "zero"))
     check (queue, clEnqueueFillBuffer (queue->cl, rvm_buffer_get_mem (buffer), &zero, sizeof zero, offset, size, 0, NULL, NULL),
         "clEnqueueFillBuffer");
 }
@@ -161,7 +174,7 @@ rvm_queue_zero (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gsize size)
 void
 rvm_queue_copy (RvmQueue *queue, RvmBuffer *from, gsize from_offset, RvmBuffer *to, gsize to_offset, gsize size)
 {
-  if (in_range (queue, from, from_offset, size, "copy") && in_range (queue, to, to_offset, size, "copy"))
+  if (prepare_transfer (queue, from, from_offset, size, "copy") && prepare_transfer (queue, to, to_offset, size, "copy"))
     check (queue, clEnqueueCopyBuffer (queue->cl, rvm_buffer_get_mem (from), rvm_buffer_get_mem (to), from_offset, to_offset, size, 0, NULL,
                       NULL),
         "clEnqueueCopyBuffer");
@@ -215,15 +228,17 @@ rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dim
   cl_event event = NULL;
   cl_int status = CL_SUCCESS;
 
+  rvm_chain_flush (queue);
   if (queue->error || kernel == NULL)
     return;
   for (guint i = 0; i < n_args && status == CL_SUCCESS; i++) {
-    if (args[i].is_buffer) {
-      const cl_mem mem = args[i].buffer ? rvm_buffer_get_mem (args[i].buffer) : NULL;
+    const cl_mem mem = args[i].buffer ? rvm_buffer_get_mem (args[i].buffer) : NULL;
+
+    if (args[i].kind == RVM_ARG_IS_BUFFER)
       status = clSetKernelArg (kernel, i, sizeof mem, &mem);
-    } else {
-      status = clSetKernelArg (kernel, i, sizeof args[i].value, &args[i].value);
-    }
+    else
+      status = clSetKernelArg (kernel, i, args[i].kind == RVM_ARG_IS_UINT16 ? sizeof args[i].value.many : sizeof args[i].value.u,
+          &args[i].value);
   }
   if (status == CL_SUCCESS) {
     call = "clEnqueueNDRangeKernel";
@@ -240,6 +255,7 @@ rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dim
 void
 rvm_queue_flush (RvmQueue *queue)
 {
+  rvm_chain_flush (queue);
   if (queue->error == NULL)
     check (queue, clFlush (queue->cl), "clFlush");
 }
@@ -270,8 +286,10 @@ collect_times (RvmQueue *queue)
 gboolean
 rvm_queue_finish (RvmQueue *queue, GError **error)
 {
-  const cl_int status = clFinish (queue->cl);
+  cl_int status;
 
+  rvm_chain_flush (queue);
+  status = clFinish (queue->cl);
   check (queue, status, "clFinish");
   /* Copies to and from the caller's memory may be under way: one more try before that is given back. */
   if (status != CL_SUCCESS)

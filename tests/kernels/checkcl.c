@@ -1,5 +1,5 @@
 /* checkcl: every kernel against its plain C reference, on random values and edge sizes, on every OpenCL device present (or --device).
- * Outputs lie between canaries, which must not change. --bench times the kernels at small16's sizes instead. */
+ * Outputs lie between canaries, which must not change. --bench times the kernels at small16's sizes instead, --tune finds the fastest tiles (tune.c). */
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -7,11 +7,12 @@
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
 #include "reference.h"
+#include "tune.h"
 
 #define CANARY 64 /* floats after each output */
 
-static char *only_device;
-static gboolean bench, quick;
+static char *only_device, *table;
+static gboolean bench, quick, tune;
 static guint passed, failed;
 
 static RvmDevice *device;
@@ -160,6 +161,73 @@ check_gemm (RvmGemmProvider provider, RvmPrecision precision, guint m, guint n, 
   compare (what, out, expected, (gsize) m * n, precision == RVM_PRECISION_F16 ? 2e-3 : 1e-5);
 }
 
+static RvmGemmWeights *
+upload_weights (const float *kernel, guint k, guint n, const float *bias)
+{
+  g_autoptr (GError) error = NULL;
+  RvmGemmWeights *weights = rvm_gemm_weights_new (device, RVM_GEMM_NATIVE, RVM_PRECISION_F32, k, n, bias != NULL, &error);
+
+  if (weights == NULL || !rvm_gemm_weights_begin (weights, &error))
+    g_error ("%s", error->message);
+  rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, kernel);
+  if (bias)
+    rvm_gemm_weights_set_bias (weights, 0, n, bias);
+  if (!rvm_gemm_weights_end (weights, &error))
+    g_error ("%s", error->message);
+  return weights;
+}
+
+static void
+to_floats (const double *from, float *to, gsize count)
+{
+  for (gsize i = 0; i < count; i++)
+    to[i] = from[i];
+}
+
+/* A run of row-wise layers as between two attentions, which CPUs join into one launch: x += a W0 + b; h = GELU (LN (x) W1); x += h W2 + b;
+ * y = LN (x) W0. Then one that must not be joined: z = y W3, where y is read as (m, dim / 2), so that most rows come from other rows. */
+static void
+check_chain (guint m, guint dim, guint hidden)
+{
+  const gsize count = (gsize) m * dim, wide = (gsize) m * hidden;
+  g_autofree float *a = random_values (count, 1), *x = random_values (count, 1), *b = random_values (dim, 1), *scale = random_values (dim, 1);
+  g_autofree float *w0 = random_values ((gsize) dim * dim, 0.2), *w1 = random_values ((gsize) dim * hidden, 0.2);
+  g_autofree float *w2 = random_values ((gsize) dim * hidden, 0.2), *w3 = random_values ((gsize) dim / 2 * dim, 0.2);
+  g_autofree float *norm = g_new (float, count), *h = g_new (float, wide), *y = g_new (float, count);
+  g_autofree double *result = g_new (double, MAX (count, wide)), *expected_x = g_new (double, count), *expected_y = g_new (double, count);
+  g_autoptr (RvmGemmWeights) g0 = upload_weights (w0, dim, dim, b), g1 = upload_weights (w1, dim, hidden, NULL);
+  g_autoptr (RvmGemmWeights) g2 = upload_weights (w2, hidden, dim, b), g3 = upload_weights (w3, dim / 2, dim, NULL);
+  g_autoptr (RvmBuffer) ba = upload (a, count * sizeof (float)), bx = new_output (count), bnorm = new_output (count), bh = new_output (wide);
+  g_autoptr (RvmBuffer) by = new_output (count), bz = new_output (count), bscale = upload (scale, dim * sizeof (float));
+  g_autofree char *what = g_strdup_printf ("chain %u x %u x %u", m, dim, hidden);
+
+  rvm_queue_write (queue, bx, 0, x, count * sizeof (float));
+  rvm_gemm (queue, g0, &(RvmGemm){ .a = ba, .a_stride = dim, .out = bx, .out_stride = dim, .m = m, .residual = bx });
+  rvm_layernorm (queue, bx, bscale, NULL, bnorm, m, dim, 1e-6f);
+  rvm_gemm (queue, g1, &(RvmGemm){ .a = bnorm, .a_stride = dim, .out = bh, .out_stride = hidden, .m = m, .gelu = TRUE });
+  rvm_gemm (queue, g2, &(RvmGemm){ .a = bh, .a_stride = hidden, .out = bx, .out_stride = dim, .m = m, .residual = bx });
+  rvm_layernorm (queue, bx, bscale, NULL, bnorm, m, dim, 1e-6f);
+  rvm_gemm (queue, g0, &(RvmGemm){ .a = bnorm, .a_stride = dim, .out = by, .out_stride = dim, .m = m });
+  rvm_gemm (queue, g3, &(RvmGemm){ .a = by, .a_stride = dim / 2, .out = bz, .out_stride = dim, .m = m });
+
+  reference_gemm (a, dim, w0, b, x, m, FALSE, result, m, dim, dim);
+  to_floats (result, x, count);
+  reference_layernorm (x, scale, NULL, result, m, dim, 1e-6);
+  to_floats (result, norm, count);
+  reference_gemm (norm, dim, w1, NULL, NULL, 1, TRUE, result, m, hidden, dim);
+  to_floats (result, h, wide);
+  reference_gemm (h, hidden, w2, b, x, m, FALSE, expected_x, m, dim, hidden);
+  to_floats (expected_x, x, count);
+  reference_layernorm (x, scale, NULL, result, m, dim, 1e-6);
+  to_floats (result, norm, count);
+  reference_gemm (norm, dim, w0, b, NULL, 1, FALSE, expected_y, m, dim, dim);
+  to_floats (expected_y, y, count);
+  reference_gemm (y, dim / 2, w3, NULL, NULL, 1, FALSE, result, m, dim, dim / 2);
+  compare (what, bx, expected_x, count, 1e-5);
+  compare (what, by, expected_y, count, 1e-5);
+  compare (what, bz, result, count, 1e-5);
+}
+
 static void
 check_attention (guint batch, guint heads, guint head_dim, guint queries, guint keys, double scale)
 {
@@ -229,6 +297,12 @@ check_all (void)
       check_attention (3, 1, head_dims[i], 70, 129, 3);
       check_attention (1, 1, head_dims[i], 17, 64, 12);
     }
+  }
+  check_chain (1, 16, 48);
+  check_chain (7, 34, 70);
+  if (!quick) {
+    check_chain (61, 96, 192);
+    check_chain (257, 64, 100);
   }
   for (guint i = 0; i < (quick ? 3 : G_N_ELEMENTS (shapes)); i++)
     for (guint p = 0; p < (quick ? 1 : 2); p++) {
@@ -333,7 +407,12 @@ run_device (const char *selector)
     failed++;
   } else {
     g_print ("%s\n", rvm_device_get_name (device));
-    if (bench)
+    if (tune) {
+      if (!tune_device (device, table, &error)) {
+        g_print ("FAILED %s\n", error->message);
+        failed++;
+      }
+    } else if (bench)
       bench_all ();
     else
       check_all ();
@@ -348,6 +427,8 @@ main (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &only_device, "only this device: index or part of its name", "DEVICE" },
     { "bench", 'b', 0, G_OPTION_ARG_NONE, &bench, "time the kernels instead", NULL },
+    { "tune", 't', 0, G_OPTION_ARG_NONE, &tune, "find the fastest tiles and print them as a row of kernels/tuned.h", NULL },
+    { "table", 0, 0, G_OPTION_ARG_FILENAME, &table, "with --tune: put the row into this file", "FILE" },
     { "quick", 'q', 0, G_OPTION_ARG_NONE, &quick, "tiny sizes and the native GEMM only, for simulators", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -369,8 +450,8 @@ main (int argc, char **argv)
     run_device (index);
   }
   g_rand_free (dice);
-  if (bench)
-    return 0;
+  if (bench || tune)
+    return failed != 0;
   g_print ("%u passed, %u failed\n", passed, failed);
   return failed || !passed;
 }
