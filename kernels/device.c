@@ -7,6 +7,10 @@
 
 #include <CL/cl_ext.h> /* CL_PLATFORM_NOT_FOUND_KHR */
 
+/* Streams whose frames are on the device at once: one that runs, and one whose launches are there when it has finished, so that the device
+ * does not wait for a thread to wake up. Without a bound, one stream of eight small ones got a fifteenth of the frames of another. */
+#define FRAMES_AT_ONCE 2
+
 /* Open devices by key, not owned: the last unref takes a device out. */
 static GMutex table_lock;
 static GHashTable *table;
@@ -196,6 +200,7 @@ static void
 device_free (RvmDevice *device)
 {
   g_clear_pointer (&device->programs, g_hash_table_unref);
+  g_clear_pointer (&device->turns, rvm_turns_free);
   if (device->context)
     clReleaseContext (device->context);
   g_mutex_clear (&device->programs_lock);
@@ -267,6 +272,7 @@ device_new (const Found *found, const char *cache_dir, GError **error)
   device->fingerprint = make_fingerprint (found, &problem);
   device->cache_dir = cache_dir && *cache_dir ? g_strdup (cache_dir) : NULL;
   device->programs = rvm_programs_new ();
+  device->turns = rvm_turns_new (FRAMES_AT_ONCE);
   g_mutex_init (&device->programs_lock);
   read_limits (device, &problem);
   if (problem == NULL) {
@@ -365,6 +371,12 @@ guint
 rvm_device_get_compute_units (const RvmDevice *device)
 {
   return device->compute_units;
+}
+
+RvmTurns *
+rvm_device_get_turns (RvmDevice *device)
+{
+  return device->turns;
 }
 
 guint64

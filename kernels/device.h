@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "error.h"
+#include "turns.h"
 
 G_BEGIN_DECLS
 
@@ -38,6 +39,7 @@ const char *rvm_device_get_name (const RvmDevice *device);     /* "DEVICE (PLATF
 gboolean rvm_device_is_cpu (const RvmDevice *device);          /* groups of one work-item and wide vectors pay */
 guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
 guint rvm_device_get_compute_units (const RvmDevice *device);
+RvmTurns *rvm_device_get_turns (RvmDevice *device);             /* of the frames of all streams */
 guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes in one buffer */
 
 G_END_DECLS

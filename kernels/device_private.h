@@ -15,6 +15,7 @@ struct _RvmDevice {
   cl_device_type type;
   guint vector_width, compute_units;
   guint64 max_allocation;
+  RvmTurns *turns;
   GMutex programs_lock;
   GHashTable *programs; /* "FILE OPTIONS" -> a program and its cache entry (program.c) */
 };

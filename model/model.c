@@ -5,10 +5,13 @@
 
 #include "model_private.h"
 
-/* Models in use by key, not owned: the last unref takes a model out. One lock for table and reference counts; loading happens
- * under it, so that two streams that start together load a file once. */
+/* Models in use by key, not owned: the last unref takes a model out. One lock for table and reference counts. It is not held while a file
+ * is loaded, which takes a while and would stop every stream that starts or ends; who wants a model that another thread is loading waits
+ * for it, so that two streams that start together load a file once. */
 static GMutex table_lock;
+static GCond loaded; /* with table_lock: a name left the set below */
 static GHashTable *table;
+static GHashTable *loading; /* a set of keys, or NULL */
 
 static void
 model_free (RvmModel *model)
@@ -87,6 +90,17 @@ rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GErr
   return load (path, device, gemm, RVM_PRECISION_F32, TRUE, error);
 }
 
+/* With the lock: a new reference to the model of @key, or NULL. */
+static RvmModel *
+find_model (const char *key)
+{
+  RvmModel *model = table ? g_hash_table_lookup (table, key) : NULL;
+
+  if (model)
+    model->refs++;
+  return model;
+}
+
 RvmModel *
 rvm_model_load (const char *path, const RvmModelOptions *options, GError **error)
 {
@@ -99,19 +113,34 @@ rvm_model_load (const char *path, const RvmModelOptions *options, GError **error
     return NULL;
   key = make_key (path, device, options, gemm);
 
+  if (key == NULL) /* fails, and says why */
+    return load (path, device, gemm, options->precision, FALSE, error);
+
   g_mutex_lock (&table_lock);
-  model = table && key ? g_hash_table_lookup (table, key) : NULL;
+  while ((model = find_model (key)) == NULL && loading && g_hash_table_contains (loading, key))
+    g_cond_wait (&loaded, &table_lock);
   if (model) {
-    model->refs++;
-  } else {
-    model = load (path, device, gemm, options->precision, FALSE, error);
-    if (model && key) {
-      if (table == NULL)
-        table = g_hash_table_new (g_str_hash, g_str_equal);
-      model->key = g_steal_pointer (&key);
-      g_hash_table_insert (table, model->key, model);
-    }
+    g_mutex_unlock (&table_lock);
+    return model;
   }
+  if (loading == NULL)
+    loading = g_hash_table_new (g_str_hash, g_str_equal);
+  g_hash_table_add (loading, key);
+  g_mutex_unlock (&table_lock);
+
+  model = load (path, device, gemm, options->precision, FALSE, error);
+
+  g_mutex_lock (&table_lock);
+  g_hash_table_remove (loading, key);
+  if (g_hash_table_size (loading) == 0)
+    g_clear_pointer (&loading, g_hash_table_unref);
+  if (model) {
+    if (table == NULL)
+      table = g_hash_table_new (g_str_hash, g_str_equal);
+    model->key = g_steal_pointer (&key);
+    g_hash_table_insert (table, model->key, model);
+  }
+  g_cond_broadcast (&loaded);
   g_mutex_unlock (&table_lock);
   return model;
 }

@@ -139,6 +139,12 @@ rvm_stream_get_dim (const RvmStream *stream)
   return stream->dim;
 }
 
+guint64
+rvm_stream_get_bytes (const RvmStream *stream)
+{
+  return rvm_arena_get_bytes (stream->arena);
+}
+
 void
 rvm_stream_reset (RvmStream *stream)
 {
@@ -186,12 +192,13 @@ check_health (const RvmStream *stream, const float *features, RvmStreamHealth *h
   return TRUE;
 }
 
-/* Encoded frame and state to the new state and its features. */
+/* Encoded frame and state to the new state and its features. The caller has taken a turn, which ends here. */
 static gboolean
 fold (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error)
 {
   const RvmActivations *act = &stream->act;
   RvmQueue *queue = stream->queue;
+  gboolean done;
 
   if (stream->cold)
     rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
@@ -200,7 +207,9 @@ fold (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health,
   rvm_queue_read (queue, stream->state, 0, features, rvm_buffer_get_size (stream->state));
   rvm_queue_read (queue, act->core.update_mean, 0, stream->update_mean, stream->tokens * sizeof (float));
 
-  stream->cold = !rvm_queue_finish (queue, error) || !check_health (stream, features, health, error);
+  done = rvm_queue_finish (queue, error);
+  rvm_turns_end (rvm_device_get_turns (stream->model->device));
+  stream->cold = !done || !check_health (stream, features, health, error);
   return !stream->cold;
 }
 
@@ -220,6 +229,7 @@ rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint pa
       memcpy (stream->packed + y * line, pixels + y * stride, line);
     pixels = stream->packed;
   }
+  rvm_turns_take (rvm_device_get_turns (model->device));
   rvm_queue_write (queue, act->pixels, 0, pixels, line * lines);
   rvm_tokenizer_forward (queue, &model->tokenizer, stream->table, act->pixels, act->patches, act->tokens, 1, stream->rows, stream->columns);
   rvm_encoder_forward (queue, &model->encoder, act->tokens, &act->encoder, 1, stream->tokens);
@@ -232,6 +242,7 @@ rvm_stream_begin_with_last (RvmStream *stream, guint passes, float *features, Rv
   g_return_val_if_fail (passes >= 1, FALSE);
 
   stream->cold = TRUE;
+  rvm_turns_take (rvm_device_get_turns (stream->model->device));
   return fold (stream, passes, features, health, error);
 }
 

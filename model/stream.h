@@ -33,6 +33,8 @@ guint rvm_stream_get_columns (const RvmStream *stream);
 guint rvm_stream_get_tokens (const RvmStream *stream); /* 1 + rows * columns */
 guint rvm_stream_get_dim (const RvmStream *stream);
 
+guint64 rvm_stream_get_bytes (const RvmStream *stream); /* device memory of state and scratch; the weights are the model's */
+
 /* The state becomes zeros before the next frame. */
 void rvm_stream_reset (RvmStream *stream);
 /* The stream goes on from @state, whose values must have its shape (RVM_ERROR_MODEL); whether the weights are those that made it is the
