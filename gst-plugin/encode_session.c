@@ -99,6 +99,38 @@ rvm_encode_session_restore (RvmEncodeSession * session,
 }
 
 gboolean
+rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
+    RvmStream * stream, gboolean keep_state)
+{
+  const guint patch = rvm_model_get_config (model)->patch;
+  const gboolean same_size = session->stream
+      && patch == rvm_model_get_config (session->model)->patch;
+  gboolean kept;
+
+  if (stream && (!same_size
+          || rvm_stream_get_columns (stream) * patch != session->width
+          || rvm_stream_get_rows (stream) * patch != session->height))
+    g_clear_pointer (&stream, rvm_stream_free);
+  /* A failure, if it lasts, is the next configuration's. */
+  if (stream == NULL && same_size)
+    stream = rvm_stream_new (model, session->width, session->height,
+        RVM_STREAM_DEFAULT, NULL);
+  kept = keep_state && stream && session->state && !session->fresh
+      && rvm_stream_set_state (stream, session->state, NULL);
+
+  if (!kept)
+    rvm_encode_session_reset (session);
+  /* What is carried would be of the other weights. */
+  g_clear_pointer (&session->features, g_bytes_unref);
+  free_encoded (session);
+  g_clear_pointer (&session->stream, rvm_stream_free);
+  session->stream = stream;
+  rvm_model_unref (session->model);
+  session->model = rvm_model_ref (model);
+  return kept;
+}
+
+gboolean
 rvm_encode_session_configure (RvmEncodeSession * session,
     const GstVideoInfo * info, const RvmEncodeRequest * request,
     GError ** error)
@@ -316,6 +348,12 @@ RvmModel *
 rvm_encode_session_get_model (const RvmEncodeSession * session)
 {
   return session->model;
+}
+
+guint64
+rvm_encode_session_get_bytes (const RvmEncodeSession * session)
+{
+  return session->stream ? rvm_stream_get_bytes (session->stream) : 0;
 }
 
 void

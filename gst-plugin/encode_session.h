@@ -46,6 +46,13 @@ gboolean rvm_encode_session_configure (RvmEncodeSession * session,
     const GstVideoInfo * info, const RvmEncodeRequest * request,
     GError ** error);
 
+/* Other weights from the next frame on. @stream (nullable) (transfer full): one of
+ * @model, new or reset, that is taken if it has the session's size; else the
+ * next configuration makes one. Returns whether the state goes on, which needs
+ * @keep_state and such a stream of the state's shape; else it starts anew. */
+gboolean rvm_encode_session_change_model (RvmEncodeSession * session,
+    RvmModel * model, RvmStream * stream, gboolean keep_state);
+
 /* The state starts anew with the next frame that is analysed. */
 void rvm_encode_session_reset (RvmEncodeSession * session);
 /* The next frame that is analysed goes on from @state; after configuration, for
@@ -59,6 +66,8 @@ gboolean rvm_encode_session_restore (RvmEncodeSession * session,
  * the last reset. */
 RvmState *rvm_encode_session_get_state (const RvmEncodeSession * session);
 RvmModel *rvm_encode_session_get_model (const RvmEncodeSession * session);
+/* Device memory of the state and its scratch. */
+guint64 rvm_encode_session_get_bytes (const RvmEncodeSession * session);
 /* Of the analysis picture, 0 before the first configuration. */
 void rvm_encode_session_get_size (const RvmEncodeSession * session,
     guint * width, guint * height);

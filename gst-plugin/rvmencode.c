@@ -16,6 +16,8 @@
 
 #include "rvmencode_private.h"
 
+#include <math.h>
+
 #include "meta/gstrvmmeta.h"
 
 GST_DEBUG_CATEGORY (rvm_encode_debug);
@@ -77,47 +79,16 @@ static gboolean
 gst_rvm_encode_start (GstBaseTransform * base)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
-  g_autofree gchar *file = NULL, *device = NULL, *cache_dir = NULL;
-  g_autoptr (GError) error = NULL;
   g_autoptr (RvmModel) model = NULL;
-  RvmModelOptions options = { 0 };
 
   GST_OBJECT_LOCK (self);
-  file = g_strdup (self->settings.model_file);
-  options.device = device = g_strdup (self->settings.device);
-  options.cache_dir = cache_dir = g_strdup (self->settings.cache_dir);
-  options.gemm = self->settings.gemm;
-  options.precision = self->settings.precision;
-  self->counters = (RvmEncodeCounters) { 0 };
+  self->counters = (RvmEncodeCounters) { .similarity = NAN };
   self->earliest = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
-
-  if (file == NULL || *file == '\0') {
-    const gchar *chosen = g_getenv ("RVM_DEFAULT_MODEL");
-
-    g_free (file);
-    file = g_strdup (chosen ? chosen : RVM_DEFAULT_MODEL);
-    if (!g_file_test (file, G_FILE_TEST_EXISTS)) {
-      GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
-          ("model-file is not set, and there is no default model at %s: name a"
-              " weight file, or make one with 'rvm-cl-train'", file), (NULL));
-      return FALSE;
-    }
-  }
-  model = rvm_model_load (file, &options, &error);
-  if (model == NULL) {
-    gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while loading the model");
-    return FALSE;
-  }
   gst_rvm_encode_forget_requests (self);
-  if (!gst_rvm_encode_prepare_warm_start (self, model))
+  model = gst_rvm_encode_load_model (self);
+  if (model == NULL || !gst_rvm_encode_prepare_warm_start (self, model))
     return FALSE;
-  GST_OBJECT_LOCK (self);
-  g_free (self->device_name);
-  self->device_name =
-      g_strdup (rvm_device_get_name (rvm_model_get_device (model)));
-  self->model = rvm_model_ref (model);
-  GST_OBJECT_UNLOCK (self);
   GST_INFO_OBJECT (self, "model %s on %s", rvm_model_get_id (model),
       rvm_device_get_name (rvm_model_get_device (model)));
   self->session = rvm_encode_session_new (model);
@@ -127,6 +98,15 @@ gst_rvm_encode_start (GstBaseTransform * base)
   self->reasons = 0;
   self->frame_end = GST_CLOCK_TIME_NONE;
   self->gaps = 0;
+  GST_OBJECT_LOCK (self);
+  g_free (self->device_name);
+  self->device_name =
+      g_strdup (rvm_device_get_name (rvm_model_get_device (model)));
+  self->model = rvm_model_ref (model);
+  self->width = self->height = 0;
+  if (self->settings.watch_model || self->model_wanted != self->model_done)
+    gst_rvm_encode_wake_loader (self);
+  GST_OBJECT_UNLOCK (self);
   return TRUE;
 }
 
@@ -135,9 +115,7 @@ gst_rvm_encode_stop (GstBaseTransform * base)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
 
-  GST_OBJECT_LOCK (self);
-  g_clear_pointer (&self->model, rvm_model_unref);
-  GST_OBJECT_UNLOCK (self);
+  gst_rvm_encode_stop_loader (self);
   gst_rvm_encode_forget_requests (self);
   g_clear_pointer (&self->session, rvm_encode_session_free);
   g_clear_pointer (&self->snapshots, rvm_snapshots_free);
@@ -245,6 +223,7 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_DISCONT);
   gst_rvm_encode_note_times (self, buffer);
+  gst_rvm_encode_adopt_model (self);
   /* size, width and height may have changed. */
   if (!configure (self, &request))
     return GST_FLOW_ERROR;
@@ -278,6 +257,11 @@ gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value,
 
   GST_OBJECT_LOCK (self);
   known = gst_rvm_encode_settings_set (&self->settings, value, pspec);
+  if (g_str_equal (pspec->name, "model-file"))
+    self->model_wanted++;
+  if (g_str_equal (pspec->name, "model-file")
+      || g_str_equal (pspec->name, "watch-model"))
+    gst_rvm_encode_wake_loader (self);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -311,6 +295,9 @@ gst_rvm_encode_finalize (GObject * object)
 
   gst_rvm_encode_settings_clear (&self->settings);
   g_array_unref (self->resets_at);
+  g_cond_clear (&self->loader_wake);
+  g_free ((gchar *) self->options.device);
+  g_free ((gchar *) self->options.cache_dir);
   g_free (self->device_name);
   G_OBJECT_CLASS (gst_rvm_encode_parent_class)->finalize (object);
 }
@@ -327,7 +314,7 @@ install_properties (GObjectClass * object)
       g_param_spec_boxed ("stats", "Statistics",
           "frames, skipped, carried, dropped, resets, restores, mean-us, max-us,"
           " state-norm, mean-update-gate, scene-similarity, state-hash, snapshots,"
-          " snapshot-bytes", GST_TYPE_STRUCTURE, shown));
+          " snapshot-bytes, stream-bytes", GST_TYPE_STRUCTURE, shown));
   gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);
 }
 
@@ -411,6 +398,7 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
   gst_type_mark_as_plugin_api (gst_rvm_precision_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_reset_on_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_messages_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_rvm_model_change_get_type (), 0);
   gst_type_mark_as_plugin_api (GST_RVM_TYPE_FEATURE_PARTS, 0);
 }
 
@@ -418,6 +406,7 @@ static void
 gst_rvm_encode_init (GstRvmEncode * self)
 {
   self->earliest = GST_CLOCK_TIME_NONE;
+  g_cond_init (&self->loader_wake);
   self->resets_at = g_array_new (FALSE, FALSE, sizeof (GstClockTime));
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (self), TRUE);
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), FALSE);

@@ -34,6 +34,7 @@ describe_reasons (GstRvmEncode * self, const RvmEncodeResult * result)
     {RVM_RESET_SIGNAL, "signal"},
     {RVM_RESET_EVENT, "event"},
     {RVM_RESET_LOAD, "load"},
+    {RVM_RESET_MODEL, "model"},
   };
   g_autoptr (GFlagsClass) klass =
       g_type_class_ref (gst_rvm_reset_on_get_type ());
@@ -114,4 +115,19 @@ gst_rvm_encode_post_not_finite (GstRvmEncode * self, GstBuffer * buffer)
     post (self, gst_structure_new ("rvm-health",
             "pts", G_TYPE_UINT64, GST_BUFFER_PTS (buffer),
             "finite", G_TYPE_BOOLEAN, FALSE, NULL));
+}
+
+void
+gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
+    gboolean kept)
+{
+  const gchar *id =
+      rvm_model_get_id (rvm_encode_session_get_model (self->session));
+
+  GST_INFO_OBJECT (self, "model %s of %s takes over, the state %s", id, file,
+      kept ? "goes on" : "starts anew");
+  if (wants (self, GST_RVM_MESSAGE_MODEL))
+    post (self, gst_structure_new ("rvm-model",
+            "model-id", G_TYPE_STRING, id, "model-file", G_TYPE_STRING, file,
+            "state-kept", G_TYPE_BOOLEAN, kept, NULL));
 }

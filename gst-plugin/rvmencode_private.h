@@ -1,4 +1,5 @@
 /* The inside of rvmencode, for its files: rvmencode.c (the element),
+ * rvmencode_model.c (weights at start and while playing),
  * rvmencode_state.c (resets, saved and restored states), rvmencode_events.c
  * (events and queries), rvmencode_stats.c (counters, statistics),
  * rvmencode_messages.c (what is posted on the bus).
@@ -30,7 +31,7 @@ typedef struct
   guint64 generation, resets, restores;
   guint64 total_us, max_us;
   guint snapshots;
-  guint64 snapshot_bytes;
+  guint64 snapshot_bytes, stream_bytes;
   RvmStreamHealth health;
   gdouble similarity;           /* NaN if scenes are not watched */
 } RvmEncodeCounters;
@@ -41,7 +42,24 @@ enum
   RVM_RESET_SIGNAL = 1 << 16,
   RVM_RESET_EVENT = 1 << 17,
   RVM_RESET_LOAD = 1 << 18,     /* a state took its place */
+  RVM_RESET_MODEL = 1 << 19,    /* other weights */
 };
+
+/* Weights ready to take over, with a stream that has run, so that
+ * the change costs the video no time. */
+typedef struct
+{
+  RvmModel *model;
+  RvmStream *stream;            /* or NULL */
+  gchar *file;
+} RvmEncodeNextModel;
+
+/* Tells a file from the one that takes its place. */
+typedef struct
+{
+  guint64 inode, size;
+  gint64 seconds, nanoseconds;
+} RvmModelFile;
 
 struct _GstRvmEncode
 {
@@ -53,12 +71,23 @@ struct _GstRvmEncode
   gchar *device_name;
   GstClockTime earliest;        /* running time before which frames are late */
   RvmModel *model;              /* in use, NULL while stopped */
+  guint width, height;          /* of the analysed pictures, 0 before the first */
+  GThread *loader;              /* of other weights; or NULL */
+  GCond loader_wake;            /* one of the next three, or watch-model */
+  gboolean loader_stop;
+  guint model_wanted, model_done;       /* settings of model-file, and how many
+                                         * of them start saw */
+  RvmEncodeNextModel *next_model;       /* ready to take over; or NULL */
   RvmState *state;              /* after the last analysed frame, or NULL */
   guint reset_reasons;          /* of the reset to come, 0: none */
   GArray *resets_at;            /* times of frames that a reset was asked for at */
   RvmState *load;               /* to go on from, after that reset; or NULL */
   gchar *load_name;             /* of its file */
   gboolean load_is_warm_start;  /* asked for by state-file */
+
+  /* set by start, read by the loader */
+  RvmModelOptions options;      /* strings are owned */
+  RvmModelFile model_file;      /* as it was when it was loaded, then the loader's */
 
   /* streaming thread */
   RvmEncodeSession *session;
@@ -103,6 +132,17 @@ void gst_rvm_encode_reset_state (GstRvmEncode * self);
 gboolean gst_rvm_encode_save_state (GstRvmEncode * self, const gchar * path);
 gboolean gst_rvm_encode_load_state (GstRvmEncode * self, const gchar * path);
 
+/* rvmencode_model.c */
+
+/* Loads what the properties say; the error is posted. */
+RvmModel *gst_rvm_encode_load_model (GstRvmEncode * self);
+/* With the object lock, when model-file or watch-model was set, or they are to
+ * take effect: has a thread look after them if the element runs. */
+void gst_rvm_encode_wake_loader (GstRvmEncode * self);
+void gst_rvm_encode_stop_loader (GstRvmEncode * self);
+/* At a frame's boundary: other weights take over if they are ready. */
+void gst_rvm_encode_adopt_model (GstRvmEncode * self);
+
 /* rvmencode_events.c */
 gboolean gst_rvm_encode_send_event (GstElement * element, GstEvent * event);
 /* What the times of @buffer say about resets. */
@@ -128,6 +168,9 @@ gboolean gst_rvm_encode_wants_health (GstRvmEncode * self);
 /* The messages that were asked for, after a frame was analysed. */
 void gst_rvm_encode_post_messages (GstRvmEncode * self, GstBuffer * buffer,
     const RvmEncodeResult * result);
+/* Other weights run. */
+void gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
+    gboolean kept);
 /* The state has become NaN or infinite, which ends the stream. */
 void gst_rvm_encode_post_not_finite (GstRvmEncode * self, GstBuffer * buffer);
 

@@ -32,7 +32,17 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
   } properties[] = {
     {AT (model_file), g_param_spec_string ("model-file", "Model file",
               "Weights, .npz or .safetensors (unset: the bundled model, or what"
-              " the environment variable RVM_DEFAULT_MODEL names)", NULL, ready)},
+              " the environment variable RVM_DEFAULT_MODEL names). While playing,"
+              " another file is loaded in the background and takes over between"
+              " two frames; one that cannot be used is a warning", NULL, live)},
+    {AT (on_model_change), g_param_spec_enum ("on-model-change",
+              "On model change",
+              "What becomes of the state when other weights take over",
+              gst_rvm_model_change_get_type (),
+              GST_RVM_MODEL_CHANGE_RESET_STATE, live)},
+    {AT (watch_model), g_param_spec_boolean ("watch-model", "Watch model",
+              "Load the model file again whenever it is replaced, as a trainer"
+              " does", FALSE, live)},
     {AT (device), g_param_spec_string ("device", "Device",
               "OpenCL device: its index, or part of its or its platform's name"
               " (unset: the first GPU, else the CPU)", NULL, ready)},

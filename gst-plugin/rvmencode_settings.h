@@ -18,6 +18,8 @@ typedef struct
   guint snapshot_count;
   guint64 gap_threshold;        /* nanoseconds */
   gdouble scene_threshold;
+  gint on_model_change;         /* GstRvmModelChange */
+  gboolean watch_model;
   guint messages;               /* GstRvmMessages */
   guint health_interval;        /* analysed frames */
   gboolean qos;

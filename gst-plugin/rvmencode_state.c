@@ -260,6 +260,8 @@ gst_rvm_encode_publish_state (GstRvmEncode * self)
   GST_OBJECT_LOCK (self);
   g_clear_pointer (&self->state, rvm_state_unref);
   self->state = rvm_state_ref (state);
+  self->width = state->width;
+  self->height = state->height;
   count = self->settings.snapshot_count;
   interval = self->settings.snapshot_interval;
   GST_OBJECT_UNLOCK (self);
@@ -271,6 +273,7 @@ gst_rvm_encode_publish_state (GstRvmEncode * self)
         count);
   GST_OBJECT_LOCK (self);
   self->counters.snapshots = rvm_snapshots_get_count (self->snapshots);
+  self->counters.stream_bytes = rvm_encode_session_get_bytes (self->session);
   self->counters.snapshot_bytes = rvm_snapshots_get_bytes (self->snapshots);
   GST_OBJECT_UNLOCK (self);
 }

@@ -49,5 +49,6 @@ gst_rvm_encode_get_stats (GstRvmEncode * self)
       "scene-similarity", G_TYPE_DOUBLE, c.similarity,
       "state-hash", G_TYPE_STRING, hash,
       "snapshots", G_TYPE_UINT, c.snapshots,
-      "snapshot-bytes", G_TYPE_UINT64, c.snapshot_bytes, NULL);
+      "snapshot-bytes", G_TYPE_UINT64, c.snapshot_bytes,
+      "stream-bytes", G_TYPE_UINT64, c.stream_bytes, NULL);
 }

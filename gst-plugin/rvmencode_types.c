@@ -62,6 +62,25 @@ gst_rvm_reset_on_get_type (void)
 }
 
 GType
+gst_rvm_model_change_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GEnumValue values[] = {
+      {GST_RVM_MODEL_CHANGE_RESET_STATE, "The state starts anew",
+          "reset-state"},
+      {GST_RVM_MODEL_CHANGE_KEEP_STATE, "The state goes on, if it has the size"
+            " of the new model's", "keep-state"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_enum_register_static ("GstRvmModelChange",
+            values));
+  }
+  return type;
+}
+
+GType
 gst_rvm_messages_get_type (void)
 {
   static gsize type = 0;

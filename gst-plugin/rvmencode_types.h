@@ -24,6 +24,15 @@ typedef enum
 
 GType gst_rvm_reset_on_get_type (void);
 
+/* What becomes of the state when other weights take over. */
+typedef enum
+{
+  GST_RVM_MODEL_CHANGE_RESET_STATE,
+  GST_RVM_MODEL_CHANGE_KEEP_STATE,
+} GstRvmModelChange;
+
+GType gst_rvm_model_change_get_type (void);
+
 /* Which element messages are posted. */
 typedef enum
 {

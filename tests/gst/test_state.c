@@ -275,6 +275,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_snapshots_are_bounded_and_optional);
   tcase_add_test (tests, test_states_that_do_not_fit);
   runner = srunner_create (suite);
+  srunner_set_fork_status (runner, CK_NOFORK); /* a fork would open the device again for each test */
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
   srunner_free (runner);
