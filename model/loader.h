@@ -31,10 +31,10 @@ RvmGemmWeights *rvm_loader_end_linear (RvmLoader *loader, RvmGemmWeights *linear
 void rvm_loader_keep_parameters (RvmLoader *loader);
 GPtrArray *rvm_loader_steal_parameters (RvmLoader *loader);
 
-/* Whether everything worked; moves the first error to @error. */
+/* Fills what was described: until then device memory is reserved, not written. Moves the first error to @error. */
 gboolean rvm_loader_finish (RvmLoader *loader, GError **error);
 
-/* 32 hexadecimal digits over the names and values read so far, in order. */
+/* 32 hexadecimal digits over the names and values in order, after rvm_loader_finish(). */
 char *rvm_loader_get_id (const RvmLoader *loader);
 
 G_END_DECLS
