@@ -305,7 +305,8 @@ rvm_encode_session_has_features (const RvmEncodeSession * session)
 
 void
 rvm_encode_session_attach (const RvmEncodeSession * session,
-    GstBuffer * buffer, gboolean carried)
+    GstBuffer * buffer, gboolean carried, guint64 carried_count,
+    guint64 dropped_count)
 {
   const GstVideoInfo *info = &session->analysis->in;
   GstRvmFeatureMeta *meta;
@@ -325,6 +326,8 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
   meta->restored_age = session->origin.restored_age;
   meta->update_pts = session->update_pts;
   meta->carried = carried;
+  meta->carried_count = carried_count;
+  meta->dropped_count = dropped_count;
   meta->frame_width = GST_VIDEO_INFO_WIDTH (info);
   meta->frame_height = GST_VIDEO_INFO_HEIGHT (info);
   meta->analysis_width = session->width;

@@ -80,9 +80,10 @@ gboolean rvm_encode_session_analyse (RvmEncodeSession * session,
 /* Whether there are features since the last reset. */
 gboolean rvm_encode_session_has_features (const RvmEncodeSession * session);
 /* Attaches them, if any part is asked for; @carried: @buffer's own picture was
- * not analysed. */
+ * not analysed. The counts are of the stream so far, for the metadata. */
 void rvm_encode_session_attach (const RvmEncodeSession * session,
-    GstBuffer * buffer, gboolean carried);
+    GstBuffer * buffer, gboolean carried, guint64 carried_count,
+    guint64 dropped_count);
 
 /* Where the state comes from. */
 typedef struct

@@ -203,9 +203,11 @@ analyse (GstRvmEncode * self, GstBuffer * buffer,
         "while running the model");
     return FALSE;
   }
-  gst_rvm_encode_count_update (self,
-      rvm_encode_session_get_origin (self->session), &result,
-      g_get_monotonic_time () - start);
+  if (gst_rvm_encode_count_update (self,
+          rvm_encode_session_get_origin (self->session), &result,
+          g_get_monotonic_time () - start))
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
   gst_rvm_encode_publish_state (self);
   gst_rvm_encode_post_messages (self, buffer, &result);
   return TRUE;
@@ -216,7 +218,8 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
   RvmEncodeRequest request;
-  gboolean skip;
+  guint64 carried, dropped;
+  gboolean skip, drop;
 
   if (!self->have_info)
     return GST_FLOW_NOT_NEGOTIATED;
@@ -230,8 +233,10 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   if (!gst_rvm_encode_apply_requests (self, buffer))
     return GST_FLOW_ERROR;
 
-  skip = rvm_encode_session_has_features (self->session)
-      && (self->until_update > 0 || gst_rvm_encode_is_late (self, buffer));
+  skip = rvm_encode_session_has_features (self->session);
+  drop = skip && self->until_update == 0
+      && gst_rvm_encode_is_late (self, buffer);
+  skip = skip && (self->until_update > 0 || drop);
   if (!skip && !analyse (self, buffer, &request))
     return GST_FLOW_ERROR;
 
@@ -242,9 +247,12 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     self->until_update--;
   self->counters.frames++;
   self->counters.skipped += skip;
-  self->counters.carried += skip && request.parts != 0;
+  carried = self->counters.carried += skip && request.parts != 0;
+  dropped = self->counters.dropped += drop;
   GST_OBJECT_UNLOCK (self);
-  rvm_encode_session_attach (self->session, buffer, skip);
+  if (drop)
+    gst_rvm_encode_post_qos (self, buffer);
+  rvm_encode_session_attach (self->session, buffer, skip, carried, dropped);
   return GST_FLOW_OK;
 }
 
@@ -312,7 +320,7 @@ install_properties (GObjectClass * object)
           "OpenCL device in use", NULL, shown));
   g_object_class_install_property (object, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "frames, skipped, carried, dropped, resets, restores, mean-us, max-us,"
+          "frames, skipped, carried, dropped, resets, restores, mean-us, max-us, latency-us,"
           " state-norm, mean-update-gate, scene-similarity, state-hash, snapshots,"
           " snapshot-bytes, stream-bytes", GST_TYPE_STRUCTURE, shown));
   gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);

@@ -152,7 +152,8 @@ gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer)
   return GST_CLOCK_TIME_IS_VALID (time) && time < earliest;
 }
 
-/* Live streams: the time of a frame is latency. */
+/* Live streams: the time of a frame is latency, which gst_rvm_encode_count_update()
+ * measures. */
 gboolean
 gst_rvm_encode_query (GstBaseTransform * base, GstPadDirection direction,
     GstQuery * query)
@@ -166,8 +167,7 @@ gst_rvm_encode_query (GstBaseTransform * base, GstPadDirection direction,
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY || direction != GST_PAD_SRC)
     return TRUE;
   GST_OBJECT_LOCK (self);
-  own = self->counters.updates ? self->counters.total_us * GST_USECOND
-      / self->counters.updates : 0;
+  own = self->counters.latency_us * GST_USECOND;
   GST_OBJECT_UNLOCK (self);
   gst_query_parse_latency (query, &live, &min, &max);
   gst_query_set_latency (query, live, min + own,

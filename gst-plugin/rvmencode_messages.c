@@ -131,3 +131,27 @@ gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
             "model-id", G_TYPE_STRING, id, "model-file", G_TYPE_STRING, file,
             "state-kept", G_TYPE_BOOLEAN, kept, NULL));
 }
+
+void
+gst_rvm_encode_post_qos (GstRvmEncode * self, GstBuffer * buffer)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+  const GstClockTime running =
+      gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
+  guint64 updates, dropped;
+  GstClockTimeDiff jitter;
+  GstMessage *message;
+
+  GST_OBJECT_LOCK (self);
+  updates = self->counters.updates;
+  dropped = self->counters.dropped;
+  jitter = GST_CLOCK_DIFF (running, self->earliest);
+  GST_OBJECT_UNLOCK (self);
+  message = gst_message_new_qos (GST_OBJECT (self), FALSE, running,
+      gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts), pts,
+      GST_BUFFER_DURATION (buffer));
+  gst_message_set_qos_values (message, jitter, 1.0, 1000000);
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, updates, dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}

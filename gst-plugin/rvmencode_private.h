@@ -24,12 +24,16 @@ GST_DEBUG_CATEGORY_EXTERN (rvm_encode_debug);
 /* The parent's class, for chaining up. */
 extern GstBaseTransformClass *gst_rvm_encode_base;
 
+#define RVM_ENCODE_RECENT 32
+
 /* What `stats` shows. */
 typedef struct
 {
   guint64 frames, skipped, carried, dropped, updates;
   guint64 generation, resets, restores;
   guint64 total_us, max_us;
+  guint64 recent_us[RVM_ENCODE_RECENT]; /* of the last frames, a ring */
+  guint64 latency_us;           /* as answered in LATENCY queries */
   guint snapshots;
   guint64 snapshot_bytes, stream_bytes;
   RvmStreamHealth health;
@@ -156,8 +160,9 @@ gboolean gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer);
 
 /* rvmencode_stats.c */
 GstStructure *gst_rvm_encode_get_stats (GstRvmEncode * self);
-/* After a frame was analysed, in @microseconds. */
-void gst_rvm_encode_count_update (GstRvmEncode * self,
+/* After a frame was analysed, in @microseconds. Returns whether the latency has
+ * become another, which the pipeline has to be told. */
+gboolean gst_rvm_encode_count_update (GstRvmEncode * self,
     const RvmEncodeOrigin * origin, const RvmEncodeResult * result,
     guint64 microseconds);
 
@@ -168,6 +173,8 @@ gboolean gst_rvm_encode_wants_health (GstRvmEncode * self);
 /* The messages that were asked for, after a frame was analysed. */
 void gst_rvm_encode_post_messages (GstRvmEncode * self, GstBuffer * buffer,
     const RvmEncodeResult * result);
+/* A frame was late and not analysed. */
+void gst_rvm_encode_post_qos (GstRvmEncode * self, GstBuffer * buffer);
 /* Other weights run. */
 void gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
     gboolean kept);

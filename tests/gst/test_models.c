@@ -242,24 +242,14 @@ teardown (void)
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode-models");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
-  tcase_set_timeout (tests, 120);
   tcase_add_unchecked_fixture (tests, setup, teardown);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_change_resets);
   tcase_add_test (tests, test_change_keeps_the_state);
   tcase_add_test (tests, test_bad_models_leave_the_old_one);
   tcase_add_test (tests, test_watch_follows_the_trainer);
   tcase_add_test (tests, test_stop_while_loading);
-  runner = srunner_create (suite);
-  srunner_set_fork_status (runner, CK_NOFORK); /* a fork would open the device again for each test */
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmencode-models", tests);
 }

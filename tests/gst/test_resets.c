@@ -324,14 +324,9 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode-resets");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
-  tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_each_flag_alone);
   tcase_add_test (tests, test_gaps_and_their_threshold);
   tcase_add_test (tests, test_event_resets_on_its_frame);
@@ -339,10 +334,5 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_scene_cut);
   tcase_add_test (tests, test_messages_on_request);
   tcase_add_test (tests, test_infinite_state_is_an_error);
-  runner = srunner_create (suite);
-  srunner_set_fork_status (runner, CK_NOFORK); /* a fork would open the device again for each test */
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmencode-resets", tests);
 }

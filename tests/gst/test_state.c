@@ -260,26 +260,18 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode-state");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
   int failed;
 
   gst_check_init (&argc, &argv);
   folder = g_dir_make_tmp ("rvm-state-XXXXXX", NULL);
-  tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_saved_state_goes_on_to_the_byte);
   tcase_add_test (tests, test_hash_is_of_the_frames_alone);
   tcase_add_test (tests, test_seek_back_finds_a_snapshot);
   tcase_add_test (tests, test_snapshots_are_bounded_and_optional);
   tcase_add_test (tests, test_states_that_do_not_fit);
-  runner = srunner_create (suite);
-  srunner_set_fork_status (runner, CK_NOFORK); /* a fork would open the device again for each test */
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
+  failed = run_cases ("rvmencode-state", tests);
   g_rmdir (folder);
   g_free (folder);
-  return failed != 0;
+  return failed;
 }

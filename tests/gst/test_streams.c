@@ -162,21 +162,11 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode-streams");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
-  tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_alone_and_together_are_the_same);
   tcase_add_test (tests, test_a_blocked_stream_blocks_no_other);
   tcase_add_test (tests, test_others_come_and_go);
-  runner = srunner_create (suite);
-  srunner_set_fork_status (runner, CK_NOFORK); /* a fork would open the device again for each test */
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmencode-streams", tests);
 }
