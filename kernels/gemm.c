@@ -20,7 +20,7 @@ rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmPrecision pre
         "precision f16 needs the native GEMM: CLBlast takes weights and activations of one type only");
     return FALSE;
   }
-  return TRUE;
+  return *provider != RVM_GEMM_CLBLAST || rvm_clblast_set_parameters (device, error);
 }
 
 RvmGemmWeights *

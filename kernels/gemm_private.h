@@ -27,6 +27,9 @@ guint rvm_gemm_get_flags (const RvmGemmWeights *weights, const RvmGemm *gemm);
 /* Weights of W^T for those of W: their own memory (native), or a view (clblast). */
 RvmGemmWeights *rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGemmWeights *weights, GError **error);
 
+/* Gives CLBlast the parameters of the file that RVM_CLBLAST_PARAMETERS names, if it does. RVM_ERROR_FILE, RVM_ERROR_ARGUMENT. */
+gboolean rvm_clblast_set_parameters (RvmDevice *device, GError **error);
+
 /* gradient (k, n) = or += A^T D, in row-major order. */
 void rvm_gemm_clblast_gradient (RvmQueue *queue, const RvmGemmWeights *weights, RvmBuffer *gradient, const RvmBuffer *a, guint a_offset,
     guint a_stride, const RvmBuffer *d, guint d_offset, guint d_stride, guint m, gboolean accumulate);

@@ -60,6 +60,25 @@ make_table (RvmStream *stream, GError **error)
   return rvm_queue_finish (stream->queue, error);
 }
 
+/* CLBlast builds its kernels when they are first called, which takes seconds: a black picture does that before the first frame. */
+static gboolean
+run_once (RvmStream *stream, GError **error)
+{
+  const RvmModel *model = stream->model;
+  const RvmActivations *act = &stream->act;
+  RvmQueue *queue = stream->queue;
+
+  rvm_queue_zero (queue, stream->state, 0, rvm_buffer_get_size (stream->state));
+  rvm_queue_zero (queue, act->pixels, 0, rvm_buffer_get_size (act->pixels));
+  rvm_tokenizer_forward (queue, &model->tokenizer, stream->table, act->pixels, act->patches, act->tokens, 1, stream->rows, stream->columns);
+  rvm_encoder_forward (queue, &model->encoder, act->tokens, &act->encoder, 1, stream->tokens);
+  rvm_core_forward (queue, &model->core, act->encoder.out, stream->state, &act->core, stream->state, 1, stream->tokens);
+  if (!rvm_queue_finish (queue, error))
+    return FALSE;
+  rvm_queue_reset_profile (queue);
+  return TRUE;
+}
+
 RvmStream *
 rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags, GError **error)
 {
@@ -86,6 +105,8 @@ rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags
   stream->state = rvm_arena_take (stream->arena, stream->tokens, stream->dim, "state");
   rvm_activations_take (&stream->act, stream->arena, config, stream->rows, stream->columns, stream->keep);
   if (!rvm_arena_finish (stream->arena, error) || !make_table (stream, error))
+    return NULL;
+  if (model->gemm == RVM_GEMM_CLBLAST && !run_once (stream, error))
     return NULL;
   return g_steal_pointer (&stream);
 }
