@@ -7,6 +7,7 @@
 #include "analysis.h"
 #include "analytics.h"
 #include "meta/gstrvmmeta.h"
+#include "profile_report.h"
 #include "model/scene.h"
 
 struct _RvmEncodeSession
@@ -62,6 +63,8 @@ rvm_encode_session_free (RvmEncodeSession * session)
   g_clear_pointer (&session->features, g_bytes_unref);
   g_clear_pointer (&session->state, rvm_state_unref);
   free_encoded (session);
+  if (session->stream)
+    rvm_profile_report_frame (session->stream, TRUE);
   g_clear_pointer (&session->stream, rvm_stream_free);
   g_clear_pointer (&session->analysis, rvm_analysis_free);
   rvm_model_unref (session->model);
@@ -114,7 +117,7 @@ rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
   /* A failure, if it lasts, is the next configuration's. */
   if (stream == NULL && same_size)
     stream = rvm_stream_new (model, session->width, session->height,
-        RVM_STREAM_DEFAULT, NULL);
+        rvm_profile_report_get_flags (), NULL);
   kept = keep_state && stream && session->state && !session->fresh
       && rvm_stream_set_state (stream, session->state, NULL);
 
@@ -165,7 +168,7 @@ rvm_encode_session_configure (RvmEncodeSession * session,
   free_encoded (session);
   g_clear_pointer (&session->stream, rvm_stream_free);
   session->stream = rvm_stream_new (session->model, width, height,
-      RVM_STREAM_DEFAULT, error);
+      rvm_profile_report_get_flags (), error);
   session->width = width;
   session->height = height;
   return session->stream != NULL;
@@ -251,6 +254,7 @@ run_model (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
   if (!rvm_stream_push (session->stream, pixels, stride,
           cold ? 1 + request->warm_up : 1, values, &result->health, error))
     return FALSE;
+  rvm_profile_report_frame (session->stream, FALSE);
   if (!request->watch_scene)
     session->have_encoded = FALSE;
   else if (!watch_scene (session, request, values, result, error))

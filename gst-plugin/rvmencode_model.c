@@ -3,6 +3,7 @@
  * watch-model is on. The streaming thread adopts what that thread has ready,
  * between two frames. What cannot be used is a warning; the old weights stay. */
 #include "rvmencode_private.h"
+#include "profile_report.h"
 
 #include <glib/gstdio.h>
 
@@ -101,7 +102,7 @@ try_model (RvmModel * model, guint width, guint height, GError ** error)
 
   if (width == 0 || width % patch || height % patch)
     return NULL;
-  stream = rvm_stream_new (model, width, height, RVM_STREAM_DEFAULT, error);
+  stream = rvm_stream_new (model, width, height, rvm_profile_report_get_flags (), error);
   if (stream == NULL)
     return NULL;
   pixels = g_malloc0 ((gsize) width * height * 3);
