@@ -42,24 +42,28 @@ name_kinds (char *const *files, guint n_models)
 }
 
 static void
-print_row (const char *name, const RvmScore *scores, guint kinds)
+print_row (const char *name, const RvmScore *scores, guint kinds, gboolean points)
 {
   g_print ("| %s ", name);
   for (guint i = 0; i < kinds; i++)
-    g_print ("| %.3f %.3f **%.3f** ", scores[i].j, scores[i].f, (scores[i].j + scores[i].f) / 2);
+    if (points)
+      g_print ("| %.3f ", scores[i].pck);
+    else
+      g_print ("| %.3f %.3f **%.3f** ", scores[i].j, scores[i].f, (scores[i].j + scores[i].f) / 2);
   g_print ("|\n");
 }
 
 static gboolean
 evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const *files, guint n_models, GPtrArray *sequences, guint every,
-    const char *only, GError **error)
+    const char *only, const char *points, GError **error)
 {
   const guint kinds = RVM_EVALUATE_KINDS (n_models);
   g_auto (GStrv) names = name_kinds (files, n_models);
   g_autofree RvmScore *scores = g_new0 (RvmScore, kinds), *means = g_new0 (RvmScore, kinds);
   guint count = 0;
 
-  g_print ("J, F and their mean; %u x %u pixels, %u context frames, radius %u, %u matches, warm-up %u\n\n| sequence ", evaluation->width,
+  g_print ("%s; %u x %u pixels, %u context frames, radius %u, %u matches, warm-up %u\n\n| sequence ",
+      points ? "PCK at 0.2 of the root of the object's area" : "J, F and their mean", evaluation->width,
       evaluation->height, evaluation->propagation.context, evaluation->propagation.radius, evaluation->propagation.top, evaluation->warm_up);
   for (guint i = 0; i < kinds; i++)
     g_print ("| %s ", names[i]);
@@ -70,26 +74,42 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
   for (guint s = 0; s < sequences->len; s += every) {
     const RvmDavisSequence *sequence = g_ptr_array_index (sequences, s);
 
+    g_autoptr (RvmMarkedPoints) marked = NULL;
+
     if (only && strcmp (only, sequence->name) != 0)
       continue;
-    if (!rvm_evaluate_sequence (evaluation, models, n_models, sequence, scores, error))
+    if (points) {
+      g_autofree char *file = g_strconcat (sequence->name, ".json", NULL), *path = g_build_filename (points, file, NULL);
+
+      if (!g_file_test (path, G_FILE_TEST_EXISTS))
+        continue;
+      marked = rvm_marked_points_load (path, error);
+      if (marked == NULL)
+        return FALSE;
+    }
+    if (!rvm_evaluate_sequence (evaluation, models, n_models, sequence, marked, scores, error))
       return FALSE;
-    print_row (sequence->name, scores, kinds);
+    print_row (sequence->name, scores, kinds, points != NULL);
     for (guint i = 0; i < kinds; i++) {
       means[i].j += scores[i].j;
       means[i].f += scores[i].f;
+      means[i].pck += scores[i].pck;
     }
     count++;
   }
   if (count == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "there is no sequence '%s'", only);
+    if (points)
+      g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: no points (SEQUENCE.json) of any sequence asked for", points);
+    else
+      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "there is no sequence '%s'", only);
     return FALSE;
   }
   for (guint i = 0; i < kinds; i++) {
     means[i].j /= count;
     means[i].f /= count;
+    means[i].pck /= count;
   }
-  print_row ("mean", means, kinds);
+  print_row ("mean", means, kinds, points != NULL);
   return TRUE;
 }
 
@@ -97,12 +117,13 @@ int
 rvm_command_evaluate (int argc, char **argv)
 {
   g_auto (GStrv) files = NULL;
-  g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL;
+  g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL, *points = NULL;
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights; may be repeated, for one table with all of them", "FILE" },
     { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
+    { "points", 0, 0, G_OPTION_ARG_FILENAME, &points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
     { "size", 's', 0, G_OPTION_ARG_STRING, &size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
     { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "only the first N of each sequence (default: all)", "N" },
     { "warm-up", 'w', 0, G_OPTION_ARG_INT, &warm_up, "extra passes over the first frame (default 0, as published)", "N" },
@@ -142,7 +163,7 @@ rvm_command_evaluate (int argc, char **argv)
     return rvm_command_fail (error, 2);
   sequences = rvm_davis_list (folder, &error);
   if (sequences == NULL
-      || !evaluate (&evaluation, (RvmModel *const *) models->pdata, files, models->len, sequences, every, only, &error))
+      || !evaluate (&evaluation, (RvmModel *const *) models->pdata, files, models->len, sequences, every, only, points, &error))
     return rvm_command_fail (error, 1);
   return 0;
 }

@@ -2,17 +2,11 @@
 #include "commands.h"
 #include "initialise.h"
 #include "model/config.h"
+#include "recipe.h"
 
+/* Sizes given one by one replace those of the named configuration, or of the recipe. */
 static gboolean
-make_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
-{
-  rvm_initialise_array (array, *(const gint64 *) user_data, values);
-  return TRUE;
-}
-
-/* Sizes given one by one replace those of the named configuration. */
-static gboolean
-choose_config (RvmConfig *config, const char *name, const int sizes[12], gboolean no_decoder, GError **error)
+choose_config (RvmConfig *config, const char *name, const char *recipe, const int sizes[12], gboolean no_decoder, GError **error)
 {
   guint *const fields[12] = {
     &config->patch, &config->encoder.dim, &config->encoder.layers, &config->encoder.heads, &config->encoder.mlp,
@@ -20,7 +14,13 @@ choose_config (RvmConfig *config, const char *name, const int sizes[12], gboolea
     &config->decoder.dim, &config->decoder.layers, &config->decoder.heads, &config->decoder.mlp,
   };
   const RvmConfig *named = rvm_config_find (name);
+  RvmRecipe read;
 
+  if (recipe) {
+    if (!rvm_recipe_load (&read, recipe, error))
+      return FALSE;
+    named = &read.model;
+  }
   if (named == NULL) {
     g_autofree char *names = g_strjoinv (", ", (char **) rvm_config_list_names ());
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--config %s: expected one of %s", name, names);
@@ -39,12 +39,13 @@ choose_config (RvmConfig *config, const char *name, const int sizes[12], gboolea
 int
 rvm_command_init (int argc, char **argv)
 {
-  g_autofree char *name = NULL;
+  g_autofree char *name = NULL, *recipe = NULL;
   gint64 seed = 0;
   gboolean no_decoder = FALSE;
   int sizes[12] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
   const GOptionEntry entries[] = {
     { "config", 'c', 0, G_OPTION_ARG_STRING, &name, "tiny, small16 (default), base16, large16 or huge16", "NAME" },
+    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &recipe, "the sizes of a recipe instead: a file, or cpu, tiny or small16", "RECIPE" },
     { "patch", 0, 0, G_OPTION_ARG_INT, &sizes[0], "side of a patch, pixels", "N" },
     { "dim", 0, 0, G_OPTION_ARG_INT, &sizes[1], "width of a token", "N" },
     { "layers", 0, 0, G_OPTION_ARG_INT, &sizes[2], "encoder layers", "N" },
@@ -62,26 +63,19 @@ rvm_command_init (int argc, char **argv)
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("OUT - make a weight file of random values (.npz or .safetensors)");
-  g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  g_autoptr (GArray) arrays = NULL;
   g_autoptr (GError) error = NULL;
   RvmConfig config;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     return rvm_command_fail (error, 2);
-  if (argc != 2) {
-    g_printerr ("rvm-cl-train init: expected one OUT\n");
+  if (argc != 2 || (name && recipe)) {
+    g_printerr ("rvm-cl-train init: expected one OUT, and --config or --recipe\n");
     return 2;
   }
-  if (!choose_config (&config, name ? name : "small16", sizes, no_decoder, &error))
+  if (!choose_config (&config, name ? name : "small16", recipe, sizes, no_decoder, &error))
     return rvm_command_fail (error, 2);
-  arrays = rvm_config_list_arrays (&config, TRUE);
-  g_hash_table_insert (metadata, "format_version", g_strdup ("1"));
-  g_hash_table_insert (metadata, "origin", g_strdup_printf ("untrained, random values of seed %" G_GINT64_FORMAT, seed));
-  g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", config.patch));
-  g_hash_table_insert (metadata, "step", g_strdup ("0"));
-  if (!rvm_weights_save (argv[1], (const RvmArray *) arrays->data, arrays->len, make_values, &seed, metadata, &error))
+  if (!rvm_initialise_file (argv[1], &config, seed, &error))
     return rvm_command_fail (error, 1);
   g_print ("%s: untrained weights, %" G_GUINT64_FORMAT " parameters\n", argv[1], rvm_config_count_parameters (&config, TRUE));
   return 0;

@@ -1,6 +1,7 @@
 /* One sequence through all kinds of features at once: each frame is read once, each model runs once and gives both of its kinds. */
 #include "evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "mask_measures.h"
@@ -14,7 +15,17 @@ typedef struct {
   guint group;
   float *features, *labels;
   double j, f;
+  guint right; /* points */
 } Kind;
+
+/* Points of the first marked frame that were visible there, and those of the frame that is looked at. */
+typedef struct {
+  const RvmMarkedPoints *marked;
+  const RvmMarkedFrame *start, *now; /* now: NULL where nothing is marked */
+  guint n, *which;
+  double reach; /* pixels */
+  guint asked;
+} Points;
 
 static void
 kind_clear (Kind *kind)
@@ -59,22 +70,67 @@ measure (const RvmDavisFrame *frame, const guint8 *result, double *j, double *f)
   }
 }
 
+static void
+points_to_labels (const Points *points, Kind *kind)
+{
+  g_autofree float *cells = g_new (float, 2 * points->n);
+
+  for (guint i = 0; i < points->n; i++) {
+    cells[2 * i] = points->start->xy[2 * points->which[i]] * kind->columns / points->marked->width;
+    cells[2 * i + 1] = points->start->xy[2 * points->which[i] + 1] * kind->rows / points->marked->height;
+  }
+  rvm_labels_from_points (cells, points->n, kind->labels, kind->rows, kind->columns);
+}
+
+static gboolean
+is_right (const Points *points, guint i, double x, double y)
+{
+  const float *truth = points->now->xy + 2 * points->which[i];
+
+  return hypot (x - truth[0], y - truth[1]) <= points->reach;
+}
+
+/* Points that are visible in this frame, as the labels of @kind have them. */
+static guint
+count_right (const Points *points, const Kind *kind)
+{
+  guint right = 0;
+
+  for (guint i = 0; i < points->n; i++) {
+    float x, y;
+
+    if (points->now->visible[points->which[i]]
+        && rvm_labels_get_point (kind->labels, kind->rows, kind->columns, 1 + points->n, 1 + i, &x, &y, NULL))
+      right += is_right (points, i, (double) x * points->marked->width / kind->columns, (double) y * points->marked->height / kind->rows);
+  }
+  return right;
+}
+
 /* The frame's features into the propagation of @kind; on the first frame the mask is given, on others compared. */
 static gboolean
-follow (Kind *kind, const RvmDavisFrame *frame, gboolean first, guint8 *result, GError **error)
+follow (Kind *kind, const RvmDavisFrame *frame, const Points *points, gboolean first, guint8 *result, GError **error)
 {
-  const guint channels = 1 + frame->objects;
+  const guint channels = 1 + (points ? points->n : frame->objects);
 
   if (!rvm_propagation_push (kind->propagation, kind->features + kind->dim, error))
     return FALSE;
   if (first) {
     kind->labels = g_new (float, (gsize) kind->rows * kind->columns * channels);
-    rvm_labels_from_mask (frame->mask, frame->mask_width, frame->mask_height, kind->labels, kind->rows, kind->columns, channels);
+    if (points)
+      points_to_labels (points, kind);
+    else
+      rvm_labels_from_mask (frame->mask, frame->mask_width, frame->mask_height, kind->labels, kind->rows, kind->columns, channels);
     kind->group = rvm_propagation_add (kind->propagation, kind->labels, channels, error);
     return kind->group != 0;
   }
+  if (points && points->now == NULL)
+    return TRUE;
   if (!rvm_propagation_read (kind->propagation, kind->group, kind->labels, error))
     return FALSE;
+  if (points) {
+    kind->right += count_right (points, kind);
+    return TRUE;
+  }
   rvm_labels_to_mask (kind->labels, kind->rows, kind->columns, channels, result, frame->mask_width, frame->mask_height);
   measure (frame, result, &kind->j, &kind->f);
   return TRUE;
@@ -86,12 +142,13 @@ typedef struct {
 } ModelKinds;
 
 static gboolean
-run_model (ModelKinds *model, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, gboolean first, guint8 *result, GError **error)
+run_model (ModelKinds *model, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, const Points *points, gboolean first,
+    guint8 *result, GError **error)
 {
   return rvm_stream_push (model->stream, frame->pixels, (gsize) evaluation->width * 3, first ? 1 + evaluation->warm_up : 1, model->core.features,
              NULL, error)
       && rvm_stream_read_activation (model->stream, RVM_ACTIVATION_ENCODED, 0, model->encoder.features, error)
-      && follow (&model->core, frame, first, result, error) && follow (&model->encoder, frame, first, result, error);
+      && follow (&model->core, frame, points, first, result, error) && follow (&model->encoder, frame, points, first, result, error);
 }
 
 typedef struct {
@@ -100,24 +157,50 @@ typedef struct {
   ModelKinds *models;
   guint8 *first_mask, *result;
   double copy_j, copy_f;
+  guint copy_right;
+  Points *points; /* NULL: masks */
 } Job;
+
+static void
+copy_points (Job *job, const RvmDavisFrame *frame)
+{
+  Points *points = job->points;
+  gsize area = 0;
+
+  for (gsize i = 0; i < (gsize) frame->mask_width * frame->mask_height; i++)
+    area += frame->mask[i] != 0;
+  /* In the pixels of the marks. */
+  points->reach = 0.2 * sqrt ((double) area * points->marked->width / frame->mask_width * points->marked->height / frame->mask_height);
+  for (guint i = 0; i < points->n; i++) {
+    const float *start = points->start->xy + 2 * points->which[i];
+
+    if (points->now->visible[points->which[i]]) {
+      points->asked++;
+      job->copy_right += is_right (points, i, start[0], start[1]);
+    }
+  }
+}
 
 static gboolean
 job_frame (Job *job, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, guint index, GError **error)
 {
   const gsize pixels = (gsize) frame->mask_width * frame->mask_height;
 
-  if (index == 0) {
+  if (job->points) {
+    job->points->now = rvm_marked_points_find (job->points->marked, job->points->start->frame + index);
+    if (job->points->now && index > 0)
+      copy_points (job, frame);
+  } else if (index == 0) {
     job->first_mask = g_memdup2 (frame->mask, pixels);
     job->result = g_malloc (pixels);
   } else {
     measure (frame, job->first_mask, &job->copy_j, &job->copy_f);
   }
   colours_of (&job->colours, frame->pixels, job->patch);
-  if (!follow (&job->colours, frame, index == 0, job->result, error))
+  if (!follow (&job->colours, frame, job->points, index == 0, job->result, error))
     return FALSE;
   for (guint i = 0; i < job->n_models; i++)
-    if (!run_model (&job->models[i], evaluation, frame, index == 0, job->result, error))
+    if (!run_model (&job->models[i], evaluation, frame, job->points, index == 0, job->result, error))
       return FALSE;
   return TRUE;
 }
@@ -165,6 +248,9 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
 
   if (reader == NULL)
     return FALSE;
+  for (guint i = 0; job->points && i < job->points->start->frame && failure == NULL; i++)
+    if (!rvm_davis_reader_next (reader, &frame, &failure))
+      break;
   for (; evaluation->frames == 0 || index < evaluation->frames; index++) {
     if (!rvm_davis_reader_next (reader, &frame, &failure))
       break;
@@ -175,7 +261,7 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
     g_propagate_error (error, g_steal_pointer (&failure));
     return FALSE;
   }
-  if (index < 2) {
+  if (index < 2 || (job->points && job->points->asked == 0)) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "sequence '%s' has %u frames: nothing to follow", sequence->name, index);
     return FALSE;
   }
@@ -183,20 +269,38 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
   return TRUE;
 }
 
+static RvmScore
+score_of (const Kind *kind, double frames, double asked)
+{
+  return (RvmScore){ kind->j / frames, kind->f / frames, kind->right / asked };
+}
+
 gboolean
 rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models, guint n_models, const RvmDavisSequence *sequence,
-    RvmScore *scores, GError **error)
+    const RvmMarkedPoints *marked, RvmScore *scores, GError **error)
 {
-  Job job = { .n_models = n_models };
+  Points points = { .marked = marked };
+  Job job = { .n_models = n_models, .points = marked ? &points : NULL };
+  g_autofree guint *which = NULL;
   guint n = 0;
-  const gboolean good = job_init (&job, evaluation, models, error) && job_run (&job, evaluation, sequence, &n, error);
+  gboolean good;
 
+  if (marked) {
+    points.start = &g_array_index (marked->frames, RvmMarkedFrame, 0);
+    points.which = which = g_new (guint, marked->n_points);
+    for (guint i = 0; i < marked->n_points; i++)
+      if (points.start->visible[i])
+        which[points.n++] = i;
+  }
+  good = job_init (&job, evaluation, models, error) && job_run (&job, evaluation, sequence, &n, error);
   if (good) {
-    scores[0] = (RvmScore){ job.copy_j / n, job.copy_f / n };
-    scores[1] = (RvmScore){ job.colours.j / n, job.colours.f / n };
+    const double asked = MAX (points.asked, 1);
+
+    scores[0] = (RvmScore){ job.copy_j / n, job.copy_f / n, job.copy_right / asked };
+    scores[1] = score_of (&job.colours, n, asked);
     for (guint i = 0; i < n_models; i++) {
-      scores[2 + 2 * i] = (RvmScore){ job.models[i].core.j / n, job.models[i].core.f / n };
-      scores[3 + 2 * i] = (RvmScore){ job.models[i].encoder.j / n, job.models[i].encoder.f / n };
+      scores[2 + 2 * i] = score_of (&job.models[i].core, n, asked);
+      scores[3 + 2 * i] = score_of (&job.models[i].encoder, n, asked);
     }
   }
   job_clear (&job);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "data/davis.h"
+#include "data/points.h"
 #include "model/model.h"
 #include "model/propagate.h"
 
@@ -18,14 +19,16 @@ typedef struct {
 /* What one kind of features achieved on one sequence. */
 typedef struct {
   double j, f; /* means over objects and all frames after the first */
+  double pck;  /* of points: the share that is no further away than 0.2 times the root of the object's area */
 } RvmScore;
 
 /* The kinds of features, in the order of scores: the first mask copied, raw colours of patches (of @patch pixels), then for each model the
  * recurrent features and the encoder's. */
 #define RVM_EVALUATE_KINDS(n_models) (2 + 2 * (n_models))
 
-/* @scores: RVM_EVALUATE_KINDS (n_models). */
+/* @scores: RVM_EVALUATE_KINDS (n_models). With @points (nullable), the points visible in the first marked frame are followed from there on
+ * instead of the mask, and pck is the score; the area is that of the sequence's mask in the same frame. */
 gboolean rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models, guint n_models, const RvmDavisSequence *sequence,
-    RvmScore *scores, GError **error);
+    const RvmMarkedPoints *points, RvmScore *scores, GError **error);
 
 G_END_DECLS

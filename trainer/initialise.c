@@ -47,3 +47,23 @@ rvm_initialise_array (const RvmArray *array, guint64 seed, float *values)
       values[i] = value;
   }
 }
+
+static gboolean
+make_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
+{
+  rvm_initialise_array (array, *(const gint64 *) user_data, values);
+  return TRUE;
+}
+
+gboolean
+rvm_initialise_file (const char *path, const RvmConfig *config, gint64 seed, GError **error)
+{
+  g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr (GArray) arrays = rvm_config_list_arrays (config, TRUE);
+
+  g_hash_table_insert (metadata, "format_version", g_strdup ("1"));
+  g_hash_table_insert (metadata, "origin", g_strdup_printf ("untrained, random values of seed %" G_GINT64_FORMAT, seed));
+  g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", config->patch));
+  g_hash_table_insert (metadata, "step", g_strdup ("0"));
+  return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, &seed, metadata, error);
+}

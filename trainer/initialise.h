@@ -2,11 +2,15 @@
  * LeCun normal; class and mask token normal of deviation 0.02; biases 0, scales 1. */
 #pragma once
 
-#include "model/npy.h"
+#include "model/config.h"
+#include "model/weights.h"
 
 G_BEGIN_DECLS
 
 /* Fills @values of @array. They depend on @seed and the array's name only, not on the order of arrays. */
 void rvm_initialise_array (const RvmArray *array, guint64 seed, float *values);
+
+/* A weight file (.npz or .safetensors) of a whole network. */
+gboolean rvm_initialise_file (const char *path, const RvmConfig *config, gint64 seed, GError **error);
 
 G_END_DECLS
