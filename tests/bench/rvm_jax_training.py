@@ -25,9 +25,9 @@ def build_loss(weights, height, width, kept):
     decoder_layers = Sizes._count(weights, "decoder/xa_blocks_")
     rows, columns = height // patch, width // patch
     # What the table has beside weights: positions.
-    table = token_table({**weights, "cls_token": 0 * weights["cls_token"], "tokenizer/patch_embedding/Conv_0/bias": 0 * weights["tokenizer/patch_embedding/Conv_0/bias"]},
-                        rows, columns)[1:]
-    code = position_code(rows * columns, weights["decoder_embedder/kernel"].shape[1])
+    table = jnp.asarray(token_table({**weights, "cls_token": 0 * weights["cls_token"], "tokenizer/patch_embedding/Conv_0/bias": 0 * weights["tokenizer/patch_embedding/Conv_0/bias"]},
+                                    rows, columns)[1:])
+    code = jnp.asarray(position_code(rows * columns, weights["decoder_embedder/kernel"].shape[1]))
 
     def embed(p, patches, positions):
         kernel = p["tokenizer/patch_embedding/Conv_0/kernel"]
