@@ -81,8 +81,12 @@ do_seek (Abuse *abuse, GstElement *pipeline)
   static const double rates[] = { 1, 1, 1, 2, 0.5, -1 };
   const double rate = rates[below (abuse, G_N_ELEMENTS (rates))];
   const GstClockTime time = g_rand_double (abuse->rand) * LENGTH;
-  const GstSeekFlags flags = below (abuse, 4) ? GST_SEEK_FLAG_FLUSH : 0;
+  GstSeekFlags flags = below (abuse, 4) ? GST_SEEK_FLAG_FLUSH : 0;
+  GstState state;
 
+  /* Without a flush a seek waits for the source with the pipeline's state lock, which a pipeline that is not playing yet needs to get there. */
+  if (gst_element_get_state (pipeline, &state, NULL, 0) != GST_STATE_CHANGE_SUCCESS || state != GST_STATE_PLAYING)
+    flags = GST_SEEK_FLAG_FLUSH;
   note ("seek to %" GST_TIME_FORMAT ", rate %g%s", GST_TIME_ARGS (time), rate, flags ? ", flushing" : "");
   gst_element_seek (pipeline, rate, GST_FORMAT_TIME, flags, GST_SEEK_TYPE_SET, rate > 0 ? time : 0, GST_SEEK_TYPE_SET,
       rate > 0 ? LENGTH : time + GST_SECOND);
