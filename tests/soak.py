@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""soak.py WEIGHTS [--frames 100000] [--cycles 1000]: a long run and many short ones in one process: memory, file descriptors, threads and the
+time of a frame are printed as they go, and must be flat: what the first tenth has, within 2 MB and 3 %, no descriptor and no thread more.
+
+Run it where the plugin is found (meson devenv, or installed): it takes minutes, so it is not one of `meson test`."""
+import argparse
+import os
+import sys
+import time
+
+import gi
+
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst
+
+ELEMENTS = ("videotestsrc num-buffers={} ! video/x-raw,format=I420,width=48,height=32,framerate=25/1 ! rvmencode name=encode model-file={} "
+            "snapshot-count=8 snapshot-interval=0 ! rvmtrack points=10,10 boxes=4,4,16,16 ! rvmoverlay ! fakesink name=sink sync=false")
+
+
+def sample():
+    status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+    return {"kB": int(status["VmRSS"].split()[0]), "descriptors": len(os.listdir("/proc/self/fd")), "threads": int(status["Threads"])}
+
+
+def show(what, now, seconds):
+    print(f"{what:>16}  {now['kB']:>8} kB  {now['descriptors']:>3} descriptors  {now['threads']:>3} threads  {seconds:8.1f} s", flush=True)
+
+
+def check(name, first, last):
+    allowed = max(2048, first["kB"] * 0.03)
+    grown = last["kB"] - first["kB"]
+    good = grown <= allowed and last["descriptors"] <= first["descriptors"] and last["threads"] <= first["threads"]
+    print(f"{name}: {'flat' if good else 'NOT FLAT'}: {grown:+d} kB, {last['descriptors'] - first['descriptors']:+d} descriptors,"
+          f" {last['threads'] - first['threads']:+d} threads since the first tenth", flush=True)
+    return good
+
+
+def wait(pipeline, timeout):
+    message = pipeline.get_bus().timed_pop_filtered(timeout, Gst.MessageType.ERROR | Gst.MessageType.EOS)
+    if message and message.type == Gst.MessageType.ERROR:
+        sys.exit(f"soak: {message.parse_error()[0].message}")
+    return message is not None
+
+
+def frames(weights, count):
+    pipeline = Gst.parse_launch(ELEMENTS.format(count, weights))
+    encode, first, shown = pipeline.get_by_name("encode"), None, 0
+    start = time.monotonic()
+    pipeline.set_state(Gst.State.PLAYING)
+    ended = False
+    while not ended:
+        ended = wait(pipeline, Gst.SECOND // 20)
+        done = encode.get_property("stats").get_uint64("frames")[1]
+        if done >= shown + count // 10 or ended:
+            shown = done // (count // 10) * (count // 10)
+            now = sample()
+            first = first or now
+            show(f"{done} frames", now, time.monotonic() - start)
+    assert done == count, (done, count)
+    # As it plays: the threads of the pipeline are counted, too.
+    pipeline.set_state(Gst.State.NULL)
+    return check(f"{count} frames", first, now)
+
+
+def cycles(weights, count):
+    first, start = None, time.monotonic()
+    for i in range(1, count + 1):
+        pipeline = Gst.parse_launch(ELEMENTS.format(3, weights))
+        pipeline.set_state(Gst.State.PLAYING)
+        # Some are stopped in the middle.
+        if i % 3 and not wait(pipeline, 60 * Gst.SECOND):
+            sys.exit("soak: a pipeline of three frames does not end")
+        pipeline.set_state(Gst.State.NULL)
+        del pipeline
+        if i % max(count // 10, 1) == 0:
+            now = sample()
+            first = first or now
+            show(f"{i} cycles", now, time.monotonic() - start)
+    return check(f"{count} start / stop cycles", first, now)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights")
+    parser.add_argument("--frames", type=int, default=100000)
+    parser.add_argument("--cycles", type=int, default=1000)
+    options = parser.parse_args()
+    Gst.init(None)
+    good = frames(options.weights, options.frames)
+    good &= cycles(options.weights, options.cycles)
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()
