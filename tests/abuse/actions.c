@@ -247,6 +247,23 @@ do_tracks (Abuse *abuse, GstElement *pipeline)
   }
 }
 
+/* As a demuxer would, with the segment again; the stream lock keeps buffers out in between. */
+static void
+do_flush (Abuse *abuse, GstElement *element)
+{
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+  GstEvent *segment = gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+
+  if (segment == NULL)
+    return;
+  note ("event flush");
+  gst_pad_send_event (pad, gst_event_new_flush_start ());
+  GST_PAD_STREAM_LOCK (pad);
+  gst_pad_send_event (pad, gst_event_new_flush_stop (below (abuse, 2)));
+  gst_pad_send_event (pad, segment);
+  GST_PAD_STREAM_UNLOCK (pad);
+}
+
 static void
 do_event (Abuse *abuse, GstElement *pipeline)
 {
@@ -270,10 +287,7 @@ do_event (Abuse *abuse, GstElement *pipeline)
       gst_pad_send_event (pad, gst_event_new_qos (GST_QOS_TYPE_UNDERFLOW, 1, below (abuse, 100) * GST_MSECOND, time));
       break;
     case 3:
-      note ("event flush");
-      pad = gst_element_get_static_pad (element, "sink");
-      gst_pad_send_event (pad, gst_event_new_flush_start ());
-      gst_pad_send_event (pad, gst_event_new_flush_stop (below (abuse, 2)));
+      do_flush (abuse, element);
       break;
     default:
       note ("query latency");
