@@ -35,38 +35,63 @@ rvm_analysis_choose_size (const GstVideoInfo * in, guint patch, guint size,
   return TRUE;
 }
 
-RvmAnalysis *
-rvm_analysis_new (const GstVideoInfo * in, guint width, guint height)
+/* Adds a step from @in to RGB of @width x @height. */
+static gboolean
+add_step (RvmAnalysis * analysis, GstVideoInfo * in, guint width, guint height)
 {
-  RvmAnalysis *analysis = g_new0 (RvmAnalysis, 1);
+  RvmAnalysisStep *step = &analysis->steps[analysis->n_steps++];
   GstStructure *config;
 
-  analysis->in = *in;
-  gst_video_info_set_format (&analysis->rgb, GST_VIDEO_FORMAT_RGB, width,
-      height);
+  gst_video_info_set_format (&step->rgb, GST_VIDEO_FORMAT_RGB, width, height);
   /* The analysis picture is one moment of the stream: no field order, the
    * rate only matters to the converter's check that both agree. */
-  analysis->rgb.interlace_mode = in->interlace_mode;
-  analysis->rgb.fps_n = in->fps_n;
-  analysis->rgb.fps_d = in->fps_d;
+  step->rgb.interlace_mode = in->interlace_mode;
+  step->rgb.fps_n = in->fps_n;
+  step->rgb.fps_d = in->fps_d;
   config = gst_structure_new ("RvmAnalysis",
       GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
       GST_VIDEO_RESAMPLER_METHOD_LINEAR,
       GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD,
       GST_VIDEO_DITHER_NONE, GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, 1,
       NULL);
-  analysis->converter =
-      gst_video_converter_new (&analysis->in, &analysis->rgb, config);
-  analysis->buffer =
-      gst_buffer_new_allocate (NULL, GST_VIDEO_INFO_SIZE (&analysis->rgb),
-      NULL);
-  if (analysis->converter == NULL || analysis->buffer == NULL
-      || !gst_video_frame_map (&analysis->frame, &analysis->rgb,
-          analysis->buffer, GST_MAP_READWRITE)) {
-    gst_clear_buffer (&analysis->buffer);
-    rvm_analysis_free (analysis);
-    return NULL;
-  }
+  step->converter = gst_video_converter_new (in, &step->rgb, config);
+  step->buffer = gst_buffer_new_allocate (NULL,
+      GST_VIDEO_INFO_SIZE (&step->rgb), NULL);
+  if (step->converter && step->buffer && gst_video_frame_map (&step->frame,
+          &step->rgb, step->buffer, GST_MAP_READWRITE))
+    return TRUE;
+  gst_clear_buffer (&step->buffer);
+  return FALSE;
+}
+
+/* GstVideoConverter (1.22) works on more than 8 bits by shrinking rows of memory
+ * that it never wrote when a picture grows in width and shrinks in height: what
+ * comes out depends on what was there. */
+static gboolean
+needs_two_steps (const GstVideoInfo * in, guint width, guint height)
+{
+  const GstVideoFormatInfo *worked_on =
+      gst_video_format_get_info (in->finfo->unpack_format);
+
+  return GST_VIDEO_FORMAT_INFO_BITS (worked_on) > 8
+      && width > (guint) GST_VIDEO_INFO_WIDTH (in)
+      && height < (guint) GST_VIDEO_INFO_HEIGHT (in);
+}
+
+RvmAnalysis *
+rvm_analysis_new (const GstVideoInfo * in, guint width, guint height)
+{
+  RvmAnalysis *analysis = g_new0 (RvmAnalysis, 1);
+  gboolean good = TRUE;
+
+  analysis->in = *in;
+  if (needs_two_steps (in, width, height))
+    good = add_step (analysis, &analysis->in, GST_VIDEO_INFO_WIDTH (in),
+        height) && add_step (analysis, &analysis->steps[0].rgb, width, height);
+  else
+    good = add_step (analysis, &analysis->in, width, height);
+  if (!good)
+    g_clear_pointer (&analysis, rvm_analysis_free);
   return analysis;
 }
 
@@ -75,11 +100,15 @@ rvm_analysis_free (RvmAnalysis * analysis)
 {
   if (analysis == NULL)
     return;
-  if (analysis->buffer) {
-    gst_video_frame_unmap (&analysis->frame);
-    gst_clear_buffer (&analysis->buffer);
+  for (guint i = 0; i < analysis->n_steps; i++) {
+    RvmAnalysisStep *step = &analysis->steps[i];
+
+    if (step->buffer) {
+      gst_video_frame_unmap (&step->frame);
+      gst_clear_buffer (&step->buffer);
+    }
+    g_clear_pointer (&step->converter, gst_video_converter_free);
   }
-  g_clear_pointer (&analysis->converter, gst_video_converter_free);
   g_free (analysis);
 }
 
@@ -87,13 +116,19 @@ const guint8 *
 rvm_analysis_convert (RvmAnalysis * analysis, GstBuffer * buffer,
     gsize * stride)
 {
+  RvmAnalysisStep *last = &analysis->steps[analysis->n_steps - 1];
   GstVideoFrame frame;
 
   if (!gst_video_frame_map (&frame, &analysis->in, buffer,
           GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
     return NULL;
-  gst_video_converter_frame (analysis->converter, &frame, &analysis->frame);
+  for (guint i = 0; i < analysis->n_steps; i++) {
+    RvmAnalysisStep *step = &analysis->steps[i];
+
+    gst_video_converter_frame (step->converter,
+        i ? &analysis->steps[i - 1].frame : &frame, &step->frame);
+  }
   gst_video_frame_unmap (&frame);
-  *stride = GST_VIDEO_FRAME_PLANE_STRIDE (&analysis->frame, 0);
-  return GST_VIDEO_FRAME_PLANE_DATA (&analysis->frame, 0);
+  *stride = GST_VIDEO_FRAME_PLANE_STRIDE (&last->frame, 0);
+  return GST_VIDEO_FRAME_PLANE_DATA (&last->frame, 0);
 }

@@ -5,13 +5,20 @@
 
 G_BEGIN_DECLS
 
+/* A conversion to an RGB picture. */
+typedef struct
+{
+  GstVideoConverter *converter;
+  GstVideoInfo rgb;
+  GstVideoFrame frame;          /* of @buffer, mapped */
+  GstBuffer *buffer;
+} RvmAnalysisStep;
+
 typedef struct
 {
   GstVideoInfo in;
-  GstVideoInfo rgb;
-  GstVideoConverter *converter;
-  GstVideoFrame frame;          /* of the RGB picture */
-  GstBuffer *buffer;
+  RvmAnalysisStep steps[2];     /* each on the picture of the one before */
+  guint n_steps;
 } RvmAnalysis;
 
 /* The analysis size for a picture: @width and @height if given, the other by
