@@ -408,8 +408,16 @@ add_box (GstRvmTrackElement * self, gdouble x, gdouble y, gdouble width, gdouble
 static void
 remove_track (GstRvmTrackElement * self, guint id)
 {
+  gboolean waited = FALSE;
+
   GST_OBJECT_LOCK (self);
-  g_array_append_val (self->removed, id);
+  for (guint i = 0; i < self->waiting->len && !waited; i++) {
+    waited = g_array_index (self->waiting, GstRvmTrack, i).id == id;
+    if (waited)
+      g_array_remove_index (self->waiting, i);
+  }
+  if (!waited)
+    g_array_append_val (self->removed, id);
   GST_OBJECT_UNLOCK (self);
 }
 

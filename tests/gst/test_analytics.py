@@ -155,7 +155,10 @@ def test_other_process():
         sent = {}
         for t in range(8):
             pipeline.get_by_name("source").emit("push-buffer", make_frame(t))
-            buffer = pipeline.get_by_name("sink").emit("pull-sample").get_buffer()
+            sample = pipeline.get_by_name("sink").emit("pull-sample")
+            message = None if sample else pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+            assert sample, message and message.parse_error()
+            buffer = sample.get_buffer()
             features, tracks = GstRvm.buffer_get_feature_meta(buffer), GstRvm.buffer_get_track_meta(buffer)
             sent[buffer.pts] = (features.to_bytes().get_data().hex(), tracks.to_bytes().get_data().hex())
         got = receiver.communicate(timeout=60)[0].splitlines()
