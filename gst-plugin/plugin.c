@@ -1,6 +1,7 @@
-/* The registrar: every element of the plugin, and nothing else. */
+/* The registrar: every element of the plugin and its metadata, and nothing else. */
 #include <gst/gst.h>
 
+#include "meta/gstrvmtrackmeta.h"
 #include "rvmencode.h"
 #include "rvmexport.h"
 #include "rvmoverlay.h"
@@ -11,6 +12,9 @@ plugin_init (GstPlugin * plugin)
 {
   gboolean ok = FALSE;
 
+  /* unixfdsrc makes only metas that are known. */
+  gst_rvm_feature_meta_get_info ();
+  gst_rvm_track_meta_get_info ();
   ok |= GST_ELEMENT_REGISTER (rvmencode, plugin);
   ok |= GST_ELEMENT_REGISTER (rvmtrack, plugin);
   ok |= GST_ELEMENT_REGISTER (rvmoverlay, plugin);

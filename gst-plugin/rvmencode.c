@@ -166,13 +166,16 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return TRUE;
 }
 
+/* Pictures pass through untouched, so downstream's memory is what upstream should
+ * use: unixfdsink, for one, takes no other. */
 static gboolean
 gst_rvm_encode_propose_allocation (GstBaseTransform * base, GstQuery * decide,
     GstQuery * query)
 {
-  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
-  return GST_BASE_TRANSFORM_CLASS (gst_rvm_encode_parent_class)
-      ->propose_allocation (base, decide, query);
+  gst_pad_peer_query (GST_BASE_TRANSFORM_SRC_PAD (base), query);
+  if (!gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
+    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  return TRUE;
 }
 
 /* The buffer itself if metadata can be added to it, else a new one that shares

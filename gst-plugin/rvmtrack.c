@@ -47,8 +47,6 @@
 GST_DEBUG_CATEGORY_STATIC (rvm_track_debug);
 #define GST_CAT_DEFAULT rvm_track_debug
 
-#define COVERED 0.3             /* overlap of a region with a track from which on it is the same thing */
-
 struct _GstRvmTrackElement
 {
   GstBaseTransform parent;
@@ -78,16 +76,6 @@ enum
   PROP_0,
   PROP_FIRST_SETTING,
 };
-
-enum
-{
-  SIGNAL_ADD_POINT,
-  SIGNAL_ADD_BOX,
-  SIGNAL_REMOVE,
-  N_SIGNALS
-};
-
-static guint signals[N_SIGNALS];
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("video/x-raw(ANY)"));
@@ -227,6 +215,19 @@ start_properties (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
   return FALSE;
 }
 
+/* Leaves out what would be too many, and says so. */
+static void
+keep_what_fits (GstRvmTrackElement * self, GArray * tracks, const gchar * what)
+{
+  const guint room = self->limit - rvm_tracker_get_tracks (self->tracker)->len;
+
+  if (tracks->len <= room)
+    return;
+  GST_ELEMENT_WARNING (self, STREAM, FAILED, ("%u %s, and room for %u: the others are not followed (max-tracks is %u)",
+          tracks->len, what, room, self->limit), (NULL));
+  g_array_set_size (tracks, room);
+}
+
 /* Removes what was removed and starts what waits, given by signals: a click beside
  * the picture is no reason to stop the stream. */
 static gboolean
@@ -253,25 +254,12 @@ apply_signals (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
     GST_ELEMENT_WARNING (self, STREAM, FAILED, ("track %u: %s", track->id, wrong->message), (NULL));
     g_array_remove_index (tracks, i);
   }
+  keep_what_fits (self, tracks, "tracks given by signals");
   if (tracks->len && !rvm_tracker_add (self->tracker, (const GstRvmTrack *) tracks->data, tracks->len, error))
     return FALSE;
   for (guint i = 0; i < removed->len; i++)
     rvm_tracker_remove (self->tracker, g_array_index (removed, guint, i));
   return TRUE;
-}
-
-static gboolean
-is_covered (GstRvmTrackElement * self, const GstRvmTrack * box)
-{
-  const GArray *tracks = rvm_tracker_get_tracks (self->tracker);
-
-  for (guint i = 0; i < tracks->len; i++) {
-    const GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
-
-    if (track->visible && track->kind != GST_RVM_TRACK_POINT && rvm_track_inputs_overlap (track, box) >= COVERED)
-      return TRUE;
-  }
-  return FALSE;
 }
 
 /* What a detector left on the buffer. */
@@ -280,7 +268,6 @@ start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
 {
   g_autoptr (GArray) boxes = NULL;
   GstRvmTrackRegions regions;
-  guint room;
 
   GST_OBJECT_LOCK (self);
   regions = self->settings.regions;
@@ -289,14 +276,9 @@ start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
     return TRUE;
   boxes = rvm_track_inputs_from_buffer (buffer, &self->info);
   for (guint i = boxes->len; i-- > 0 && self->had_regions;)
-    if (is_covered (self, &g_array_index (boxes, GstRvmTrack, i)))
+    if (rvm_track_inputs_is_covered (&g_array_index (boxes, GstRvmTrack, i), rvm_tracker_get_tracks (self->tracker)))
       g_array_remove_index (boxes, i);
-  room = self->limit - rvm_tracker_get_tracks (self->tracker)->len;
-  if (boxes->len > room) {
-    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("%u regions, and room for %u: the others are not followed (max-tracks is %u)",
-            boxes->len, room, self->limit), (NULL));
-    g_array_set_size (boxes, room);
-  }
+  keep_what_fits (self, boxes, "regions");
   if (boxes->len == 0)
     return TRUE;
   self->had_regions = TRUE;
@@ -337,6 +319,13 @@ follow (GstRvmTrackElement * self, GstBuffer * buffer, const GstRvmFeatureMeta *
   rvm_tracker_set_picture (self->tracker, GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
   return rvm_tracker_push (self->tracker, meta, pts, error) && (!anew || start_properties (self, pts, error))
       && start_regions (self, buffer, error) && apply_signals (self, pts, error);
+}
+
+/* As rvmencode: downstream's memory is what upstream should use. */
+static gboolean
+gst_rvm_track_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
+{
+  return gst_pad_peer_query (GST_BASE_TRANSFORM_SRC_PAD (base), query);
 }
 
 static GstFlowReturn
@@ -472,11 +461,11 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
   object->get_property = gst_rvm_track_get_property;
   object->finalize = gst_rvm_track_finalize;
   gst_rvm_track_settings_install (object, PROP_FIRST_SETTING);
-  signals[SIGNAL_ADD_POINT] = g_signal_new_class_handler ("add-point", type, flags, G_CALLBACK (add_point), NULL, NULL,
+  g_signal_new_class_handler ("add-point", type, flags, G_CALLBACK (add_point), NULL, NULL,
       NULL, G_TYPE_UINT, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
-  signals[SIGNAL_ADD_BOX] = g_signal_new_class_handler ("add-box", type, flags, G_CALLBACK (add_box), NULL, NULL, NULL,
+  g_signal_new_class_handler ("add-box", type, flags, G_CALLBACK (add_box), NULL, NULL, NULL,
       G_TYPE_UINT, 4, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
-  signals[SIGNAL_REMOVE] = g_signal_new_class_handler ("remove", type, flags, G_CALLBACK (remove_track), NULL, NULL, NULL,
+  g_signal_new_class_handler ("remove", type, flags, G_CALLBACK (remove_track), NULL, NULL, NULL,
       G_TYPE_NONE, 1, G_TYPE_UINT);
   gst_element_class_set_static_metadata (element, "Feature tracker", "Filter/Analyzer/Video",
       "Follows points, boxes and masks by recurrent video features", "gst-rvm");
@@ -487,6 +476,7 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
   base->stop = gst_rvm_track_stop;
   base->set_caps = gst_rvm_track_set_caps;
   base->sink_event = gst_rvm_track_sink_event;
+  base->propose_allocation = gst_rvm_track_propose_allocation;
   base->transform_ip = gst_rvm_track_transform_ip;
 }
 

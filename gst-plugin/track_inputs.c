@@ -6,6 +6,8 @@
 #include "analytics.h"
 #include "kernels/error.h"
 
+#define COVERED 0.3             /* overlap from which on a region is the same thing as a track */
+
 GType
 gst_rvm_track_regions_get_type (void)
 {
@@ -143,4 +145,17 @@ rvm_track_inputs_overlap (const GstRvmTrack * a, const GstRvmTrack * b)
   const gdouble either = a->width * a->height + b->width * b->height - both;
 
   return either > 0 ? both / either : 0;
+}
+
+gboolean
+rvm_track_inputs_is_covered (const GstRvmTrack * box, const GArray * tracks)
+{
+  for (guint i = 0; i < tracks->len; i++) {
+    const GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
+
+    if (track->visible && track->kind != GST_RVM_TRACK_POINT
+        && rvm_track_inputs_overlap (track, box) >= COVERED)
+      return TRUE;
+  }
+  return FALSE;
 }

@@ -35,4 +35,7 @@ GArray *rvm_track_inputs_from_buffer (GstBuffer * buffer,
 /* Intersection over union of two boxes. */
 gdouble rvm_track_inputs_overlap (const GstRvmTrack * a, const GstRvmTrack * b);
 
+/* Whether a visible box or mask of @tracks (GstRvmTrack) is the same thing as @box: intersection over union of 0.3 and more. */
+gboolean rvm_track_inputs_is_covered (const GstRvmTrack * box, const GArray * tracks);
+
 G_END_DECLS

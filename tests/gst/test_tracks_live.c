@@ -155,6 +155,25 @@ START_TEST (test_regions)
 }
 END_TEST
 
+/* Before the first frame nobody knows how many tracks the properties will be: what the signals add beyond the limit is left out then. */
+START_TEST (test_signals_before_the_first_frame)
+{
+  GstHarness *harness = ring_start ("points=\"30,50;40,50\" max-tracks=4");
+  g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
+  g_autoptr (GstBuffer) buffer = NULL;
+
+  for (guint i = 1; i <= 5; i++) {
+    guint id = 9;
+
+    g_signal_emit_by_name (element, "add-point", 10.0 * i, 20.0, &id);
+    ck_assert_uint_eq (id, i <= 4 ? i : 0);
+  }
+  buffer = ring_step (harness, 0, 1);
+  ck_assert_uint_eq (gst_rvm_buffer_get_track_meta (buffer)->n_tracks, 4);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 /* No features, and a grid that changes without a new state. */
 START_TEST (test_other_features)
 {
@@ -204,6 +223,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_properties_while_playing);
   tcase_add_test (tests, test_lost_and_found);
   tcase_add_test (tests, test_regions);
+  tcase_add_test (tests, test_signals_before_the_first_frame);
   tcase_add_test (tests, test_other_features);
   runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
