@@ -52,12 +52,15 @@ rvm_linear_backward (const RvmBackward *b, const RvmGemmWeights *weights, const 
 void
 rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, RvmBuffer *g, guint rows)
 {
-  RvmGemmGradient *out = rvm_gradients_find_linear (b->gradients, layer->out);
+  RvmGemmGradient *out = rvm_gradients_find_linear (b->gradients, layer->out), *in = rvm_gradients_find_linear (b->gradients, layer->in);
 
-  rvm_gemm_gradient_add (b->queue, out, act->hidden, 0, layer->hidden, g, 0, layer->dim, rows);
+  /* The two products are one launch (kernels/chain.h), since nothing comes between them. */
   rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (out),
       &(RvmGemm){ .a = g, .a_stride = layer->dim, .out = b->hidden, .out_stride = layer->hidden, .m = rows, .inner = act->inner });
-  rvm_linear_backward (b, layer->in, act->norm, b->hidden, b->norm, rows);
+  rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (in),
+      &(RvmGemm){ .a = b->hidden, .a_stride = layer->hidden, .out = b->norm, .out_stride = layer->dim, .m = rows });
+  rvm_gemm_gradient_add (b->queue, out, act->hidden, 0, layer->hidden, g, 0, layer->dim, rows);
+  rvm_gemm_gradient_add (b->queue, in, act->norm, 0, layer->dim, b->hidden, 0, layer->hidden, rows);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);
 }
 
