@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "adamw.h"
@@ -71,13 +72,16 @@ announce (const Run *run)
 {
   const guint processes = rvm_parallel_get_size ();
   const guint64 parameters = rvm_config_count_parameters (&run->recipe.model, TRUE);
-  /* Weights, their transpose, their gradients, two moments. */
-  const guint64 weights = parameters * 5 * sizeof (float), activations = rvm_step_predict_memory (&run->recipe.model, &run->shape);
+  /* Weights, their transpose, their gradients, two moments; with several processes the gradients once more on the host. */
+  const guint64 weights = parameters * (processes > 1 ? 6 : 5) * sizeof (float);
+  const guint64 activations = rvm_step_predict_memory (&run->recipe.model, &run->shape), data = rvm_source_predict_memory (&run->recipe, run->shape.samples);
 
   g_print ("%s: step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT " parameters, on %s\n"
-           "memory%s: %.0f MiB of weights, gradients and moments, %.0f MiB of activations\n",
+           "memory%s: %.0f MiB of weights, gradients and moments, %.0f MiB of activations, up to %.0f MiB of decoded video and batches:"
+           " at most %.0f MiB and the program itself\n",
       run->options->folder, run->step, run->recipe.steps, parameters, rvm_device_get_name (rvm_model_get_device (run->model)),
-      processes > 1 ? " of each process" : "", weights / 1048576.0, activations / 1048576.0);
+      processes > 1 ? " of each process" : "", weights / 1048576.0, activations / 1048576.0,
+      data / 1048576.0, (weights + activations + data) / 1048576.0);
 }
 
 /* Model, moments and step from the latest checkpoint that is whole. */
@@ -237,10 +241,15 @@ report (Run *run, const RvmMetric *metric, double norm, double rate, double wait
   rvm_progress_update (run->progress, run->step, waited, text);
 }
 
+/* What a run has taken, to be held against what was announced and asked for. */
 static void
-report_overlap (const Run *run)
+report_end (const Run *run)
 {
+  struct rusage usage;
   guint64 bytes, overlapped;
+
+  if (rvm_parallel_get_rank () == 0 && getrusage (RUSAGE_SELF, &usage) == 0)
+    g_print ("peak memory of the process %.0f MiB\n", usage.ru_maxrss / 1024.0);
 
   if (run->reduce == NULL || rvm_parallel_get_rank () > 0)
     return;
@@ -316,7 +325,7 @@ rvm_run_resume (const RvmRunOptions *options, GError **error)
     run.progress = writes ? rvm_progress_new (run.step, run.recipe.steps, run.reduce == NULL) : NULL;
     ok = train (&run, error);
     g_clear_pointer (&run.progress, rvm_progress_free);
-    report_overlap (&run);
+    report_end (&run);
     sigaction (SIGINT, &old_int, NULL);
     sigaction (SIGTERM, &old_term, NULL);
   }

@@ -128,6 +128,14 @@ rvm_source_free (RvmSource *source)
   g_free (source);
 }
 
+guint64
+rvm_source_predict_memory (const RvmRecipe *recipe, guint samples)
+{
+  const guint64 picture = (guint64) recipe->width * recipe->height * 3, frames = (guint64) recipe->sources_max + recipe->targets;
+
+  return ((guint64) recipe->clip_memory << 20) + (AHEAD + 2) * samples * frames * picture; /* one being made, one in use */
+}
+
 const char *
 rvm_source_get_description (const RvmSource *source)
 {

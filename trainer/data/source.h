@@ -27,6 +27,9 @@ RvmSource *rvm_source_new (const RvmRecipe *recipe, const char *const *clips, co
 void rvm_source_free (RvmSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSource, rvm_source_free)
 
+/* Bytes that a source of @samples samples a batch may come to hold: decoded video and batches made ahead. */
+guint64 rvm_source_predict_memory (const RvmRecipe *recipe, guint samples);
+
 const char *rvm_source_get_description (const RvmSource *source);
 
 /* (transfer full). An error stays: there are no batches after it. */
