@@ -80,12 +80,14 @@ def ask_for_box(video):
         Gtk.main_quit()
 
     window = Gtk.Window(title="Draw a box around what to follow", default_width=960, default_height=640)
-    window.connect("destroy", Gtk.main_quit)
+    closed = window.connect("destroy", Gtk.main_quit)
     Selector(sink, lambda x, y: None, on_box)
     window.add(sink.props.widget)
     window.show_all()
     pipeline.set_state(Gst.State.PAUSED)
     Gtk.main()
-    window.destroy()
+    if window.handler_is_connected(closed):
+        window.disconnect(closed)
+        window.destroy()
     pipeline.set_state(Gst.State.NULL)
     return chosen[0] if chosen else None

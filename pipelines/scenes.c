@@ -192,7 +192,7 @@ main (int argc, char **argv)
     { "alike", 0, 0, G_OPTION_ARG_DOUBLE, &app.alike, "Cosine from which a scene counts as one seen before (0.97)", "COSINE" },
     { "size", 0, 0, G_OPTION_ARG_INT, &size, "Shorter side of the picture that the model sees (128)", "PIXELS" },
     { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Other weights than the bundled ones", "FILE" },
-    { NULL }
+    G_OPTION_ENTRY_NULL
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("VIDEO - scene changes, and scenes that come again");
   g_autoptr (GError) error = NULL;

@@ -71,14 +71,14 @@ def frames_of(path):
 
 def run(script, *arguments, build, status=0, **options):
     done = subprocess.run([PIPELINES / script, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "RVM_BUILD": build},
-                          timeout=200, **options)
+                          timeout=400, **options)
     assert done.returncode == status, (script, arguments, done.returncode, done.stdout[-1000:], done.stderr[-3000:])
     return done.stdout if status == 0 else done.stderr
 
 
 def interrupt_when(process, ready):
     """Ctrl-C, as a terminal sends it to a process and its children, once ready() holds."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 200
     while not ready():
         assert time.monotonic() < end and process.poll() is None, (process.args, "is not ready")
         time.sleep(0.05)

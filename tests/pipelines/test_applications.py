@@ -28,7 +28,7 @@ def make_scenes(folder):
 
 def check_scenes(program, video):
     def run(*arguments, status=0):
-        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "RVM_DEFAULT_MODEL": model}, timeout=200)
+        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "RVM_DEFAULT_MODEL": model}, timeout=400)
         assert done.returncode == status, (arguments, done)
         return done.stdout + done.stderr
 
@@ -113,7 +113,7 @@ def check_interrupt(folder):
         process = subprocess.Popen([clip.PIPELINES / "track-box", video, *tiny, "--box", "40,30,50,60"], stdout=csv, stderr=subprocess.PIPE, text=True,
                                    env={**os.environ, "RVM_BUILD": build}, start_new_session=True)
     clip.interrupt_when(process, lambda: out.stat().st_size > 2000)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=400)[1]
     assert process.returncode == 0 and "interrupted" in said and out.read_text().endswith("\n"), (process.returncode, said)
 
 
