@@ -267,7 +267,7 @@ gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value,
   gboolean known;
 
   GST_OBJECT_LOCK (self);
-  known = gst_rvm_encode_settings_set (&self->settings, value, pspec);
+  known = rvm_settings_set (&self->settings, value, pspec);
   if (g_str_equal (pspec->name, "model-file"))
     self->model_wanted++;
   if (g_str_equal (pspec->name, "model-file")
@@ -293,7 +293,7 @@ gst_rvm_encode_get_property (GObject * object, guint id, GValue * value,
   if (id == PROP_DEVICE_NAME)
     g_value_set_string (value, self->device_name);
   else
-    known = gst_rvm_encode_settings_get (&self->settings, value, pspec);
+    known = rvm_settings_get (&self->settings, value, pspec);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);

@@ -1,6 +1,5 @@
 /* One list says all there is to say about a property: its specification and
- * the field behind it. The field's offset travels with the GParamSpec, so
- * setting and getting need no list of their own. */
+ * the field behind it (settings.h). */
 #include "rvmencode_settings.h"
 
 #include "kernels/gemm.h"
@@ -11,12 +10,6 @@
 #define MAX_WARM_UP 1000
 #define MAX_SNAPSHOTS 65536
 
-static GQuark
-offset_quark (void)
-{
-  return g_quark_from_static_string ("gst-rvm-encode-settings-offset");
-}
-
 void
 gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
 {
@@ -25,11 +18,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
   const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_CONSTRUCT
       | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 #define AT(field) G_STRUCT_OFFSET (GstRvmEncodeSettings, field)
-  const struct
-  {
-    gsize offset;
-    GParamSpec *spec;
-  } properties[] = {
+  const RvmSetting properties[] = {
     {AT (model_file), g_param_spec_string ("model-file", "Model file",
               "Weights, .npz or .safetensors (unset: the bundled model, or what"
               " the environment variable RVM_DEFAULT_MODEL names). While playing,"
@@ -112,21 +101,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
   };
 #undef AT
 
-  for (guint i = 0; i < G_N_ELEMENTS (properties); i++) {
-    g_param_spec_set_qdata (properties[i].spec, offset_quark (),
-        GSIZE_TO_POINTER (properties[i].offset + 1));
-    g_object_class_install_property (klass, first_id + i, properties[i].spec);
-  }
-}
-
-/* The field behind @pspec, or NULL. */
-static gpointer
-find_field (const GstRvmEncodeSettings * settings, GParamSpec * pspec)
-{
-  const gsize offset =
-      GPOINTER_TO_SIZE (g_param_spec_get_qdata (pspec, offset_quark ()));
-
-  return offset ? G_STRUCT_MEMBER_P (settings, offset - 1) : NULL;
+  rvm_settings_install (klass, first_id, properties, G_N_ELEMENTS (properties));
 }
 
 void
@@ -136,56 +111,4 @@ gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings)
   g_clear_pointer (&settings->device, g_free);
   g_clear_pointer (&settings->cache_dir, g_free);
   g_clear_pointer (&settings->state_file, g_free);
-}
-
-gboolean
-gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
-    const GValue * value, GParamSpec * pspec)
-{
-  gpointer field = find_field (settings, pspec);
-
-  if (field == NULL)
-    return FALSE;
-  if (G_IS_PARAM_SPEC_STRING (pspec)) {
-    g_free (*(gchar **) field);
-    *(gchar **) field = g_value_dup_string (value);
-  } else if (G_IS_PARAM_SPEC_ENUM (pspec)) {
-    *(gint *) field = g_value_get_enum (value);
-  } else if (G_IS_PARAM_SPEC_FLAGS (pspec)) {
-    *(guint *) field = g_value_get_flags (value);
-  } else if (G_IS_PARAM_SPEC_BOOLEAN (pspec)) {
-    *(gboolean *) field = g_value_get_boolean (value);
-  } else if (G_IS_PARAM_SPEC_UINT64 (pspec)) {
-    *(guint64 *) field = g_value_get_uint64 (value);
-  } else if (G_IS_PARAM_SPEC_DOUBLE (pspec)) {
-    *(gdouble *) field = g_value_get_double (value);
-  } else {
-    *(guint *) field = g_value_get_uint (value);
-  }
-  return TRUE;
-}
-
-gboolean
-gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
-    GValue * value, GParamSpec * pspec)
-{
-  gconstpointer field = find_field (settings, pspec);
-
-  if (field == NULL)
-    return FALSE;
-  if (G_IS_PARAM_SPEC_STRING (pspec))
-    g_value_set_string (value, *(gchar * const *) field);
-  else if (G_IS_PARAM_SPEC_ENUM (pspec))
-    g_value_set_enum (value, *(const gint *) field);
-  else if (G_IS_PARAM_SPEC_FLAGS (pspec))
-    g_value_set_flags (value, *(const guint *) field);
-  else if (G_IS_PARAM_SPEC_BOOLEAN (pspec))
-    g_value_set_boolean (value, *(const gboolean *) field);
-  else if (G_IS_PARAM_SPEC_UINT64 (pspec))
-    g_value_set_uint64 (value, *(const guint64 *) field);
-  else if (G_IS_PARAM_SPEC_DOUBLE (pspec))
-    g_value_set_double (value, *(const gdouble *) field);
-  else
-    g_value_set_uint (value, *(const guint *) field);
-  return TRUE;
 }

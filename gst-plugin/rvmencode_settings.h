@@ -2,7 +2,7 @@
  * element guards them with its object lock. */
 #pragma once
 
-#include <gst/gst.h>
+#include "settings.h"
 
 G_BEGIN_DECLS
 
@@ -29,11 +29,5 @@ typedef struct
 void gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id);
 
 void gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings);
-
-/* FALSE if @pspec is not one of the properties installed above. */
-gboolean gst_rvm_encode_settings_set (GstRvmEncodeSettings * settings,
-    const GValue * value, GParamSpec * pspec);
-gboolean gst_rvm_encode_settings_get (const GstRvmEncodeSettings * settings,
-    GValue * value, GParamSpec * pspec);
 
 G_END_DECLS

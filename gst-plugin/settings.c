@@ -43,6 +43,8 @@ rvm_settings_set (gpointer settings, const GValue * value, GParamSpec * pspec)
     *(gboolean *) field = g_value_get_boolean (value);
   } else if (G_IS_PARAM_SPEC_DOUBLE (pspec)) {
     *(gdouble *) field = g_value_get_double (value);
+  } else if (G_IS_PARAM_SPEC_UINT64 (pspec)) {
+    *(guint64 *) field = g_value_get_uint64 (value);
   } else {
     *(guint *) field = g_value_get_uint (value);
   }
@@ -66,6 +68,8 @@ rvm_settings_get (gconstpointer settings, GValue * value, GParamSpec * pspec)
     g_value_set_boolean (value, *(const gboolean *) field);
   else if (G_IS_PARAM_SPEC_DOUBLE (pspec))
     g_value_set_double (value, *(const gdouble *) field);
+  else if (G_IS_PARAM_SPEC_UINT64 (pspec))
+    g_value_set_uint64 (value, *(const guint64 *) field);
   else
     g_value_set_uint (value, *(const guint *) field);
   return TRUE;

@@ -1,5 +1,5 @@
 /* Properties whose value is a field of a structure: the field's offset travels with the GParamSpec, so that one list says all there is to
- * say about a property. Strings, enums, flags, booleans, unsigned integers and doubles. The element guards the structure with its object lock. */
+ * say about a property. Strings, enums, flags, booleans, unsigned integers of 32 and 64 bits, and doubles. The element guards the structure with its object lock. */
 #pragma once
 
 #include <gst/gst.h>
@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gsize offset;                 /* of the field: gchar *, gint (enum), guint (flags, uint), gboolean or gdouble */
+  gsize offset;                 /* of the field: gchar *, gint (enum), guint (flags, uint), gboolean, guint64 or gdouble */
   GParamSpec *spec;             /* floating */
 } RvmSetting;
 
