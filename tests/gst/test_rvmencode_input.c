@@ -83,7 +83,7 @@ tolerance_of (const GstVideoFormatInfo *format)
 {
   if (!GST_VIDEO_FORMAT_INFO_HAS_PALETTE (format) && GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format) >= 3
       && GST_VIDEO_FORMAT_INFO_DEPTH (format, 0) >= 8 && GST_VIDEO_FORMAT_INFO_DEPTH (format, 1) >= 8)
-    return 0.05;
+    return GST_VIDEO_FORMAT_INFO_DEPTH (format, 0) > 8 ? 0.08 : 0.03;
   return G_MAXDOUBLE;
 }
 

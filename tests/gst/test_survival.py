@@ -60,7 +60,7 @@ assert len(original) == FRAMES and all(original) and np.isfinite(original[0]["fe
 assert len({frame["features"].tobytes() for frame in original}) == FRAMES
 
 # An encoder that looks ahead holds references, so its order and number of buffers are its own; these give one for one.
-for chain in ("queue", "tee", "videoconvert ! video/x-raw,format=BGRA", "videobalance saturation=0.5", "gamma gamma=2", "textoverlay text=x",
+for chain in ("queue", "tee", "videoconvert ! video/x-raw,format=BGRA", "videobalance saturation=0.5", "gamma gamma=2", "deinterlace",
               "videoscale ! video/x-raw,width=64,height=48", "jpegenc", "videoconvert ! pngenc", "vp8enc deadline=1", "jpegenc ! jpegdec",
               "avenc_mpeg4 max-bframes=0", "rvmoverlay", "rvmexport"):
     seen = run(chain)
