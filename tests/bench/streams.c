@@ -1,7 +1,8 @@
 /* streams [--model FILE] [--size WxH] [--seconds S] [--rounds N]: how many frames a second one process puts through 1, 2, 4 and 8 rvmencode
  * elements that share a model, each in a thread of its own; and what memory a stream costs.
  *
- * The numbers of streams take turns, so that a machine that slows down slows them all; medians over the rounds. Fairness is the frames of the
+ * The numbers of streams take turns, so that a machine that slows down slows them all: medians over the rounds, of rates and of the rate over
+ * that of one stream in the same round. Fairness is the frames of the
  * stream that got the fewest over those of the one that got the most. */
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
@@ -132,7 +133,7 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("- throughput of streams that share a model");
   g_autoptr (GError) error = NULL;
   Stream streams[MAX_STREAMS];
-  double *rates[G_N_ELEMENTS (counts)], fairness[G_N_ELEMENTS (counts)], before = 0, alone;
+  double *rates[G_N_ELEMENTS (counts)], *ratios[G_N_ELEMENTS (counts)], fairness[G_N_ELEMENTS (counts)], before = 0;
   guint width = 64, height = 64;
 
   g_option_context_add_main_entries (context, options, NULL);
@@ -157,20 +158,23 @@ main (int argc, char **argv)
       (get_memory () - before) / (MAX_STREAMS - 1) / 1e6, get_stream_bytes (streams[0].harness) / 1e6);
   for (guint c = 0; c < G_N_ELEMENTS (counts); c++) {
     rates[c] = g_new (double, rounds);
+    ratios[c] = g_new (double, rounds);
     fairness[c] = 1;
   }
   for (int r = 0; r < rounds; r++)
     for (guint c = 0; c < G_N_ELEMENTS (counts); c++) {
       double fair;
       rates[c][r] = measure (streams, counts[c], &fair);
+      ratios[c][r] = rates[c][r] / rates[0][r];
       fairness[c] = MIN (fairness[c], fair);
     }
-  alone = median (rates[0], rounds);
   for (guint c = 0; c < G_N_ELEMENTS (counts); c++) {
-    const double rate = median (rates[c], rounds);
-    printf ("%u stream%s: %.1f frames a second in all, %.3f of one alone (rounds %.1f..%.1f), fairness at worst %.3f\n", counts[c],
-        counts[c] > 1 ? "s" : "", rate, rate / alone, rates[c][0], rates[c][rounds - 1], fairness[c]);
+    const double rate = median (rates[c], rounds), ratio = median (ratios[c], rounds);
+
+    printf ("%u stream%s: %.1f frames a second in all, %.3f of one alone (rounds %.2f..%.2f), fairness at worst %.3f\n", counts[c],
+        counts[c] > 1 ? "s" : "", rate, ratio, ratios[c][0], ratios[c][rounds - 1], fairness[c]);
     g_free (rates[c]);
+    g_free (ratios[c]);
   }
   for (guint i = 0; i < MAX_STREAMS; i++) {
     gst_harness_teardown (streams[i].harness);

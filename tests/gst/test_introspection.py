@@ -43,4 +43,8 @@ for (model, token, tracks), record in zip(frames, records):
     for (number, x, y, visible), written in zip(tracks, record["tracks"]):
         assert (written["id"], written["visible"]) == (number, visible)
         assert abs(written["x"] - x) < 1e-6 and abs(written["y"] - y) < 1e-6
+
+event = GstRvm.event_new_reset_state(True, 40 * Gst.MSECOND)
+assert event.type == Gst.EventType.CUSTOM_UPSTREAM and GstRvm.event_parse_reset_state(event) == (True, 40 * Gst.MSECOND)
+assert GstRvm.event_parse_reset_state(Gst.Event.new_eos())[0] is False
 print("ok")

@@ -122,6 +122,58 @@ START_TEST (test_hash_is_of_the_frames_alone)
 }
 END_TEST
 
+/* The hash of the state after 6 frames that a file source reads in pieces of @blocksize bytes. */
+static char *
+run_pieces (const char *path, guint blocksize, const char *between)
+{
+  g_autofree char *launch = g_strdup_printf ("filesrc location=%s blocksize=%u ! rawvideoparse format=rgb width=64 height=48 framerate=25/1 %s"
+                                             " ! rvmencode name=encode model-file=" MODEL " ! fakesink", path, blocksize, between);
+  g_autoptr (GstElement) pipeline = gst_parse_launch (launch, NULL);
+  g_autoptr (GstElement) element = gst_bin_get_by_name (GST_BIN (pipeline), "encode");
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  g_autoptr (GstMessage) message = NULL;
+  g_autoptr (GstStructure) stats = NULL;
+  char *hash;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  ck_assert (message != NULL && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
+  g_object_get (element, "stats", &stats, NULL);
+  hash = g_strdup (gst_structure_get_string (stats, "state-hash"));
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  return hash;
+}
+
+START_TEST (test_hash_is_of_the_frames_in_any_pieces)
+{
+  static const struct {
+    guint blocksize;
+    const char *between;
+  } cases[] = { { 9216, "" }, { 1000, "" }, { 100000, "" }, { 4096, "! queue max-size-buffers=1 ! identity" } };
+  g_autofree char *path = path_of ("frames.raw"), *expected = NULL;
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  GstHarness *harness = start ("", CAPS);
+
+  for (guint i = 0; i < 6; i++) {
+    g_autoptr (GstBuffer) frame = make_frame (64 * 48 * 3, i, i);
+    GstMapInfo map;
+
+    gst_buffer_map (frame, &map, GST_MAP_READ);
+    g_byte_array_append (bytes, map.data, map.size);
+    gst_buffer_unmap (frame, &map);
+    gst_buffer_unref (step (harness, i, i));
+  }
+  g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL);
+  expected = get_state_hash (harness);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *hash = run_pieces (path, cases[i].blocksize, cases[i].between);
+    ck_assert_str_eq (hash, expected);
+  }
+  gst_harness_teardown (harness);
+  g_unlink (path);
+}
+END_TEST
+
 START_TEST (test_seek_back_finds_a_snapshot)
 {
   g_autoptr (GPtrArray) expected = undisturbed ("", 12);
@@ -267,6 +319,7 @@ main (int argc, char **argv)
   folder = g_dir_make_tmp ("rvm-state-XXXXXX", NULL);
   tcase_add_test (tests, test_saved_state_goes_on_to_the_byte);
   tcase_add_test (tests, test_hash_is_of_the_frames_alone);
+  tcase_add_test (tests, test_hash_is_of_the_frames_in_any_pieces);
   tcase_add_test (tests, test_seek_back_finds_a_snapshot);
   tcase_add_test (tests, test_snapshots_are_bounded_and_optional);
   tcase_add_test (tests, test_states_that_do_not_fit);
