@@ -29,7 +29,6 @@ copy_rows (vec *restrict to, __global const float *restrict from, uint stride, u
 {
   if (columns == vectors * RVM_VECTOR)
     for (uint p = 0; p < depth; p++, from += stride)
-#pragma unroll
       for (uint j = 0; j < vectors; j++)
         to[p * vectors + j] = VLOAD (from + j * RVM_VECTOR);
   else

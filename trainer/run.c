@@ -211,7 +211,10 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   }
   share_metric (metric);
   if (!rvm_optimiser_update (run->optimiser, rate, norm, error)) {
-    g_prefix_error (error, "step %" G_GUINT64_FORMAT ": ", run->step + 1);
+    const guint64 samples = (guint64) run->recipe.accumulate * run->recipe.batch;
+
+    g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1,
+        run->step * samples, (run->step + 1) * samples - 1);
     return FALSE;
   }
   run->step++;
