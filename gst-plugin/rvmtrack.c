@@ -32,8 +32,8 @@
  * pixels of the picture at hand. Buffers without features pass without tracks.
  *
  * The metadata follows a change of scale and is dropped by elements that cut the
- * picture. Turn or mirror it upstream: GStreamer before 1.28 tells metadata that
- * videoflip only scales, so regions, too, are wrong behind it.
+ * picture. Turn or mirror it upstream: videoflip (seen with 1.22) hands metadata on
+ * as if it only scaled, so that places are wrong behind it, those of regions, too.
  *
  * The time of a frame grows with the square of the number of patches, and with
  * `context`: next to small16 at 256 x 256 (256 patches) it is a tenth and less of

@@ -1,5 +1,6 @@
 /* rvmtrack in a stream that goes on: what is hidden and comes back, what a detector sees, features that change, and an application that
  * turns every knob meanwhile. */
+#include <glib/gstdio.h>
 #include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
@@ -174,6 +175,47 @@ START_TEST (test_signals_before_the_first_frame)
 }
 END_TEST
 
+/* The picture changes its size, the grid of features stays, and so does the state: tracks go on in the new pixels. */
+START_TEST (test_other_size)
+{
+  g_autofree guint8 *pixels = g_malloc (160 * 120);
+  g_autofree char *path = NULL, *settings = NULL;
+  GstHarness *harness;
+
+  ring_draw_objects (pixels, 0);
+  path = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
+  settings = g_strdup_printf ("points=\"30,50\" boxes=\"20,30,40,30\" mask-file=%s", path);
+  harness = ring_start (settings);
+  for (guint i = 0; i < 6; i++) {
+    const guint scale = i < 3 ? 1 : 2;
+    GstBuffer *frame = ring_make_frame (i, 1, FALSE);
+    g_autoptr (GstBuffer) buffer = NULL;
+    g_autoptr (GBytes) mask = NULL;
+    const GstRvmTrackMeta *meta;
+    guint width, height;
+
+    if (i == 3)
+      gst_harness_set_src_caps_str (harness, "video/x-raw,format=GRAY8,width=320,height=240,framerate=25/1");
+    if (i >= 3)
+      gst_buffer_append_memory (frame, gst_allocator_alloc (NULL, 3 * 160 * 120, NULL));
+    buffer = gst_harness_push_and_pull (harness, frame);
+    meta = gst_rvm_buffer_get_track_meta (buffer);
+    ck_assert_uint_eq (meta->n_tracks, 4);
+    ck_assert_uint_eq (meta->tracks[3].id, 4);
+    assert_near (meta->tracks[0].x, scale * (30 + i * CELL), 0.01);
+    assert_near (meta->tracks[0].y, scale * 50, 0.01);
+    assert_near (meta->tracks[1].x, scale * (20 + i * CELL), 0.01);
+    assert_near (meta->tracks[1].height, scale * 30, 0.01);
+    assert_near (meta->tracks[2].x, scale * (ring_objects[0][1] + i) * CELL, 1e-9);
+    mask = gst_rvm_track_meta_get_mask (meta, &width, &height);
+    ck_assert_uint_eq (width, scale * 160);
+    ck_assert_uint_eq (height, scale * 120);
+  }
+  g_unlink (path);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 /* No features, and a grid that changes without a new state. */
 START_TEST (test_other_features)
 {
@@ -224,6 +266,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_lost_and_found);
   tcase_add_test (tests, test_regions);
   tcase_add_test (tests, test_signals_before_the_first_frame);
+  tcase_add_test (tests, test_other_size);
   tcase_add_test (tests, test_other_features);
   runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
