@@ -54,10 +54,13 @@ static const Field fields[] = {
   UINT ("training", "batch", batch, 1, 65536, 16, "samples of a pass"),
   UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
   REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
+  UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
+  REAL ("training", "patch-gain", patch_gain, 0.001, 1000, 1, "the first weights of the patch embedding and the class token times this"),
   BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),
   REAL ("optimiser", "rate-end", rate_end, 0, 1, 0, "learning rate at the end of the cosine"),
+  REAL ("optimiser", "hold", hold, 0, 1, 0, "share of the steps after the warm-up at the full rate, before the cosine"),
   LONG ("optimiser", "warmup", warmup, 0, 1e12, 200, "steps of linear warm-up"),
   REAL ("optimiser", "b1", b1, 0, 0.999999, 0.9, "decay of the first moment"),
   REAL ("optimiser", "b2", b2, 0, 0.999999, 0.95, "decay of the second moment"),
@@ -341,12 +344,13 @@ rvm_recipe_get_kept (const RvmRecipe *recipe)
 double
 rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step)
 {
+  const double held = recipe->warmup + recipe->hold * (recipe->steps - MIN (recipe->steps, recipe->warmup));
   double progress;
 
   if (step < recipe->warmup)
     return recipe->rate * (step + 1) / recipe->warmup;
-  if (recipe->steps <= recipe->warmup)
+  if (step <= held || recipe->steps <= held)
     return recipe->rate;
-  progress = MIN ((double) (step - recipe->warmup) / (recipe->steps - recipe->warmup), 1.0);
+  progress = MIN ((step - held) / (recipe->steps - held), 1.0);
   return recipe->rate_end + (recipe->rate - recipe->rate_end) * 0.5 * (1 + cos (G_PI * progress));
 }

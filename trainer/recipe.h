@@ -27,10 +27,12 @@ typedef struct {
   guint batch;                   /* samples of a pass */
   guint accumulate;              /* passes of a step */
   double mask_ratio;
+  guint context;                 /* states of a sample that the decoder sees: the last ones; 0: all */
+  double patch_gain;             /* of the first weights: patch embedding and class token times this, against the positional code */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   guint64 seed;
   /* [optimiser] */
-  double rate, rate_end;
+  double rate, rate_end, hold;   /* hold: share of the steps after the warm-up at the full rate */
   guint64 warmup;                /* steps */
   double b1, b2, epsilon, decay, clip_norm;
   /* [run] */

@@ -64,6 +64,7 @@ shape_of (const RvmRecipe *recipe)
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch,
     .samples = recipe->batch / rvm_parallel_get_size (),
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
+    .context = recipe->context,
   };
 }
 

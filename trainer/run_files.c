@@ -137,6 +137,16 @@ typedef struct {
   RvmWeights *init; /* NULL: nothing to start from */
 } Start;
 
+static void
+multiply (const RvmArray *array, double factor, float *values)
+{
+  guint64 elements = 0, bytes;
+
+  rvm_array_get_size (array, &elements, &bytes);
+  for (guint64 i = 0; factor != 1 && i < elements; i++)
+    values[i] *= factor;
+}
+
 static gboolean
 start_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
@@ -150,9 +160,12 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
     return TRUE;
   }
   given = start->init ? rvm_weights_find (start->init, array->name) : NULL;
-  if (given)
-    return rvm_weights_read (start->init, given, values, error);
-  rvm_initialise_array (array, start->recipe->seed, values);
+  if (given && !rvm_weights_read (start->init, given, values, error))
+    return FALSE;
+  if (given == NULL)
+    rvm_initialise_array (array, start->recipe->seed, values);
+  if (g_str_has_prefix (array->name, "tokenizer/patch_embedding/") || strcmp (array->name, "cls_token") == 0)
+    multiply (array, start->recipe->patch_gain, values);
   return TRUE;
 }
 

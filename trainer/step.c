@@ -239,13 +239,21 @@ rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce)
   step->reduce = reduce;
 }
 
+/* How many of a sample's states the decoder sees: the last ones. */
+static guint
+count_seen (const RvmStep *step, guint sources)
+{
+  return step->shape.context ? MIN (step->shape.context, sources) : sources;
+}
+
 static RvmDecoderInput
 describe_decoder_input (const RvmStep *step, guint sources)
 {
   return (RvmDecoderInput){
     .features = step->features, .encoded = step->target_encoder.out, .slot = step->slot, .gap = step->gap,
     .position = step->decoder_position,
-    .samples = step->shape.samples, .sources = sources, .targets = step->shape.targets, .tokens = step->tokens, .kept = step->kept,
+    .samples = step->shape.samples, .sources = count_seen (step, sources), .targets = step->shape.targets, .tokens = step->tokens,
+    .kept = step->kept,
   };
 }
 
@@ -326,7 +334,7 @@ forward (RvmStep *step, guint sources)
 {
   const RvmModel *model = step->model;
   const RvmStepShape *shape = &step->shape;
-  const guint targets = shape->samples * shape->targets;
+  const guint targets = shape->samples * shape->targets, hidden = sources - count_seen (step, sources);
   const RvmDecoderInput input = describe_decoder_input (step, sources);
 
   rvm_tokenizer_forward (step->queue, &model->tokenizer, step->table, step->source, step->source_patches, step->source_tokens,
@@ -337,7 +345,10 @@ forward (RvmStep *step, guint sources)
     rvm_get_frame (step->queue, step->source_encoder.out, NULL, step->encoded[t], &frame);
     rvm_core_forward (step->queue, &model->core, step->encoded[t], step->states[t], &step->core[t], step->states[t + 1], shape->samples,
         step->tokens);
-    rvm_put_frame (step->queue, step->states[t + 1], step->features, &frame);
+    if (t >= hidden) {
+      const RvmFrameOf seen = frame_of (step, sources - hidden, t - hidden);
+      rvm_put_frame (step->queue, step->states[t + 1], step->features, &seen);
+    }
   }
   rvm_tokenizer_forward_visible (step->queue, &model->tokenizer, step->table,
       &(RvmVisibleTokens){
@@ -385,7 +396,7 @@ backward (RvmStep *step, guint sources)
 {
   const RvmModel *model = step->model;
   RvmBackward *b = &step->backward;
-  const guint samples = step->shape.samples, targets = samples * step->shape.targets;
+  const guint samples = step->shape.samples, targets = samples * step->shape.targets, hidden = sources - count_seen (step, sources);
   const RvmDecoderInput input = describe_decoder_input (step, sources);
 
   rvm_decoder_backward (b, &model->decoder, &input, step->visible_rows, &step->decoder, &step->decoder_backward, step->dpredicted,
@@ -396,7 +407,10 @@ backward (RvmStep *step, guint sources)
   rvm_tokenizer_backward (b, &model->tokenizer, step->target_patches, step->dtokens, targets, step->kept);
   for (guint t = sources; t-- > 0;) {
     const RvmFrameOf frame = frame_of (step, sources, t);
-    rvm_get_frame (step->queue, step->dfeatures, t + 1 < sources ? step->dstate : NULL, step->dstate, &frame);
+    if (t >= hidden) {
+      const RvmFrameOf seen = frame_of (step, sources - hidden, t - hidden);
+      rvm_get_frame (step->queue, step->dfeatures, t + 1 < sources ? step->dstate : NULL, step->dstate, &seen);
+    }
     rvm_core_backward (b, &model->core, step->encoded[t], step->states[t], &step->core[t], &step->core_backward, step->dstate,
         step->dstate, step->dencoded, samples, step->tokens);
     rvm_put_frame (step->queue, step->dencoded, step->dsource, &frame);
@@ -467,7 +481,7 @@ rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss 
 gboolean
 rvm_step_read (RvmStep *step, float *predicted, float *features, GError **error)
 {
-  const gsize rows = (gsize) step->shape.samples * step->last_sources * step->tokens;
+  const gsize rows = (gsize) step->shape.samples * count_seen (step, step->last_sources) * step->tokens;
 
   if (predicted)
     rvm_queue_read (step->queue, step->decoder.predicted, 0, predicted, rvm_buffer_get_size (step->decoder.predicted));

@@ -13,6 +13,7 @@ typedef struct {
   guint sources; /* source frames of a sample: at most this many */
   guint targets; /* target frames of a sample */
   guint kept;    /* visible patches of a target */
+  guint context; /* the decoder sees the states after at most so many last source frames; 0: after all, as published */
 } RvmStepShape;
 
 /* One batch, on the host. */
@@ -56,7 +57,7 @@ gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight,
 void rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce);
 
 /* Of the last pass. @predicted: (samples, targets, 1 + rows * columns, patch * patch * 3), the class token's rows undefined.
- * @features: (samples, sources, 1 + rows * columns, dim). Either may be NULL. */
+ * @features: (samples, states that the decoder sees, 1 + rows * columns, dim). Either may be NULL. */
 gboolean rvm_step_read (RvmStep *step, float *predicted, float *features, GError **error);
 
 G_END_DECLS

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """test_run.py RVM-CL-TRAIN: whole runs on videos made here: stopping and going on gives the same bytes, a killed run can go on, bad
 material and bad settings are told."""
+import array
 import json
+import math
 import pathlib
 import random
 import signal
@@ -125,6 +127,25 @@ with tempfile.TemporaryDirectory() as folder:
     run("init", "--config", "tiny", "--dim", 24, "--no-decoder", folder / "init.npz")
     run("pretrain", *tiny, *material, "--out", folder / "init", "--init", folder / "init.npz", "--set", "steps=1")
     assert "dim=24" in (folder / "init" / "recipe.ini").read_text()
+
+    # First weights against the positional code, from a file and from nothing; the decoder sees the last state only.
+    for i, start in enumerate((["--init", folder / "init.npz"], [])):
+        plain, gained = folder / f"plain{i}", folder / f"gained{i}"
+        for out, settings in ((plain, []), (gained, ["--set", "patch-gain=2.5", "--set", "context=1"])):
+            run("pretrain", *tiny, *material, "--out", out, *start, "--set", "steps=1", *settings)
+        before, after = (arrays_of(out / "checkpoint-00000000.safetensors")[0] for out in (plain, gained))
+        for name in before:
+            gain = 2.5 if name == "cls_token" or name.startswith("tokenizer/") else 1
+            a, b = array.array("f", before[name]), array.array("f", after[name])
+            assert all(abs(gain * x - y) <= 1e-6 * abs(y) for x, y in zip(a, b, strict=True)), name
+        assert "\ncontext=1\n" in (gained / "recipe.ini").read_text()
+
+    # The rate: up, held, and down a cosine.
+    run("pretrain", *tiny, *material, "--out", folder / "held", "--set", "steps=10", "--set", "warmup=2", "--set", "hold=0.5", "--set", "rate=1e-3",
+        "--set", "rate-end=1e-4")
+    rates = [line["rate"] for line in metrics_of(folder / "held")]
+    falling = [1e-4 + 9e-4 * 0.5 * (1 + math.cos(math.pi * i / 4)) for i in range(4)]
+    assert all(abs(a - b) < 1e-9 for a, b in zip(rates, [5e-4, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, *falling], strict=True)), rates
 
     # Material that cannot be used is told and counted; none at all ends the run.
     bad = folder / "bad"
