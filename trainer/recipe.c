@@ -55,7 +55,7 @@ static const Field fields[] = {
   UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
   REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
   UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
-  REAL ("training", "patch-gain", patch_gain, 0.001, 1000, 1, "the first weights of the patch embedding and the class token times this"),
+  REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "with the first weights the positional code counts this times as much"),
   BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),

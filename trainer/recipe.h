@@ -28,7 +28,7 @@ typedef struct {
   guint accumulate;              /* passes of a step */
   double mask_ratio;
   guint context;                 /* states of a sample that the decoder sees: the last ones; 0: all */
-  double patch_gain;             /* of the first weights: patch embedding and class token times this, against the positional code */
+  double position_scale;         /* of the first weights: the encoder's positional code counts this times as much as it would */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   guint64 seed;
   /* [optimiser] */

@@ -137,14 +137,20 @@ typedef struct {
   RvmWeights *init; /* NULL: nothing to start from */
 } Start;
 
+/* The encoder normalises every sum of tokens before it uses it: what is added to the positional code times 1 / @share is the same as the
+ * code times @share. */
 static void
-multiply (const RvmArray *array, double factor, float *values)
+weigh_position (const RvmArray *array, double share, float *values)
 {
+  const gboolean layer = g_str_has_prefix (array->name, "encoder/layers_");
   guint64 elements = 0, bytes;
 
+  if (!g_str_has_prefix (array->name, "tokenizer/patch_embedding/") && strcmp (array->name, "cls_token") != 0
+      && !(layer && (strstr (array->name, "/attention/out/") || strstr (array->name, "/mlp/dense_out/"))))
+    return;
   rvm_array_get_size (array, &elements, &bytes);
-  for (guint64 i = 0; factor != 1 && i < elements; i++)
-    values[i] *= factor;
+  for (guint64 i = 0; share != 1 && i < elements; i++)
+    values[i] /= share;
 }
 
 static gboolean
@@ -164,8 +170,7 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
     return FALSE;
   if (given == NULL)
     rvm_initialise_array (array, start->recipe->seed, values);
-  if (g_str_has_prefix (array->name, "tokenizer/patch_embedding/") || strcmp (array->name, "cls_token") == 0)
-    multiply (array, start->recipe->patch_gain, values);
+  weigh_position (array, start->recipe->position_scale, values);
   return TRUE;
 }
 

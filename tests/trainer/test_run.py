@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -130,15 +131,16 @@ with tempfile.TemporaryDirectory() as folder:
 
     # First weights against the positional code, from a file and from nothing; the decoder sees the last state only.
     for i, start in enumerate((["--init", folder / "init.npz"], [])):
-        plain, gained = folder / f"plain{i}", folder / f"gained{i}"
-        for out, settings in ((plain, []), (gained, ["--set", "patch-gain=2.5", "--set", "context=1"])):
+        plain, scaled = folder / f"plain{i}", folder / f"scaled{i}"
+        for out, settings in ((plain, []), (scaled, ["--set", "position-scale=0.4", "--set", "context=1"])):
             run("pretrain", *tiny, *material, "--out", out, *start, "--set", "steps=1", *settings)
-        before, after = (arrays_of(out / "checkpoint-00000000.safetensors")[0] for out in (plain, gained))
+        before, after = (arrays_of(out / "checkpoint-00000000.safetensors")[0] for out in (plain, scaled))
         for name in before:
-            gain = 2.5 if name == "cls_token" or name.startswith("tokenizer/") else 1
+            beside = re.match("cls_token|tokenizer/|encoder/layers_[0-9]+/(attention/out|mlp/dense_out)/", name)
+            gain = 2.5 if beside else 1
             a, b = array.array("f", before[name]), array.array("f", after[name])
             assert all(abs(gain * x - y) <= 1e-6 * abs(y) for x, y in zip(a, b, strict=True)), name
-        assert "\ncontext=1\n" in (gained / "recipe.ini").read_text()
+        assert "\ncontext=1\n" in (scaled / "recipe.ini").read_text()
 
     # The rate: up, held, and down a cosine.
     run("pretrain", *tiny, *material, "--out", folder / "held", "--set", "steps=10", "--set", "warmup=2", "--set", "hold=0.5", "--set", "rate=1e-3",
