@@ -55,7 +55,9 @@ random_batch_init (RandomBatch *random, const RvmStepShape *shape, gsize picture
     for (guint i = 0; i < shape->kept; i++)
       random->visible[b * shape->kept + i] = first + i;
   }
-  random->batch = (RvmBatch){ shape->sources, random->source, random->target, random->gaps, random->visible };
+  random->batch = (RvmBatch){
+    .sources = shape->sources, .source = random->source, .target = random->target, .gaps = random->gaps, .visible = random->visible,
+  };
 }
 
 static void

@@ -57,9 +57,11 @@ rvm_command_preview (int argc, char **argv)
   source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, NULL, 0,
       &error);
   batch = source ? rvm_source_next (source, &error) : NULL;
+  if (batch)
+    shape = rvm_step_shape_of_batch (&shape, &batch->batch);
   if (batch == NULL || !rvm_sheet_samples (argv[1], &shape, recipe.model.patch, &batch->batch, &error))
     return rvm_command_fail (error, 1);
-  g_print ("%s: %d samples; %s\n", argv[1], samples, rvm_source_get_description (source));
+  g_print ("%s: %u samples; %s\n", argv[1], shape.samples, rvm_source_get_description (source));
   return 0;
 }
 

@@ -37,6 +37,8 @@ static const Field fields[] = {
   UINT ("model", "decoder-mlp", model.decoder.mlp, 1, 65536, 768, "decoder MLP width"),
   UINT ("data", "width", width, 1, 16384, 64, "pixels of a training frame"),
   UINT ("data", "height", height, 1, 16384, 64, "pixels of a training frame"),
+  UINT ("data", "side-max", side_max, 0, 16384, 0,
+      "0, or: every batch draws both sides from width and height to this, with fewer samples, as many pixels"),
   UINT ("data", "sources-min", sources_min, 1, 64, 4, "fewest source frames of a sample"),
   UINT ("data", "sources-max", sources_max, 1, 64, 4, "most source frames of a sample"),
   UINT ("data", "targets", targets, 1, 64, 4, "target frames of a sample"),
@@ -287,6 +289,10 @@ rvm_recipe_validate (const RvmRecipe *recipe, GError **error)
     return FALSE;
   if (recipe->width % recipe->model.patch || recipe->height % recipe->model.patch)
     wrong = "data.width and data.height must be multiples of model.patch";
+  else if (recipe->side_max && (recipe->side_max < MAX (recipe->width, recipe->height) || recipe->side_max % recipe->model.patch))
+    wrong = "data.side-max must be 0, or a multiple of model.patch and at least data.width and data.height";
+  else if (recipe->side_max && (guint64) recipe->side_max * recipe->side_max > (guint64) recipe->batch * recipe->width * recipe->height)
+    wrong = "a frame of data.side-max x data.side-max has more pixels than training.batch frames of data.width x data.height";
   else if (recipe->sources_min > recipe->sources_max)
     wrong = "data.sources-min is larger than data.sources-max";
   else if (recipe->gap_min > recipe->gap_max)
@@ -336,8 +342,12 @@ rvm_recipe_describe (void)
 guint
 rvm_recipe_get_kept (const RvmRecipe *recipe)
 {
-  const guint patches = (recipe->width / recipe->model.patch) * (recipe->height / recipe->model.patch);
+  return rvm_recipe_count_kept (recipe, (recipe->width / recipe->model.patch) * (recipe->height / recipe->model.patch));
+}
 
+guint
+rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches)
+{
   return (guint) (patches * (1.0 - recipe->mask_ratio)); /* in double arithmetic, as the authors do */
 }
 

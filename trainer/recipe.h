@@ -11,6 +11,7 @@ typedef struct {
   RvmConfig model; /* core.dim follows encoder.dim */
   /* [data] */
   guint width, height;           /* pixels of a training frame, multiples of the patch */
+  guint side_max;                /* 0, or: each batch draws both sides from these to this, and has as many samples as fit into batch frames of width x height */
   guint sources_min, sources_max; /* source frames of a sample; every batch draws one number */
   guint targets;
   guint gap_min, gap_max;        /* frames between the last source frame and a target */
@@ -52,7 +53,8 @@ gboolean rvm_recipe_validate (const RvmRecipe *recipe, GError **error);
 char *rvm_recipe_to_text (const RvmRecipe *recipe); /* every value, with its explanation */
 char *rvm_recipe_describe (void); /* names, ranges, defaults: for --help-recipe */
 
-guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame */
+guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame of width x height */
+guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* of one of so many patches */
 double rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step); /* learning rate of update @step, from 0 */
 
 G_END_DECLS

@@ -64,7 +64,7 @@ shape_of (const RvmRecipe *recipe)
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch,
     .samples = recipe->batch / rvm_parallel_get_size (),
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
-    .context = recipe->context,
+    .most_patches = (recipe->side_max / recipe->model.patch) * (recipe->side_max / recipe->model.patch), .context = recipe->context,
   };
 }
 
@@ -190,6 +190,7 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   for (guint i = 0; i < run->recipe.accumulate; i++) {
     const gint64 start = g_get_monotonic_time ();
     g_autoptr (RvmSourceBatch) batch = rvm_source_next (run->source, error);
+    RvmStepShape shape;
     RvmBaseline baseline;
     RvmLoss loss;
 
@@ -199,10 +200,11 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
     rvm_step_set_reduce (run->pass, i + 1 == run->recipe.accumulate ? run->reduce : NULL);
     if (!rvm_step_backward (run->pass, &batch->batch, share, &loss, error)) {
       g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1,
-          batch->first, batch->first + run->shape.samples - 1);
+          batch->first, batch->first + batch->batch.samples - 1);
       return FALSE;
     }
-    baseline = rvm_baseline_measure (&run->shape, run->recipe.model.patch, &batch->batch);
+    shape = rvm_step_shape_of_batch (&run->shape, &batch->batch);
+    baseline = rvm_baseline_measure (&shape, run->recipe.model.patch, &batch->batch);
     metric->masked += share * loss.masked;
     metric->all += share * loss.all;
     metric->mean_colour += share * baseline.mean_colour;
@@ -315,6 +317,11 @@ rvm_run_resume (const RvmRunOptions *options, GError **error)
   }
   if (ok)
     run.shape = shape_of (&run.recipe);
+  if (ok && (guint64) run.recipe.side_max * run.recipe.side_max > (guint64) run.shape.samples * run.recipe.width * run.recipe.height) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a frame of data.side-max (%u) squared does not fit into the %u samples of a process",
+        run.recipe.side_max, run.shape.samples);
+    ok = FALSE;
+  }
   ok = ok && open_checkpoint (&run, error);
   if (ok)
     run.source = rvm_run_open_source (options, &run.recipe, run.step * run.recipe.accumulate, error);

@@ -8,7 +8,8 @@
 
 struct _RvmStep {
   RvmModel *model;
-  RvmStepShape shape;
+  RvmStepShape most;  /* what there is room for */
+  RvmStepShape shape; /* of the batch at hand */
   guint tokens, kept, dim; /* of a picture; kept with the class token */
   gboolean all_patches;
   RvmQueue *queue;
@@ -41,17 +42,25 @@ struct _RvmStep {
   guint last_sources;
 };
 
+/* Larger pictures may keep one patch more in proportion: a share of fewer is rounded down more. */
+static guint64
+most_kept (const RvmStepShape *shape)
+{
+  return (guint64) shape->kept + 1 + (shape->most_patches ? 1 : 0);
+}
+
 static void
 take_forward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
 {
   const RvmStepShape *shape = &step->shape;
   const guint64 patches = (guint64) shape->rows * shape->columns, pixels = (guint64) config->patch * config->patch * 3;
-  const guint64 tokens = patches + 1, kept = (guint64) shape->kept + 1, dim = config->encoder.dim, wide = config->decoder.dim;
+  const guint64 tokens = patches + 1, kept = most_kept (shape), dim = config->encoder.dim, wide = config->decoder.dim;
+  const guint64 most = MAX (patches, shape->most_patches);
   const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
 
-  step->position = rvm_arena_take (arena, patches, dim, "positional codes");
-  step->table = rvm_arena_take (arena, tokens, dim, "positional table");
-  step->decoder_position = rvm_arena_take (arena, patches, wide, "positional codes");
+  step->position = rvm_arena_take (arena, most, dim, "positional codes");
+  step->table = rvm_arena_take (arena, most + 1, dim, "positional table");
+  step->decoder_position = rvm_arena_take (arena, most, wide, "positional codes");
   step->source = rvm_arena_take_bytes (arena, sources * patches * pixels, "source frames");
   step->source_patches = rvm_arena_take (arena, sources * tokens, pixels, "source patches");
   step->source_tokens = rvm_arena_take (arena, sources * tokens, dim, "source tokens");
@@ -88,7 +97,7 @@ static void
 take_backward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
 {
   const RvmStepShape *shape = &step->shape;
-  const guint64 tokens = (guint64) shape->rows * shape->columns + 1, kept = (guint64) shape->kept + 1;
+  const guint64 tokens = (guint64) shape->rows * shape->columns + 1, kept = most_kept (shape);
   const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
   const guint64 dim = config->encoder.dim, wide = config->decoder.dim, pixels = (guint64) config->patch * config->patch * 3;
   const RvmTransformerConfig *const stacks[] = { &config->encoder, &config->encoder, &config->core, &config->decoder };
@@ -170,6 +179,43 @@ write_positions (RvmStep *step, GError **error)
   return rvm_queue_finish (step->queue, error);
 }
 
+RvmStepShape
+rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch)
+{
+  RvmStepShape result = *shape;
+
+  result.samples = batch->samples ? batch->samples : shape->samples;
+  result.rows = batch->rows ? batch->rows : shape->rows;
+  result.columns = batch->columns ? batch->columns : shape->columns;
+  result.kept = batch->kept ? batch->kept : shape->kept;
+  return result;
+}
+
+/* Takes on the sizes of @batch, if they fit into what was made. */
+static gboolean
+adopt (RvmStep *step, const RvmBatch *batch, GError **error)
+{
+  const RvmStepShape *most = &step->most, shape = rvm_step_shape_of_batch (most, batch);
+  const guint64 patches = (guint64) shape.rows * shape.columns, room = (guint64) most->rows * most->columns;
+  const gboolean moved = shape.rows != step->shape.rows || shape.columns != step->shape.columns;
+
+  if (patches > MAX (room, most->most_patches) || shape.samples > most->samples || patches * shape.samples > room * most->samples
+      || shape.kept < 1 || shape.kept >= patches || shape.samples * ((guint64) shape.kept + 1) > most->samples * most_kept (most)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch of %u samples of %u x %u patches, %u visible, does not fit into the step's",
+        shape.samples, shape.columns, shape.rows, shape.kept);
+    return FALSE;
+  }
+  step->shape = shape;
+  step->tokens = patches + 1;
+  step->kept = shape.kept + 1;
+  if (!moved)
+    return TRUE;
+  if (!write_positions (step, error))
+    return FALSE;
+  rvm_tokenizer_make_table (step->queue, &step->model->tokenizer, step->position, step->table, step->tokens - 1);
+  return TRUE;
+}
+
 RvmStep *
 rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, gboolean profile, GError **error)
 {
@@ -182,13 +228,13 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
     return NULL;
   step = g_new0 (RvmStep, 1);
   step->model = rvm_model_ref (model);
-  step->shape = *shape;
+  step->most = step->shape = *shape;
   step->tokens = shape->rows * shape->columns + 1;
   step->kept = shape->kept + 1;
   step->dim = model->config.encoder.dim;
   step->all_patches = all_patches;
-  step->visible_host = g_new (guint32, pictures * step->kept);
-  step->rows_host = g_new (guint32, pictures * step->kept);
+  step->visible_host = g_new (guint32, pictures * most_kept (shape));
+  step->rows_host = g_new (guint32, pictures * most_kept (shape));
   step->slot_host = g_new (guint32, pictures * step->tokens);
   step->row_loss_host = g_new (float, pictures * step->tokens);
   step->queue = rvm_queue_new (model->device, profile, error);
@@ -452,7 +498,7 @@ begin (RvmStep *step, const RvmBatch *batch, double weight, GError **error)
 {
   g_return_val_if_fail (batch->sources >= 1 && batch->sources <= step->shape.sources, FALSE);
 
-  if (!index_visible (step, batch, error))
+  if (!adopt (step, batch, error) || !index_visible (step, batch, error))
     return FALSE;
   step->last_sources = batch->sources;
   upload (step, batch);

@@ -13,12 +13,14 @@ typedef struct {
   guint sources; /* source frames of a sample: at most this many */
   guint targets; /* target frames of a sample */
   guint kept;    /* visible patches of a target */
+  guint most_patches; /* of a picture of a batch with a size of its own; 0: all batches have the sizes above */
   guint context; /* the decoder sees the states after at most so many last source frames; 0: after all, as published */
 } RvmStepShape;
 
 /* One batch, on the host. */
 typedef struct {
   guint sources;         /* <= the shape's */
+  guint samples, rows, columns, kept; /* 0: the shape's. Others may differ while samples x patches stays within the shape's */
   const guint8 *source;  /* (samples, sources, height, width, 3) RGB */
   const guint8 *target;  /* (samples, targets, height, width, 3) RGB */
   const guint32 *gaps;   /* (samples, targets): frames after the last source frame, less than the model's deltas */
@@ -39,6 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStep, rvm_step_free)
 
 /* Bytes of device memory that rvm_step_new() takes for activations and scratch; the weights, gradients and moments come on top. */
 guint64 rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape);
+/* The shape of the step with the sizes of @batch. */
+RvmStepShape rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch);
 /* Floating point operations of a forward pass; a step is counted as three times that. */
 guint64 rvm_step_count_flops (const RvmStep *step, guint sources);
 

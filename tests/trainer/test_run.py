@@ -142,6 +142,18 @@ with tempfile.TemporaryDirectory() as folder:
             assert all(abs(gain * x - y) <= 1e-6 * abs(y) for x, y in zip(a, b, strict=True)), name
         assert "\ncontext=1\n" in (scaled / "recipe.ini").read_text()
 
+    # Batches of several sizes: stopping and going on gives the same bytes here, too.
+    sizes = [*tiny, "--set", "batch=8", "--set", "width=32", "--set", "height=32", "--set", "side-max=80", "--set", "steps=6", "--set", "context=1"]
+    run("pretrain", *sizes, *material, "--out", folder / "sizes")
+    run("pretrain", *sizes, *material, "--out", folder / "sizes-parts", "--stop-at", 3, status=130)
+    run("resume", folder / "sizes-parts")
+    expected, found = (arrays_of(folder / name / "checkpoint-00000006.safetensors")[0] for name in ("sizes", "sizes-parts"))
+    assert {n for n in expected if expected[n] != found[n]} == set(), "a resumed run with several sizes computes something else"
+    assert metrics_of(folder / "sizes") == metrics_of(folder / "sizes-parts")
+    assert "samples" in run("preview", *sizes, *material, folder / "sheet.png")
+    assert "more pixels than" in run("pretrain", *sizes, *material, "--out", folder / "never", "--set", "batch=1", status=2)
+    assert "multiple of model.patch" in run("pretrain", *sizes, *material, "--out", folder / "never", "--set", "side-max=50", status=2)
+
     # The rate: up, held, and down a cosine.
     run("pretrain", *tiny, *material, "--out", folder / "held", "--set", "steps=10", "--set", "warmup=2", "--set", "hold=0.5", "--set", "rate=1e-3",
         "--set", "rate-end=1e-4")

@@ -34,8 +34,9 @@ rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *
   g_autoptr (GPtrArray) backgrounds = videos ? rvm_files_expand (photos, error) : NULL;
   g_autoptr (GPtrArray) cutouts = backgrounds ? rvm_files_expand (sprites, error) : NULL;
   const guint64 memory = (guint64) recipe->clip_memory << 20;
+  const guint most = MAX (MAX (recipe->width, recipe->height), recipe->side_max);
   const RvmClipsOptions options = {
-    .short_side = ceil (MAX (recipe->width, recipe->height) / recipe->crop_min),
+    .short_side = ceil (most / recipe->crop_min),
     .least_frames = recipe->sources_max + recipe->gap_min,
     .memory = recipe->synthetic > 0 ? memory / 4 * 3 : memory,
     .cache_dir = cache_dir,
@@ -60,7 +61,7 @@ rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *
       return NULL;
   }
   if (recipe->synthetic > 0) {
-    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, recipe->width, recipe->height, recipe->sprites_max, memory / 4, error);
+    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, most, recipe->sprites_max, memory / 4, error);
     if (sampler->synthetic == NULL)
       return NULL;
   }
@@ -103,22 +104,49 @@ make_dice (const RvmSampler *sampler, guint purpose, guint64 number)
   return g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
 }
 
-guint
-rvm_sampler_get_sources (const RvmSampler *sampler, guint64 pass)
+RvmPass
+rvm_sampler_get_largest_pass (const RvmSampler *sampler, guint samples)
 {
-  GRand *dice = make_dice (sampler, PURPOSE_SOURCES, pass);
-  const guint sources = g_rand_int_range (dice, sampler->recipe.sources_min, sampler->recipe.sources_max + 1);
+  const RvmRecipe *recipe = &sampler->recipe;
 
+  return (RvmPass){
+    .samples = samples, .sources = recipe->sources_max, .width = recipe->width, .height = recipe->height,
+    .kept = rvm_recipe_get_kept (recipe),
+  };
+}
+
+/* As many small sides as large ones, by ratio. */
+static guint
+draw_side (const RvmRecipe *recipe, GRand *dice, guint side)
+{
+  const guint patch = recipe->model.patch, least = side / patch, most = recipe->side_max / patch;
+
+  return patch * CLAMP ((guint) exp (g_rand_double_range (dice, log (least), log (most + 1))), least, most);
+}
+
+RvmPass
+rvm_sampler_draw_pass (const RvmSampler *sampler, guint64 pass, guint samples)
+{
+  const RvmRecipe *recipe = &sampler->recipe;
+  RvmPass result = rvm_sampler_get_largest_pass (sampler, samples);
+  GRand *dice = make_dice (sampler, PURPOSE_SOURCES, pass);
+
+  result.sources = g_rand_int_range (dice, recipe->sources_min, recipe->sources_max + 1);
+  if (recipe->side_max) {
+    result.width = draw_side (recipe, dice, recipe->width);
+    result.height = draw_side (recipe, dice, recipe->height);
+    result.samples = (guint64) samples * recipe->width * recipe->height / ((guint64) result.width * result.height);
+    result.kept = rvm_recipe_count_kept (recipe, (result.width / recipe->model.patch) * (result.height / recipe->model.patch));
+  }
   g_rand_free (dice);
-  return sources;
+  return result;
 }
 
 /* The first entries of a random permutation. */
 static void
-draw_visible (const RvmSampler *sampler, GRand *dice, guint32 *visible)
+draw_visible (const RvmSampler *sampler, GRand *dice, const RvmPass *pass, guint32 *visible)
 {
-  const guint patches = (sampler->recipe.width / sampler->recipe.model.patch) * (sampler->recipe.height / sampler->recipe.model.patch);
-  const guint kept = rvm_recipe_get_kept (&sampler->recipe);
+  const guint patches = (pass->width / sampler->recipe.model.patch) * (pass->height / sampler->recipe.model.patch), kept = pass->kept;
   g_autofree guint32 *order = g_new (guint32, patches);
 
   for (guint i = 0; i < patches; i++)
@@ -174,15 +202,15 @@ typedef struct {
 } Crop;
 
 static void
-draw_crop (const RvmSampler *sampler, GRand *dice, const RvmVideoIndex *index, Crop *crop)
+draw_crop (const RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmVideoIndex *index, Crop *crop)
 {
   const RvmRecipe *recipe = &sampler->recipe;
   /* The largest crop of the training frame's shape. */
-  const double most = MIN ((double) index->width / recipe->width, (double) index->height / recipe->height);
+  const double most = MIN ((double) index->width / pass->width, (double) index->height / pass->height);
   const double scale = most * exp (g_rand_double_range (dice, log (recipe->crop_min) - 1e-9, 0));
 
-  crop->width = CLAMP (recipe->width * scale + 0.5, 1, index->width);
-  crop->height = CLAMP (recipe->height * scale + 0.5, 1, index->height);
+  crop->width = CLAMP (pass->width * scale + 0.5, 1, index->width);
+  crop->height = CLAMP (pass->height * scale + 0.5, 1, index->height);
   crop->x = g_rand_int_range (dice, 0, index->width - crop->width + 1);
   crop->y = g_rand_int_range (dice, 0, index->height - crop->height + 1);
   crop->flip = recipe->flip && g_rand_boolean (dice);
@@ -197,10 +225,10 @@ set_packed (GstVideoInfo *info, guint width, guint height)
 }
 
 static gboolean
-open_crop (const RvmSampler *sampler, const RvmVideoIndex *index, Crop *crop)
+open_crop (const RvmPass *pass, const RvmVideoIndex *index, Crop *crop)
 {
   set_packed (&crop->in, index->width, index->height);
-  set_packed (&crop->out, sampler->recipe.width, sampler->recipe.height);
+  set_packed (&crop->out, pass->width, pass->height);
   crop->converter = gst_video_converter_new (&crop->in, &crop->out,
       gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_SRC_X, G_TYPE_INT, (gint) crop->x, GST_VIDEO_CONVERTER_OPT_SRC_Y, G_TYPE_INT,
           (gint) crop->y, GST_VIDEO_CONVERTER_OPT_SRC_WIDTH, G_TYPE_INT, (gint) crop->width, GST_VIDEO_CONVERTER_OPT_SRC_HEIGHT, G_TYPE_INT,
@@ -248,7 +276,7 @@ take_frame (RvmSampler *sampler, Crop *crop, guint clip, guint frame, guint8 *pi
   if (!ok)
     g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: frame %u cannot be mapped", rvm_clips_get_path (sampler->clips, clip), frame);
   else if (crop->flip)
-    mirror (pixels, sampler->recipe.width, sampler->recipe.height);
+    mirror (pixels, GST_VIDEO_INFO_WIDTH (&crop->out), GST_VIDEO_INFO_HEIGHT (&crop->out));
   return ok;
 }
 
@@ -264,17 +292,17 @@ crop_moves (const guint8 *a, const guint8 *b, gsize size)
 
 /* Frames of a crop in which something moves between the last source frame and a target, if one is found. */
 static gboolean
-take_clip (RvmSampler *sampler, GRand *dice, const Stretch *stretch, const RvmSample *sample, GError **error)
+take_clip (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const Stretch *stretch, const RvmSample *sample, GError **error)
 {
   const RvmVideoIndex *index = rvm_clips_get_index (sampler->clips, stretch->clip);
-  const gsize size = (gsize) sampler->recipe.width * sampler->recipe.height * 3;
+  const gsize size = (gsize) pass->width * pass->height * 3;
   guint8 *last = sample->source + (stretch->sources - 1) * size;
   gboolean ok = TRUE, enough = FALSE;
   Crop crop;
 
   for (guint i = 0; ok && !enough; i++) {
-    draw_crop (sampler, dice, index, &crop);
-    ok = open_crop (sampler, index, &crop) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
+    draw_crop (sampler, dice, pass, index, &crop);
+    ok = open_crop (pass, index, &crop) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
          && take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[0], sample->target, error);
     enough = i + 1 == CROPS || (ok && crop_moves (last, sample->target, size)) || g_rand_double (dice) < sampler->recipe.still_share;
     if (ok && !enough)
@@ -289,16 +317,16 @@ take_clip (RvmSampler *sampler, GRand *dice, const Stretch *stretch, const RvmSa
 }
 
 static gboolean
-render (RvmSampler *sampler, GRand *dice, guint sources, const RvmSample *sample, GError **error)
+render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *sample, GError **error)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  const gsize size = (gsize) recipe->width * recipe->height * 3;
-  const guint stride = g_rand_int_range (dice, 1, recipe->stride_max + 1), last = (sources - 1) * stride;
-  g_autoptr (RvmScene) scene = rvm_scene_new (sampler->synthetic, dice, last + recipe->gap_max + 1, error);
+  const gsize size = (gsize) pass->width * pass->height * 3;
+  const guint stride = g_rand_int_range (dice, 1, recipe->stride_max + 1), last = (pass->sources - 1) * stride;
+  g_autoptr (RvmScene) scene = rvm_scene_new (sampler->synthetic, dice, pass->width, pass->height, last + recipe->gap_max + 1, error);
 
   if (scene == NULL)
     return FALSE;
-  for (guint i = 0; i < sources; i++)
+  for (guint i = 0; i < pass->sources; i++)
     rvm_scene_render (scene, i * stride, sample->source + i * size);
   for (guint i = 0; i < recipe->targets; i++) {
     sample->gaps[i] = g_rand_int_range (dice, recipe->gap_min, recipe->gap_max + 1);
@@ -308,23 +336,23 @@ render (RvmSampler *sampler, GRand *dice, guint sources, const RvmSample *sample
 }
 
 gboolean
-rvm_sampler_draw (RvmSampler *sampler, guint64 number, guint sources, const RvmSample *sample, GError **error)
+rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error)
 {
   GRand *dice = make_dice (sampler, PURPOSE_SAMPLE, number);
   gboolean ok = TRUE;
 
   for (guint i = 0; i < sampler->recipe.targets; i++)
-    draw_visible (sampler, dice, sample->visible + (gsize) i * rvm_recipe_get_kept (&sampler->recipe));
+    draw_visible (sampler, dice, pass, sample->visible + (gsize) i * pass->kept);
   if (g_rand_double (dice) < sampler->recipe.synthetic) {
-    ok = render (sampler, dice, sources, sample, error);
+    ok = render (sampler, dice, pass, sample, error);
   } else {
     Stretch stretch;
     gboolean found = FALSE;
 
     for (guint i = 0; i < TIMES && !found; i++)
-      found = draw_stretch (sampler, dice, sources, &stretch, sample->gaps);
+      found = draw_stretch (sampler, dice, pass->sources, &stretch, sample->gaps);
     if (found)
-      ok = take_clip (sampler, dice, &stretch, sample, error);
+      ok = take_clip (sampler, dice, pass, &stretch, sample, error);
     else {
       g_set_error (error, RVM_ERROR, RVM_ERROR_FILE,
           "sample %" G_GUINT64_FORMAT ": in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "

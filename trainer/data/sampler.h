@@ -22,8 +22,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSampler, rvm_sampler_free)
 
 char *rvm_sampler_describe (const RvmSampler *sampler); /* what was found, one line */
 
-/* Source frames of the samples of pass @pass: all samples of a batch have the same number. */
-guint rvm_sampler_get_sources (const RvmSampler *sampler, guint64 pass);
-gboolean rvm_sampler_draw (RvmSampler *sampler, guint64 number, guint sources, const RvmSample *sample, GError **error);
+/* What all samples of a batch have in common. */
+typedef struct {
+  guint samples, sources;
+  guint width, height; /* pixels of a frame */
+  guint kept;          /* visible patches of a target */
+} RvmPass;
+
+/* @samples: of frames of the recipe's width and height: a process's share of the batch. Of larger frames there are fewer. */
+RvmPass rvm_sampler_draw_pass (const RvmSampler *sampler, guint64 pass, guint samples);
+RvmPass rvm_sampler_get_largest_pass (const RvmSampler *sampler, guint samples); /* the recipe's own frames, the most source frames */
+gboolean rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error);
 
 G_END_DECLS

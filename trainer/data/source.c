@@ -35,26 +35,30 @@ rvm_source_batch_free (RvmSourceBatch *batch)
 }
 
 static RvmSourceBatch *
-make_batch (RvmSource *source, guint64 pass, guint sources, GError **error)
+make_batch (RvmSource *source, guint64 number, const RvmPass *pass, GError **error)
 {
   const RvmRecipe *recipe = &source->recipe;
-  const gsize picture = (gsize) recipe->width * recipe->height * 3, kept = rvm_recipe_get_kept (recipe);
+  const gsize picture = (gsize) pass->width * pass->height * 3, pictures = (gsize) recipe->targets * pass->samples;
   RvmSample all = {
-    .source = g_malloc (picture * sources * source->samples), .target = g_malloc (picture * recipe->targets * source->samples),
-    .gaps = g_new (guint32, recipe->targets * source->samples), .visible = g_new (guint32, recipe->targets * source->samples * kept),
+    .source = g_malloc (picture * pass->sources * pass->samples), .target = g_malloc (picture * pictures),
+    .gaps = g_new (guint32, pictures), .visible = g_new (guint32, pictures * pass->kept),
   };
   g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
   gboolean ok = TRUE;
 
-  batch->batch = (RvmBatch){ sources, all.source, all.target, all.gaps, all.visible };
-  batch->first = pass * recipe->batch + source->offset;
+  batch->batch = (RvmBatch){
+    .sources = pass->sources, .samples = pass->samples, .rows = pass->height / recipe->model.patch,
+    .columns = pass->width / recipe->model.patch, .kept = pass->kept,
+    .source = all.source, .target = all.target, .gaps = all.gaps, .visible = all.visible,
+  };
+  batch->first = number * recipe->batch + source->offset;
   g_mutex_lock (&source->sampling);
-  for (guint i = 0; ok && i < source->samples; i++) {
+  for (guint i = 0; ok && i < pass->samples; i++) {
     const RvmSample sample = {
-      all.source + i * sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
-      all.visible + i * recipe->targets * kept,
+      all.source + i * pass->sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
+      all.visible + i * recipe->targets * pass->kept,
     };
-    ok = rvm_sampler_draw (source->sampler, batch->first + i, sources, &sample, error);
+    ok = rvm_sampler_draw (source->sampler, batch->first + i, pass, &sample, error);
   }
   g_mutex_unlock (&source->sampling);
   return ok ? g_steal_pointer (&batch) : NULL;
@@ -70,11 +74,12 @@ work (gpointer user_data)
     if (source->ready.length >= AHEAD) {
       g_cond_wait (&source->changed, &source->lock);
     } else {
+      const RvmPass pass = rvm_sampler_draw_pass (source->sampler, source->pass, source->samples);
       GError *error = NULL;
       RvmSourceBatch *batch;
 
       g_mutex_unlock (&source->lock);
-      batch = make_batch (source, source->pass, rvm_sampler_get_sources (source->sampler, source->pass), &error);
+      batch = make_batch (source, source->pass, &pass, &error);
       g_mutex_lock (&source->lock);
       source->pass++;
       if (batch)
@@ -160,5 +165,7 @@ rvm_source_next (RvmSource *source, GError **error)
 RvmSourceBatch *
 rvm_source_get_probe (RvmSource *source, GError **error)
 {
-  return make_batch (source, PROBE_PASS, source->recipe.sources_max, error);
+  const RvmPass pass = rvm_sampler_get_largest_pass (source->sampler, source->samples);
+
+  return make_batch (source, PROBE_PASS, &pass, error);
 }

@@ -34,7 +34,7 @@ const char *rvm_source_get_description (const RvmSource *source);
 
 /* (transfer full). An error stays: there are no batches after it. */
 RvmSourceBatch *rvm_source_next (RvmSource *source, GError **error);
-/* (transfer full): always the same batch, which no pass ever gets, with the most source frames. */
+/* (transfer full): always the same batch, which no pass ever gets, with frames of the recipe's width and height and the most source frames. */
 RvmSourceBatch *rvm_source_get_probe (RvmSource *source, GError **error);
 
 G_END_DECLS

@@ -11,7 +11,7 @@ enum { SPRITES_LIMIT = 64, DETAIL = 8 }; /* DETAIL: pictures are kept at most th
 
 struct _RvmSynthetic {
   GPtrArray *photos, *sprites; /* paths that are pictures */
-  guint width, height, sprites_max, skipped;
+  guint side, sprites_max, skipped;
   RvmStore *store; /* number (photos, then sprites) -> RvmPicture */
 };
 
@@ -42,7 +42,7 @@ choose_pictures (RvmSynthetic *synthetic, const GPtrArray *paths, guint64 offset
   for (guint i = 0; paths && i < paths->len; i++) {
     const char *path = g_ptr_array_index (paths, i);
     g_autoptr (GError) reason = NULL;
-    g_autoptr (RvmPicture) picture = rvm_picture_load (path, DETAIL * MAX (synthetic->width, synthetic->height), &reason);
+    g_autoptr (RvmPicture) picture = rvm_picture_load (path, DETAIL * synthetic->side, &reason);
 
     if (picture == NULL) {
       g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
@@ -58,13 +58,11 @@ choose_pictures (RvmSynthetic *synthetic, const GPtrArray *paths, guint64 offset
 #define SPRITES_OFFSET ((guint64) 1 << 32)
 
 RvmSynthetic *
-rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint width, guint height, guint sprites_max, guint64 memory,
-    GError **error)
+rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, guint64 memory, GError **error)
 {
   g_autoptr (RvmSynthetic) synthetic = g_new0 (RvmSynthetic, 1);
 
-  synthetic->width = width;
-  synthetic->height = height;
+  synthetic->side = side;
   synthetic->sprites_max = MIN (sprites_max, SPRITES_LIMIT);
   synthetic->store = rvm_store_new (memory, (gpointer (*) (gpointer)) rvm_picture_ref, (GDestroyNotify) rvm_picture_unref);
   synthetic->photos = choose_pictures (synthetic, photos, 0);
@@ -101,7 +99,7 @@ take_picture (RvmSynthetic *synthetic, GPtrArray *paths, guint64 offset, guint n
 
   if (picture)
     return picture;
-  picture = rvm_picture_load (g_ptr_array_index (paths, number), DETAIL * MAX (synthetic->width, synthetic->height), error);
+  picture = rvm_picture_load (g_ptr_array_index (paths, number), DETAIL * synthetic->side, error);
   if (picture)
     rvm_store_put (synthetic->store, offset + number, picture, rvm_picture_get_size (picture));
   return picture;
@@ -165,13 +163,13 @@ draw_sprite (Actor *actor, const RvmScene *scene, GRand *dice)
 }
 
 RvmScene *
-rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint frames, GError **error)
+rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, guint frames, GError **error)
 {
   g_autoptr (RvmScene) scene = g_new0 (RvmScene, 1);
   const guint sprites = synthetic->sprites->len ? g_rand_int_range (dice, 1, synthetic->sprites_max + 1) : 0;
 
-  scene->width = synthetic->width;
-  scene->height = synthetic->height;
+  scene->width = width;
+  scene->height = height;
   scene->frames = frames;
   scene->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, scene->width, scene->height);
   for (guint i = 0; i <= sprites; i++) {

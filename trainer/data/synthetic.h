@@ -10,16 +10,16 @@ typedef struct _RvmSynthetic RvmSynthetic;
 typedef struct _RvmScene RvmScene; /* one video */
 
 /* @photos, @sprites: (element-type filename); @sprites may be empty. Files that are no pictures are told in one line and counted; none
- * that is one is RVM_ERROR_FILE. @memory: bytes of decoded pictures kept. */
-RvmSynthetic *rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint width, guint height, guint sprites_max,
-    guint64 memory, GError **error);
+ * that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @memory: bytes of decoded pictures kept. */
+RvmSynthetic *rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, guint64 memory,
+    GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)
 
 guint rvm_synthetic_get_skipped (const RvmSynthetic *synthetic);
 
-/* Draws a scene from @dice that lasts @frames frames. */
-RvmScene *rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint frames, GError **error);
+/* Draws a scene from @dice that lasts @frames frames of @width x @height pixels. */
+RvmScene *rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, guint frames, GError **error);
 void rvm_scene_free (RvmScene *scene);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmScene, rvm_scene_free)
 
