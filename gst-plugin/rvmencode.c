@@ -8,6 +8,26 @@
  * frame's features, attached to the buffer as #GstRvmFeatureMeta. The picture
  * passes through untouched and is not copied.
  *
+ * ## State
+ * reset-on says what makes the state start anew; the signal reset-state and the
+ * events of gst_rvm_event_new_reset_state() do so on a frame of choice. The
+ * signals save-state and load-state write and read it; state-file is what the
+ * first frame goes on from. With snapshot-count, states of places already seen
+ * are kept, and a seek goes on from the nearest earlier one. Elements that use
+ * the same weights on the same device share them; each has its own state, and
+ * their frames take turns on the device.
+ *
+ * ## Other weights
+ * Setting model-file while playing, or replacing the file with watch-model on,
+ * loads it in the background; it takes over between two frames, with a new state
+ * or, with on-model-change=keep-state and a state of the same size, the old one.
+ *
+ * ## Messages
+ * On request of the property messages: "rvm-reset" (reason, generation, pts,
+ * restored, restored-pts, restored-age), "rvm-health" (pts, frames-since-reset,
+ * finite, state-norm, mean-update-gate, mean-reset-gate), "rvm-model" (model-id,
+ * model-file, state-kept). Frames left out for lateness are QoS messages.
+ *
  * ## Example
  * |[
  * gst-launch-1.0 filesrc location=video.mp4 ! decodebin ! rvmencode model-file=model.safetensors size=256 ! rvmexport location=features.jsonl features-location=features.npy ! fakesink

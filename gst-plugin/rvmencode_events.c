@@ -54,7 +54,7 @@ gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event)
     case GST_EVENT_GAP:
       gst_event_parse_gap (event, NULL, &time);
       if (GST_CLOCK_TIME_IS_VALID (time))
-        self->gaps += time;
+        self->gaps += MIN (time, G_MAXUINT64 - self->gaps);
       break;
     case GST_EVENT_EOS:
       gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_EOS);
@@ -98,9 +98,9 @@ gst_rvm_encode_note_times (GstRvmEncode * self, GstBuffer * buffer)
       && pts > self->frame_end)
     gap = MAX (gap, pts - self->frame_end);
   self->gaps = 0;
-  self->frame_end = !GST_CLOCK_TIME_IS_VALID (pts) ? GST_CLOCK_TIME_NONE
-      : GST_BUFFER_DURATION_IS_VALID (buffer) ? pts +
-      GST_BUFFER_DURATION (buffer) : pts;
+  self->frame_end = pts;
+  if (GST_CLOCK_TIME_IS_VALID (pts) && GST_BUFFER_DURATION_IS_VALID (buffer))
+    self->frame_end += MIN (GST_BUFFER_DURATION (buffer), G_MAXUINT64 - 1 - pts);
   if (gap >= threshold)
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_GAP);
 }

@@ -107,8 +107,11 @@ START_TEST (test_gaps_and_their_threshold)
   ck_assert (gst_harness_push_event (harness, gst_event_new_gap (16 * FRAME_TIME, 100 * GST_MSECOND)));
   ck_assert (gst_harness_push_event (harness, gst_event_new_gap (16 * FRAME_TIME, 100 * GST_MSECOND)));
   ck_assert (begins (harness, 16));
-  /* Times that go back are no gap. */
+  /* Times that go back are no gap; durations that no clock can hold are one. */
   ck_assert (!begins (harness, 3));
+  for (guint i = 0; i < 2; i++)
+    ck_assert (gst_harness_push_event (harness, gst_event_new_gap (4 * FRAME_TIME, G_MAXUINT64 - 2)));
+  ck_assert (begins (harness, 4));
   gst_harness_teardown (harness);
 }
 END_TEST
