@@ -161,13 +161,15 @@ gst_rvm_overlay_transform_caps (GstBaseTransform * base, GstPadDirection directi
 }
 
 /* Whether downstream says that it draws compositions, not only that it does not
- * mind their caps. */
+ * mind their caps. Elements that have no caps yet do not answer, so it gets these;
+ * if the answer is no, others follow before any buffer. */
 static gboolean
 is_drawn_downstream (GstBaseTransform * base, GstCaps * caps)
 {
   g_autoptr (GstQuery) query = gst_query_new_allocation (caps, FALSE);
 
-  return gst_pad_peer_query (base->srcpad, query)
+  return gst_pad_push_event (base->srcpad, gst_event_new_caps (caps))
+      && gst_pad_peer_query (base->srcpad, query)
       && gst_query_find_allocation_meta (query, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, NULL);
 }
 
