@@ -6,7 +6,8 @@
 The same network is built from the same weight file as an ONNX graph (for OpenVINO and ONNX Runtime) and as a JAX function. All must agree
 within 1e-4 of the largest feature: JAX's outputs are the expectation, which check_golden compares ours with. Then everything is timed in turn,
 in several rounds, on all processors of the machine; the table shows medians over rounds and the ratio to ours. numpy, onnx, onnxruntime,
-openvino and jax are installed from PyPI into --environment when they are missing.
+openvino and jax are installed from PyPI into --environment when they are missing. With --runtime this project is timed on several OpenCL
+implementations in the same rounds.
 """
 import argparse
 import json
@@ -99,20 +100,20 @@ def engines(weights, height, width, folder, threads):
                 print(f"{name}{suffix}: not available: {str(error).splitlines()[0][:120]}", file=sys.stderr)
 
 
-def check_ours(check, device, model, pixels, features, folder):
+def check_ours(check, device, model, pixels, features, folder, environment):
     import numpy as np
 
     path = os.path.join(folder, "forward.npz")
     np.savez(path, **{"clip/frames": pixels, "clip/features": features})
     done = subprocess.run([check, *(["--device", device] if device else []), "--tolerance", str(TOLERANCE), model, path],
-                          capture_output=True, text=True)
+                          capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"this project disagrees with JAX:\n{done.stdout}{done.stderr}")
 
 
-def time_ours(frame, device, model, size, frames):
+def time_ours(frame, device, model, size, frames, environment):
     command = [frame, "--no-start", "--model", model, "--size", size, "--frames", str(frames), *(["--device", device] if device else [])]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def time_engine(engine, pixels, frames):
@@ -146,20 +147,36 @@ def compare(args, model, size):
                 sys.exit(f"{name} disagrees with JAX by {error:.1e}")
             engine.expected = expected
             peers.append((name, engine, []))
-        check_ours(args.check, args.device, model, pixels, np.stack(expected), folder)
-    ours, frames = [], max(3, int(args.seconds / args.rounds * 150e9 / (tokens * 75e6)) if args.frames == 0 else args.frames)
+        for _, environment, _ in args.runtimes:
+            check_ours(args.check, args.device, model, pixels, np.stack(expected), folder, environment)
+    frames = max(3, int(args.seconds / args.rounds * 150e9 / (tokens * 75e6)) if args.frames == 0 else args.frames)
+    runs = {label: [] for label, _, _ in args.runtimes}
     for _ in range(args.rounds):
-        ours.append(time_ours(args.frame, args.device, model, size, frames))
+        for label, environment, _ in args.runtimes:
+            runs[label].append(time_ours(args.frame, args.device, model, size, frames, environment))
         for _, engine, times in peers:
             times += time_engine(engine, pixels, frames)
-    median = statistics.median(run["ms_median"] for run in ours)
-    of_gemm = statistics.median(run["of_gemm"] for run in ours)
-    print(f"\n{os.path.basename(model)} {size}, {tokens} tokens, {ours[0]['gflop']:.1f} GFLOP a frame, {args.rounds} rounds of {frames} frames")
-    print(f"| engine | ms a frame, median | this project is faster by |\n| --- | --- | --- |")
-    print(f"| gst-rvm on {ours[0]['device']} | {median:.1f} | {of_gemm:.2f} of the GEMM rate, {ours[0]['gemm_gflops']:.0f} GFLOP/s |")
+    ours = {label: statistics.median(run["ms_median"] for run in found) for label, found in runs.items()}
+    first = next(iter(runs.values()))[0]
+    print(f"\n{os.path.basename(model)} {size}, {tokens} tokens, {first['gflop']:.1f} GFLOP a frame, {args.rounds} rounds of {frames} frames")
+    print("| engine | ms a frame, median | of the best GEMM rate |" + "".join(f" its time / ours on {label} |" for label in ours))
+    print("| --- | --- | --- |" + " --- |" * len(ours))
+    for label, found in runs.items():
+        rate = statistics.median(run["of_gemm"] for run in found)
+        print(f"| gst-rvm on {found[0]['device']} | {ours[label]:.1f} | {rate:.2f} of {found[0]['gemm_gflops']:.0f} GFLOP/s |" + " |" * len(ours))
     for name, _, times in peers:
         value = statistics.median(times)
-        print(f"| {name} | {value:.1f} | {value / median:.2f} |", flush=True)
+        print(f"| {name} | {value:.1f} | |" + "".join(f" {value / median:.2f} |" for median in ours.values()), flush=True)
+
+
+def parse_runtime(text):
+    """LABEL=VENDORS[,LIBRARIES]: (label, environment, text)."""
+    label, _, folders = text.partition("=")
+    vendors, _, libraries = folders.partition(",")
+    environment = {**os.environ, "OCL_ICD_VENDORS": vendors}
+    if libraries:
+        environment["LD_LIBRARY_PATH"] = libraries
+    return label, environment, text
 
 
 def main():
@@ -172,11 +189,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=10, help="roughly, for each engine")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--environment", type=pathlib.Path,
-                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "gst-rvm-tests" / "peers")
+                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "gst-rvm" / "peers")
+    parser.add_argument("--runtime", action="append", type=parse_runtime, dest="runtimes", metavar="LABEL=VENDORS[,LIBRARIES]",
+                        help="an OpenCL implementation: the folder with its .icd file, and that of its libraries; may be given several times")
     parser.add_argument("cases", nargs="+", metavar="MODEL SIZE")
     args = parser.parse_args()
     if len(args.cases) % 2:
         parser.error("each MODEL needs a SIZE")
+    args.runtimes = args.runtimes or [("the default device", dict(os.environ), "")]
     enter_environment(args.environment.resolve())
     import jax
     import onnxruntime

@@ -6,6 +6,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
+#include "functions.h"
 #include "reference.h"
 #include "tune.h"
 
@@ -272,12 +273,27 @@ check_gates (guint rows, guint dim)
 }
 
 static void
+report_function (const char *what, double worst, double allowed)
+{
+  if (worst <= allowed) {
+    passed++;
+    return;
+  }
+  g_print ("FAILED %s: error %.2e, allowed %.2e\n", what, worst, allowed);
+  failed++;
+}
+
+static void
 check_all (void)
 {
   static const guint dims[] = { 1, 3, 17, 48, 65, 384 };
   static const guint head_dims[] = { 1, 5, 16, 24, 48, 64, 80 };
   static const guint shapes[][3] = { { 1, 1, 1 }, { 1, 48, 7 }, { 5, 33, 17 }, { 7, 65, 48 }, { 13, 144, 48 }, { 61, 130, 112 }, { 257, 100, 96 } };
   const guint sizes = quick ? 3 : G_N_ELEMENTS (dims);
+  g_autoptr (GError) error = NULL;
+
+  if (!quick && !check_functions (queue, report_function, &error))
+    g_error ("%s", error ? error->message : "the functions of common.cl cannot be called");
 
   check_patches (1, 1, 1, 16);
   check_patches (2, 2, 3, 8);
