@@ -15,7 +15,7 @@ run_step (const char *path, const RvmStepShape *shape, const guint8 *source, con
   g_autoptr (RvmModel) model = rvm_model_load_trainable (path, &(RvmModelOptions){ 0 }, error);
   g_autoptr (RvmStep) step = model ? rvm_step_new (model, shape, FALSE, FALSE, error) : NULL;
   const guint32 gaps[SAMPLES * TARGETS] = { 4, 17, 48 }, visible[SAMPLES * TARGETS * KEPT] = { 0, 1, 3, 2, 1, 0 };
-  const RvmBatch batch = { shape->sources, source, target, gaps, visible };
+  const RvmBatch batch = { .sources = shape->sources, .source = source, .target = target, .gaps = gaps, .visible = visible };
   g_autofree float *features = g_new (float, values);
   RvmLoss loss;
 
@@ -33,7 +33,9 @@ compare (const char *path, guint width, guint height, GError **error)
   g_autoptr (RvmModel) model = rvm_model_load (path, &(RvmModelOptions){ 0 }, error);
   g_autoptr (RvmStream) stream = model ? rvm_stream_new (model, width, height, 0, error) : NULL;
   const guint patch = model ? rvm_model_get_config (model)->patch : 1;
-  const RvmStepShape shape = { height / patch, width / patch, SAMPLES, SOURCES, TARGETS, KEPT };
+  const RvmStepShape shape = {
+    .rows = height / patch, .columns = width / patch, .samples = SAMPLES, .sources = SOURCES, .targets = TARGETS, .kept = KEPT,
+  };
   const gsize picture = (gsize) width * height * 3;
   g_autofree guint8 *source = g_malloc (SAMPLES * SOURCES * picture), *target = g_malloc0 (SAMPLES * TARGETS * picture);
   g_autoptr (GRand) dice = g_rand_new_with_seed (3);
