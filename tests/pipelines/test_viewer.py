@@ -43,7 +43,7 @@ from gi.repository import Gdk, GLib, Gst, GstRvm, Gtk  # noqa: E402
 Gst.init(None)
 
 
-def wait(what, condition, seconds=90):
+def wait(what, condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"no {what} after {seconds} s"
