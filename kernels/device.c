@@ -97,7 +97,7 @@ found_clear (gpointer data)
 /* Every device of every platform, in the order of the loader. No platform at all is an empty list. @problem: the first thing that kept a whole
  * platform out of the list, or NULL. */
 static GArray *
-find_devices (char **problem)
+ask_for_devices (char **problem)
 {
   GArray *found = g_array_new (FALSE, TRUE, sizeof (Found));
   cl_platform_id platforms[32];
@@ -126,6 +126,20 @@ find_devices (char **problem)
       g_array_append_val (found, entry);
     }
   }
+  return found;
+}
+
+/* One thread at a time: drivers are loaded by the first question, and a second one that comes meanwhile (eight elements that start at once)
+ * has been answered that there is no device. */
+static GArray *
+find_devices (char **problem)
+{
+  static GMutex lock;
+  GArray *found;
+
+  g_mutex_lock (&lock);
+  found = ask_for_devices (problem);
+  g_mutex_unlock (&lock);
   return found;
 }
 

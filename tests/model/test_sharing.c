@@ -104,7 +104,7 @@ END_TEST
 
 typedef struct {
   RvmTurns *turns;
-  gint *started, *stop, *inside;
+  gint *started, *stop, *inside, *all_taken;
   guint taken, too_many, at_once;
   gulong work; /* microseconds */
 } Greedy;
@@ -121,6 +121,7 @@ take_turns (gpointer data)
     g_usleep (greedy->work);
     g_atomic_int_add (greedy->inside, -1);
     greedy->taken++;
+    g_atomic_int_inc (greedy->all_taken);
     rvm_turns_end (greedy->turns);
   }
   return NULL;
@@ -131,7 +132,7 @@ START_TEST (test_turns_are_fair)
 {
   for (guint at_once = 1; at_once <= 2; at_once++) {
     RvmTurns *turns = rvm_turns_new (at_once);
-    gint started = 0, stop = 0, inside = 0;
+    gint started = 0, stop = 0, inside = 0, all_taken = 0;
     Greedy greedy[THREADS];
     GThread *threads[THREADS];
     guint fewest = G_MAXUINT, most = 0;
@@ -139,14 +140,15 @@ START_TEST (test_turns_are_fair)
     for (guint t = 0; t < at_once; t++)
       rvm_turns_take (turns);
     for (guint i = 0; i < THREADS; i++) {
-      greedy[i] = (Greedy){ .turns = turns, .started = &started, .stop = &stop, .inside = &inside, .at_once = at_once, .work = i % 2 ? 2000 : 50 };
+      greedy[i] = (Greedy){ .turns = turns, .started = &started, .stop = &stop, .inside = &inside, .all_taken = &all_taken, .at_once = at_once, .work = i % 2 ? 2000 : 50 };
       threads[i] = g_thread_new ("take", take_turns, &greedy[i]);
     }
     while (rvm_turns_get_waiting (turns) < THREADS)
       g_usleep (100);
     for (guint t = 0; t < at_once; t++)
       rvm_turns_end (turns);
-    g_usleep (400000);
+    while (g_atomic_int_get (&all_taken) < 50 * THREADS)
+      g_usleep (1000);
     g_atomic_int_set (&stop, 1);
     for (guint i = 0; i < THREADS; i++) {
       g_thread_join (threads[i]);
@@ -156,7 +158,7 @@ START_TEST (test_turns_are_fair)
     }
     /* A thread that was between two turns when another came for its own is overtaken, no more: without the order, brief ones get ten times
      * as many. */
-    ck_assert_msg (fewest > 5 && most <= fewest * 1.5 + 2, "%u to %u turns", fewest, most);
+    ck_assert_msg (fewest > 0 && most <= fewest * 1.5 + 2, "%u to %u turns", fewest, most);
     rvm_turns_free (turns);
   }
 }
