@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""test_evaluate.py RVM-CL-TRAIN WEIGHTS: evaluate on a folder laid out as DAVIS is published, made here: two objects in palette masks, one that
+moves and one that rests, and marked points. The copied first mask's scores follow from the geometry, so they are known."""
+import json
+import math
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+program, weights = sys.argv[1:]
+WIDTH, HEIGHT, FRAMES, SIDE = 160, 96, 4, 32
+COLOURS = [(0, 0, 0), (128, 0, 0), (0, 128, 0)]  # as DAVIS has them
+
+
+def run(*args, status=0):
+    result = subprocess.run([program, "evaluate", *map(str, args)], capture_output=True, text=True, timeout=100)
+    assert result.returncode == status, (args, result)
+    return result.stdout + result.stderr
+
+
+def write_png(path, rows, palette=None):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    kind = 3 if palette else 2
+    width = len(rows[0]) if palette else len(rows[0]) // 3
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), 8, kind, 0, 0, 0))
+    if palette:
+        data += chunk(b"PLTE", bytes(value for colour in palette for value in colour))
+    path.write_bytes(data + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))) + chunk(b"IEND", b""))
+
+
+def left_of(frame):
+    """Of the moving square."""
+    return 16 + 8 * frame
+
+
+def label_at(x, y, frame):
+    if 16 <= y < 16 + SIDE and left_of(frame) <= x < left_of(frame) + SIDE:
+        return 1
+    return 2 if 56 <= y < 56 + SIDE and 100 <= x < 100 + SIDE else 0
+
+
+def rows_of(output):
+    """Kind of features -> text of its cell, for each row of the table."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in output.splitlines() if line.startswith("|")]
+    return {line[0]: dict(zip(lines[0][1:], line[1:], strict=True)) for line in lines[2:]}
+
+
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    pictures, masks, points = folder / "JPEGImages/480p/squares", folder / "Annotations/480p/squares", folder / "points"
+    for path in (pictures, masks, points):
+        path.mkdir(parents=True)
+    for frame in range(FRAMES):
+        labels = [[label_at(x, y, frame) for x in range(WIDTH)] for y in range(HEIGHT)]
+        write_png(masks / f"{frame:05d}.png", labels, COLOURS)
+        write_png(folder / "picture.png", [[value for label in row for value in ((40, 60, 80), (220, 40, 30), (30, 200, 90))[label]] for row in labels])
+        subprocess.run(["gst-launch-1.0", "-q", "filesrc", f"location={folder}/picture.png", "!", "pngdec", "!", "videoconvert", "!", "jpegenc", "!",
+                        "filesink", f"location={pictures}/{frame:05d}.jpg"], check=True, timeout=60)
+    table = rows_of(run("--model", weights, "--davis", folder, "--size", f"{WIDTH}x{HEIGHT}"))
+    # The square that moved by m has kept SIDE - m of its SIDE columns; the other's overlap is whole. Means over objects, then frames.
+    overlap = [(SIDE - 8 * t) / (SIDE + 8 * t) for t in range(1, FRAMES)]
+    expected = (1 + sum(overlap) / len(overlap)) / 2
+    got = float(table["squares"]["first mask copied"].split()[0])
+    assert abs(got - expected) < 6e-4, (got, expected, table)
+    assert len(table["squares"]) == 4 and table["squares"] == table["mean"], table
+
+    # A point of each square: within 0.2 times the root of both squares' area, or not.
+    frames = [{"frame": t, "xy": [[left_of(t) + 16, 32], [116, 72], [0, 0]], "visible": [True, True, t == 2]} for t in (1, 2, 3)]
+    (points / "squares.json").write_text(json.dumps({"seq": "squares", "size": [WIDTH, HEIGHT], "frames": frames}))
+    table = rows_of(run("--model", weights, "--davis", folder, "--points", points, "--size", f"{WIDTH}x{HEIGHT}"))
+    reach = 0.2 * math.sqrt(2 * SIDE * SIDE)
+    right = sum((8 * t <= reach) + 1 for t in (1, 2)) / 4  # the third point is not seen where it all begins
+    assert abs(float(table["squares"]["first mask copied"]) - right) < 6e-4, (table, right)
+
+    # What is wrong with the files is told.
+    frames[1]["frame"] = 0
+    (points / "squares.json").write_text(json.dumps({"size": [WIDTH, HEIGHT], "frames": frames}))
+    assert "rising numbers" in run("--model", weights, "--davis", folder, "--points", points, "--size", f"{WIDTH}x{HEIGHT}", status=1)
+    (points / "squares.json").write_text("{")
+    assert "squares.json" in run("--model", weights, "--davis", folder, "--points", points, "--size", f"{WIDTH}x{HEIGHT}", status=1)
+    assert "no points" in run("--model", weights, "--davis", folder, "--points", folder, "--size", f"{WIDTH}x{HEIGHT}", status=1)
+    (masks / "00003.png").unlink()
+    assert "3 masks for 4 pictures" in run("--model", weights, "--davis", folder, "--size", f"{WIDTH}x{HEIGHT}", status=1)
