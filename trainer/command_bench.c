@@ -1,6 +1,5 @@
 /* rvm-cl-train bench: time of a training step by kernel, on random frames, against the best GEMM rate of the same process, which is
  * measured between the steps so that both see the same machine. */
-#include <glib/gstdio.h>
 #include <stdio.h>
 
 #include "adamw.h"
@@ -187,23 +186,6 @@ apply_recipe (const char *name, const char *size, RvmRecipe *recipe, GError **er
   return TRUE;
 }
 
-/* Random weights of the recipe's sizes. */
-static RvmModel *
-make_model (const RvmRecipe *recipe, const RvmModelOptions *options, GError **error)
-{
-  g_autofree char *folder = g_dir_make_tmp ("rvm-bench-XXXXXX", error);
-  g_autofree char *path = folder ? g_build_filename (folder, "random.safetensors", NULL) : NULL;
-  RvmModel *model = NULL;
-
-  if (path && rvm_initialise_file (path, &recipe->model, 0, error))
-    model = rvm_model_load_trainable (path, options, error);
-  if (path) {
-    g_unlink (path);
-    g_rmdir (folder);
-  }
-  return model;
-}
-
 int
 rvm_command_bench (int argc, char **argv)
 {
@@ -236,7 +218,7 @@ rvm_command_bench (int argc, char **argv)
   if (!apply_recipe (name ? name : "cpu", size, &recipe, &error))
     return rvm_command_fail (error, 2);
   options.device = device;
-  model = argc == 2 ? rvm_model_load_trainable (argv[1], &options, &error) : make_model (&recipe, &options, &error);
+  model = argc == 2 ? rvm_model_load_trainable (argv[1], &options, &error) : rvm_initialise_model (&recipe.model, &options, TRUE, &error);
   if (model && (width % model->config.patch || height % model->config.patch))
     g_set_error (&error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--size %dx%d: expected multiples of the patch size, %u", width, height,
         model->config.patch);

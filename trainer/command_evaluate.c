@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "evaluate.h"
+#include "initialise.h"
 #include "kernels/error.h"
 
 /* "WIDTHxHEIGHT", checked against the patch sizes of the models. */
@@ -113,15 +114,42 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
   return TRUE;
 }
 
+/* For each model, one of the same sizes that has learnt nothing; names of its kind go to the end of @files. */
+static gboolean
+add_untrained (GPtrArray *models, char ***files, const char *device, GError **error)
+{
+  const guint n = models->len;
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+
+  g_strv_builder_addv (names, (const char **) *files);
+  for (guint i = 0; i < n; i++) {
+    RvmConfig config = *rvm_model_get_config (g_ptr_array_index (models, i));
+    g_autofree char *base = g_path_get_basename ((*files)[i]), *name = g_strconcat ("untrained ", base, NULL);
+    RvmModel *model;
+
+    config.decoder.layers = 0;
+    model = rvm_initialise_model (&config, &(RvmModelOptions){ .device = device }, FALSE, error);
+    if (model == NULL)
+      return FALSE;
+    g_ptr_array_add (models, model);
+    g_strv_builder_add (names, name);
+  }
+  g_strfreev (*files);
+  *files = g_strv_builder_end (names);
+  return TRUE;
+}
+
 int
 rvm_command_evaluate (int argc, char **argv)
 {
   g_auto (GStrv) files = NULL;
   g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL, *points = NULL;
+  gboolean untrained = FALSE;
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights; may be repeated, for one table with all of them", "FILE" },
+    { "untrained", 'u', 0, G_OPTION_ARG_NONE, &untrained, "also the network of each with random weights", NULL },
     { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
     { "points", 0, 0, G_OPTION_ARG_FILENAME, &points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
     { "size", 's', 0, G_OPTION_ARG_STRING, &size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
@@ -159,6 +187,8 @@ rvm_command_evaluate (int argc, char **argv)
       return rvm_command_fail (error, 1);
     g_ptr_array_add (models, model);
   }
+  if (untrained && !add_untrained (models, &files, device, &error))
+    return rvm_command_fail (error, 1);
   if (!parse_size (size ? size : "880x480", (RvmModel *const *) models->pdata, models->len, &evaluation, &error))
     return rvm_command_fail (error, 2);
   sequences = rvm_davis_list (folder, &error);

@@ -1,5 +1,6 @@
 #include "initialise.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -66,4 +67,20 @@ rvm_initialise_file (const char *path, const RvmConfig *config, gint64 seed, GEr
   g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", config->patch));
   g_hash_table_insert (metadata, "step", g_strdup ("0"));
   return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, &seed, metadata, error);
+}
+
+RvmModel *
+rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error)
+{
+  g_autofree char *folder = g_dir_make_tmp ("rvm-random-XXXXXX", error);
+  g_autofree char *path = folder ? g_build_filename (folder, "random.safetensors", NULL) : NULL;
+  RvmModel *model = NULL;
+
+  if (path && rvm_initialise_file (path, config, 0, error))
+    model = trainable ? rvm_model_load_trainable (path, options, error) : rvm_model_load (path, options, error);
+  if (path) {
+    g_unlink (path);
+    g_rmdir (folder);
+  }
+  return model;
 }
