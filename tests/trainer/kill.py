@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as name:
             continue  # killed before there was a run: pretrain may be called again
         begun += 1
         assert max(steps) >= reached, (i, steps, reached)
-        result = subprocess.run([program, "resume", str(run), "--stop-at", str(max(steps) + 1)], capture_output=True, text=True, timeout=100)
+        result = subprocess.run([program, "resume", str(run), "--stop-at", str(max(steps) + 1)], capture_output=True, text=True, timeout=600)
         assert result.returncode == 130 and "passed over" not in result.stderr and not list(run.glob("*.part")), (i, result)
         reached = max(steps) + 1
         print(f"\rkilled {i + 1} times, step {reached}", end="", flush=True)
