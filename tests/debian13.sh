@@ -12,7 +12,7 @@ exec tests/debian.sh trixie bash -c '
   [ -f ../build/build.ninja ] || meson setup ../build -Dwerror=true
   ninja -C ../build
   rm -f ../build/meson-logs/testlog.json
-  meson test -C ../build --no-rebuild --print-errorlogs "$@" || true
+  meson test -C ../build --no-rebuild --timeout-multiplier 2 --print-errorlogs "$@" || true
   cp ../build/meson-logs/testlog.json ../out/ || true
   tests/count_results.py ../out/testlog.json
 ' _ "$@"
