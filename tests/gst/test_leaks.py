@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 env = {**os.environ, "GST_TRACERS": "leaks", "GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR": "1"}
@@ -12,11 +13,14 @@ source = ["videotestsrc", "num-buffers={}", "!", "video/x-raw,width=64,height=48
 whole = ["rvmencode", model, "interval=1", "!", "rvmtrack", "points=20,20", "!", "rvmoverlay", "!", "rvmexport", "!", "fakesink"]
 
 
-def check(name, frames, elements, fails, interrupt=False):
+def check(name, frames, elements, fails, interrupt=None):
     command = ["gst-launch-1.0", "-q", "-e", *(part.format(frames) for part in source), *elements]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if interrupt:
-        time.sleep(2)
+        # Not before it runs: until then nobody catches the signal.
+        deadline = time.monotonic() + 100
+        while not (os.path.exists(interrupt) and os.path.getsize(interrupt)) and time.monotonic() < deadline:
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
     log = process.communicate(timeout=120)[1]
     assert bool(process.returncode) == fails, (name, process.returncode, log[-2000:])
@@ -27,6 +31,8 @@ def check(name, frames, elements, fails, interrupt=False):
 
 
 check("a run", 20, whole, False)
-check("an interrupted run", 1000000, whole, False, interrupt=True)
+with tempfile.TemporaryDirectory() as folder:
+    lines = f"{folder}/lines.jsonl"
+    check("an interrupted run", 1000000, [*whole[:-2], f"location={lines}", *whole[-2:]], False, interrupt=lines)
 check("a missing model", 5, ["rvmencode", "model-file=no-such-file.npz", "!", "fakesink"], True)
 check("a bad track", 5, ["rvmencode", model, "!", "rvmtrack", "points=1000,1000", "!", "fakesink"], True)
