@@ -12,6 +12,7 @@
 #define MODEL TEST_DATA "/tiny.npz"
 #define CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=25/1"
 #define FRAME_TIME (40 * GST_MSECOND)
+#define WAIT_SECONDS 150 /* for what happens in the background; ThreadSanitizer needs most of it to load the bundled model */
 
 G_GNUC_UNUSED static GstHarness *
 start (const char *settings, const char *caps)
@@ -97,7 +98,7 @@ get_state_hash (GstHarness *harness)
 G_GNUC_UNUSED static void
 expect_message (GstBus *bus, GstMessageType type, const char *part, const char *other)
 {
-  g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, type);
+  g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (bus, WAIT_SECONDS * GST_SECOND, type);
   g_autoptr (GError) error = NULL;
 
   ck_assert_msg (message != NULL, "no message that names '%s'", part);

@@ -28,7 +28,7 @@ set_model (GstHarness *harness, const char *path)
 static GstBuffer *
 wait_for_change (GstHarness *harness, guint *index, GBytes **before)
 {
-  const gint64 until = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+  const gint64 until = g_get_monotonic_time () + WAIT_SECONDS * G_USEC_PER_SEC;
   g_autofree char *id = NULL;
 
   for (;; (*index)++) {
