@@ -23,7 +23,10 @@ with tempfile.TemporaryDirectory() as name:
         command = [program, "pretrain", "--recipe", "tiny", "--photos", str(folder), "--out", str(run), "--set", "synthetic=1", "--set", "steps=1000000",
                    "--set", "checkpoint-every=1", "--set", "picture-every=3"] if first else [program, "resume", str(run)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0, 2.5 if first else 1.5))
+        deadline = time.monotonic() + 60
+        while first and i % 10 != 9 and not list(run.glob("checkpoint-*.safetensors")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 1.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
         steps = [int(path.stem.split("-")[1]) for path in run.glob("checkpoint-*.safetensors")]
