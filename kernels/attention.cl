@@ -43,10 +43,10 @@
 
 /* @vectors, a constant of at most RVM_QUERIES, of queries from @start. */
 __attribute__ ((always_inline)) void
-attend (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
-    uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys, uint start, uint vectors,
-    __local float *restrict key_tile, __local float *restrict value_tile)
+attend (__global const float *query, uint query_offset, uint query_stride, __global const float *key,
+    uint key_offset, uint key_stride, __global const float *value, uint value_offset, uint value_stride,
+    __global float *out, __global float *normaliser, uint queries, uint keys, uint start, uint vectors,
+    __local float *key_tile, __local float *value_tile)
 {
   const uint head = get_global_id (1) * RVM_HEAD_DIM;
   const size_t picture = get_global_id (2);
