@@ -14,6 +14,8 @@ make_smooth_frame (guint width, guint height, guint seed)
 
   gst_video_info_set_format (&info, GST_VIDEO_FORMAT_RGB, width, height);
   buffer = gst_buffer_new_allocate (NULL, info.size, NULL);
+  /* Padding of rows is compared too. */
+  gst_buffer_memset (buffer, 0, 0, info.size);
   ck_assert (gst_video_frame_map (&frame, &info, buffer, GST_MAP_WRITE));
   for (guint y = 0; y < height; y++)
     for (guint x = 0; x < width; x++)
