@@ -2,10 +2,10 @@
 #include <gst/gst.h>
 
 #include "meta/gstrvmtrackmeta.h"
-#include "rvmencode.h"
-#include "rvmexport.h"
-#include "rvmoverlay.h"
-#include "rvmtrack.h"
+#include "encode/rvmencode.h"
+#include "export/rvmexport.h"
+#include "overlay/rvmoverlay.h"
+#include "track/rvmtrack.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)

@@ -1,7 +1,7 @@
 /* A file of colours for features: refused, or it can colour. */
 #include "fuzz.h"
 
-#include "gst-plugin/feature_basis.h"
+#include "gst-plugin/overlay/feature_basis.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

@@ -1,8 +1,8 @@
 /* Points and boxes as text: refused, or places inside the picture whose labels are between 0 and 1. */
 #include "fuzz.h"
 
-#include "gst-plugin/track_inputs.h"
-#include "gst-plugin/track_places.h"
+#include "gst-plugin/track/track_inputs.h"
+#include "gst-plugin/track/track_places.h"
 
 #define ROWS 3
 #define COLUMNS 4
