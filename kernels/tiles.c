@@ -1,5 +1,5 @@
 /* The measured shapes. CPU rows: a tile's sums, its vectors of weights and one broadcast fill the register file (16 registers of 8 floats
- * with AVX2, 32 of 16 floats with AVX-512) without spilling; GFLOP/s of small16's products at 257 rows decide. tuned.h is what the tuner
+ * with AVX2, 32 of 16 floats with AVX-512) without spilling; GFLOP/s of small16's products at 257 rows decide. tuned.inc is what the tuner
  * found better than these defaults for a driver. */
 #include "tiles.h"
 
@@ -9,7 +9,7 @@ static const struct {
   const char *platform; /* part of the device's name; NULL: any */
   RvmTiles tiles;       /* for devices of this vector width and above */
 } cpu_tiles[] = {
-#include "tuned.h"
+#include "tuned.inc"
   { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
   { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
   { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },

@@ -4,6 +4,6 @@
 #include "kernels/queue.h"
 #include "kernels/tiles.h"
 
-/* Times shapes of tiles on @device and prints what it finds. @table: (nullable) a file of rows (kernels/tuned.h), in which the row of this
+/* Times shapes of tiles on @device and prints what it finds. @table: (nullable) a file of rows (kernels/tuned.inc), in which the row of this
  * driver and vector width is put or replaced. */
 gboolean tune_device (RvmDevice *device, const char *table, GError **error);
