@@ -201,8 +201,11 @@ check_chain (guint m, guint dim, guint hidden)
   g_autoptr (RvmBuffer) ba = upload (a, count * sizeof (float)), bx = new_output (count), bnorm = new_output (count), bh = new_output (wide);
   g_autoptr (RvmBuffer) by = new_output (count), bz = new_output (count), bscale = upload (scale, dim * sizeof (float));
   g_autofree char *what = g_strdup_printf ("chain %u x %u x %u", m, dim, hidden);
+  g_autoptr (GError) error = NULL;
 
   rvm_queue_write (queue, bx, 0, x, count * sizeof (float));
+  if (!rvm_queue_finish (queue, &error)) /* x is overwritten below, and is read when the device gets to it */
+    g_error ("%s", error->message);
   rvm_gemm (queue, g0, &(RvmGemm){ .a = ba, .a_stride = dim, .out = bx, .out_stride = dim, .m = m, .residual = bx });
   rvm_layernorm (queue, bx, bscale, NULL, bnorm, m, dim, 1e-6f);
   rvm_gemm (queue, g1, &(RvmGemm){ .a = bnorm, .a_stride = dim, .out = bh, .out_stride = hidden, .m = m, .gelu = TRUE });
