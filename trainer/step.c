@@ -1,169 +1,8 @@
 /* A training step: the forward pass of model/ on a batch, its loss, and the same files in reverse. */
-#include "step.h"
-
 #include <math.h>
 
-#include "backward/network.h"
 #include "kernels/error.h"
-
-struct _RvmStep {
-  RvmModel *model;
-  RvmStepShape most;  /* what there is room for */
-  RvmStepShape shape; /* of the batch at hand */
-  guint tokens, kept, dim; /* of a picture; kept with the class token */
-  gboolean all_patches;
-  RvmQueue *queue;
-  RvmGradients *gradients;
-  RvmReduce *reduce; /* NULL: gradients stay as they are */
-  RvmArena *arena;
-
-  RvmBuffer *position, *table, *decoder_position;
-  /* source frames, (samples, sources, ...) */
-  RvmBuffer *source, *source_patches, *source_tokens;
-  RvmEncoderActivations source_encoder;
-  /* per source frame, (samples, ...) */
-  RvmBuffer **encoded, **states; /* states[0] is zero, states[t + 1] after frame t */
-  RvmCoreActivations *core;
-  RvmBuffer *features; /* (samples, sources, ...) */
-  /* target frames, (samples, targets, ...) */
-  RvmBuffer *target, *visible, *slot, *gap, *visible_rows;
-  RvmBuffer *target_patches, *added, *target_tokens;
-  RvmEncoderActivations target_encoder;
-  RvmDecoderActivations decoder;
-  RvmBuffer *row_loss;
-  /* the way back */
-  RvmBackward backward;
-  RvmCoreBackward core_backward;
-  RvmDecoderBackward decoder_backward;
-  RvmBuffer *dpredicted, *dfeatures, *dstate, *dencoded, *dsource, *dtarget, *dtokens;
-
-  guint32 *visible_host, *slot_host, *rows_host;
-  float *row_loss_host;
-  guint last_sources;
-};
-
-/* Larger pictures may keep one patch more in proportion: a share of fewer is rounded down more. */
-static guint64
-most_kept (const RvmStepShape *shape)
-{
-  return (guint64) shape->kept + 1 + (shape->most_patches ? 1 : 0);
-}
-
-static void
-take_forward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
-{
-  const RvmStepShape *shape = &step->shape;
-  const guint64 patches = (guint64) shape->rows * shape->columns, pixels = (guint64) config->patch * config->patch * 3;
-  const guint64 tokens = patches + 1, kept = most_kept (shape), dim = config->encoder.dim, wide = config->decoder.dim;
-  const guint64 most = MAX (patches, shape->most_patches);
-  const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
-
-  step->position = rvm_arena_take (arena, most, dim, "positional codes");
-  step->table = rvm_arena_take (arena, most + 1, dim, "positional table");
-  step->decoder_position = rvm_arena_take (arena, most, wide, "positional codes");
-  step->source = rvm_arena_take_bytes (arena, sources * patches * pixels, "source frames");
-  step->source_patches = rvm_arena_take (arena, sources * tokens, pixels, "source patches");
-  step->source_tokens = rvm_arena_take (arena, sources * tokens, dim, "source tokens");
-  rvm_encoder_activations_take (&step->source_encoder, arena, &config->encoder, NULL, sources * tokens);
-  step->encoded = rvm_arena_alloc0 (arena, shape->sources * sizeof *step->encoded);
-  step->states = rvm_arena_alloc0 (arena, (shape->sources + 1) * sizeof *step->states);
-  step->core = rvm_arena_alloc0 (arena, shape->sources * sizeof *step->core);
-  for (guint t = 0; t < shape->sources; t++) {
-    step->encoded[t] = rvm_arena_take (arena, shape->samples * tokens, dim, "encoded frame");
-    rvm_core_activations_take (&step->core[t], arena, &config->core, NULL, shape->samples * tokens);
-  }
-  for (guint t = 0; t <= shape->sources; t++)
-    step->states[t] = rvm_arena_take (arena, shape->samples * tokens, dim, "state");
-  step->features = rvm_arena_take (arena, sources * tokens, dim, "features");
-
-  step->target = rvm_arena_take_bytes (arena, targets * patches * pixels, "target frames");
-  step->visible = rvm_arena_take (arena, targets, kept, "visible tokens");
-  step->visible_rows = rvm_arena_take (arena, targets, kept, "visible tokens");
-  step->slot = rvm_arena_take (arena, targets, tokens, "places of tokens");
-  step->gap = rvm_arena_take (arena, targets, 1, "gaps");
-  step->target_patches = rvm_arena_take (arena, targets * kept, pixels, "target patches");
-  step->added = rvm_arena_take (arena, targets * kept, dim, "positional codes");
-  step->target_tokens = rvm_arena_take (arena, targets * kept, dim, "target tokens");
-  rvm_encoder_activations_take (&step->target_encoder, arena, &config->encoder, NULL, targets * kept);
-  step->decoder.context = rvm_arena_take (arena, sources * tokens, wide, "decoder context");
-  step->decoder.embedded = rvm_arena_take (arena, targets * kept, wide, "embedded tokens");
-  step->decoder.tokens = rvm_arena_take (arena, targets * tokens, wide, "decoder tokens");
-  rvm_cross_transformer_activations_take (&step->decoder.transformer, arena, &config->decoder, NULL, targets * tokens, sources * tokens);
-  step->decoder.predicted = rvm_arena_take (arena, targets * tokens, pixels, "reconstructed patches");
-  step->row_loss = rvm_arena_take (arena, targets, tokens, "losses");
-}
-
-static void
-take_backward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
-{
-  const RvmStepShape *shape = &step->shape;
-  const guint64 tokens = (guint64) shape->rows * shape->columns + 1, kept = most_kept (shape);
-  const guint64 sources = (guint64) shape->samples * shape->sources, targets = (guint64) shape->samples * shape->targets;
-  const guint64 dim = config->encoder.dim, wide = config->decoder.dim, pixels = (guint64) config->patch * config->patch * 3;
-  const RvmTransformerConfig *const stacks[] = { &config->encoder, &config->encoder, &config->core, &config->decoder };
-  const guint64 rows[] = { sources * tokens, targets * kept, shape->samples * tokens, targets * tokens };
-
-  rvm_backward_take (&step->backward, arena, stacks, rows, G_N_ELEMENTS (rows));
-  step->core_backward = (RvmCoreBackward){
-    .dcandidate = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of candidate"),
-    .dcontext = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of context"),
-    .dgates = rvm_arena_take (arena, shape->samples * tokens, 2 * dim, "gradient of gates"),
-    .dprojected = rvm_arena_take (arena, shape->samples * tokens, 2 * dim * config->core.layers, "gradient of keys and values"),
-  };
-  step->decoder_backward = (RvmDecoderBackward){
-    .dout = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder"),
-    .dtokens = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder tokens"),
-    .dcontext = rvm_arena_take (arena, sources * tokens, wide, "gradient of decoder context"),
-    .dembedded = rvm_arena_take (arena, targets * kept, wide, "gradient of embedded tokens"),
-    .dprojected = rvm_arena_take (arena, sources * tokens, 2 * wide * config->decoder.layers, "gradient of keys and values"),
-    .sums = rvm_arena_take (arena, 2 * targets, wide, "token sums"),
-  };
-  step->dpredicted = rvm_arena_take (arena, targets * tokens, pixels, "gradient of patches");
-  step->dfeatures = rvm_arena_take (arena, sources * tokens, dim, "gradient of features");
-  step->dstate = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of state");
-  step->dencoded = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of encoded frame");
-  step->dsource = rvm_arena_take (arena, sources * tokens, dim, "gradient of source frames");
-  step->dtarget = rvm_arena_take (arena, targets * kept, dim, "gradient of target frames");
-  step->dtokens = rvm_arena_take (arena, MAX (sources * tokens, targets * kept), dim, "gradient of tokens");
-}
-
-guint64
-rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape)
-{
-  g_autoptr (RvmArena) arena = rvm_arena_new (NULL);
-  RvmStep step = { .shape = *shape };
-
-  take_forward (&step, arena, config);
-  take_backward (&step, arena, config);
-  return rvm_arena_get_bytes (arena);
-}
-
-/* Kernels index with 32 bits. */
-static gboolean
-check_shape (const RvmConfig *config, const RvmStepShape *shape, GError **error)
-{
-  const guint64 patches = (guint64) shape->rows * shape->columns, tokens = patches + 1;
-  const guint64 pictures = (guint64) shape->samples * MAX (shape->sources, shape->targets);
-  const guint64 widest = MAX (MAX (3 * (guint64) MAX (config->encoder.dim, config->decoder.dim), 3 * (guint64) config->patch * config->patch),
-      MAX (MAX (MAX (config->encoder.mlp, config->core.mlp), config->decoder.mlp),
-          2 * (guint64) MAX (config->core.dim * config->core.layers, config->decoder.dim * config->decoder.layers)));
-
-  if (patches == 0 || shape->samples == 0 || shape->sources == 0 || shape->targets == 0) {
-    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch needs at least one patch, sample, source and target frame");
-    return FALSE;
-  }
-  if (shape->kept < 1 || shape->kept >= patches) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
-        "%u of %" G_GUINT64_FORMAT " patches visible: expected at least one visible and one masked", shape->kept, patches);
-    return FALSE;
-  }
-  if (tokens > G_MAXUINT32 / widest || pictures > G_MAXUINT32 / (tokens * widest)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch of %u samples of %u x %u patches is too large", shape->samples,
-        shape->columns, shape->rows);
-    return FALSE;
-  }
-  return TRUE;
-}
+#include "step_private.h"
 
 static gboolean
 write_positions (RvmStep *step, GError **error)
@@ -179,18 +18,6 @@ write_positions (RvmStep *step, GError **error)
   return rvm_queue_finish (step->queue, error);
 }
 
-RvmStepShape
-rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch)
-{
-  RvmStepShape result = *shape;
-
-  result.samples = batch->samples ? batch->samples : shape->samples;
-  result.rows = batch->rows ? batch->rows : shape->rows;
-  result.columns = batch->columns ? batch->columns : shape->columns;
-  result.kept = batch->kept ? batch->kept : shape->kept;
-  return result;
-}
-
 /* Takes on the sizes of @batch, if they fit into what was made. */
 static gboolean
 adopt (RvmStep *step, const RvmBatch *batch, GError **error)
@@ -200,7 +27,7 @@ adopt (RvmStep *step, const RvmBatch *batch, GError **error)
   const gboolean moved = shape.rows != step->shape.rows || shape.columns != step->shape.columns;
 
   if (patches > MAX (room, most->most_patches) || shape.samples > most->samples || patches * shape.samples > room * most->samples
-      || shape.kept < 1 || shape.kept >= patches || shape.samples * ((guint64) shape.kept + 1) > most->samples * most_kept (most)) {
+      || shape.kept < 1 || shape.kept >= patches || shape.samples * ((guint64) shape.kept + 1) > most->samples * rvm_step_most_kept (most)) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a batch of %u samples of %u x %u patches, %u visible, does not fit into the step's",
         shape.samples, shape.columns, shape.rows, shape.kept);
     return FALSE;
@@ -224,7 +51,7 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
 
   g_return_val_if_fail (model->parameters != NULL, NULL);
 
-  if (!check_shape (&model->config, shape, error))
+  if (!rvm_step_check_shape (&model->config, shape, error))
     return NULL;
   step = g_new0 (RvmStep, 1);
   step->model = rvm_model_ref (model);
@@ -233,8 +60,8 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
   step->kept = shape->kept + 1;
   step->dim = model->config.encoder.dim;
   step->all_patches = all_patches;
-  step->visible_host = g_new (guint32, pictures * most_kept (shape));
-  step->rows_host = g_new (guint32, pictures * most_kept (shape));
+  step->visible_host = g_new (guint32, pictures * rvm_step_most_kept (shape));
+  step->rows_host = g_new (guint32, pictures * rvm_step_most_kept (shape));
   step->slot_host = g_new (guint32, pictures * step->tokens);
   step->row_loss_host = g_new (float, pictures * step->tokens);
   step->queue = rvm_queue_new (model->device, profile, error);
@@ -242,8 +69,7 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
   if (step->gradients == NULL)
     return NULL;
   step->arena = rvm_arena_new (model->device);
-  take_forward (step, step->arena, &model->config);
-  take_backward (step, step->arena, &model->config);
+  rvm_step_take (step, step->arena, &model->config);
   if (!rvm_arena_finish (step->arena, error) || !write_positions (step, error))
     return NULL;
   step->backward.queue = step->queue;
