@@ -30,7 +30,7 @@ if [ "$(id -u)" != 0 ]; then
   exec sudo "RVM_DEBIAN_CACHE=$cache" "RVM_DEBIAN_MIRROR=${RVM_DEBIAN_MIRROR:-}" "RVM_COPY_OUT=${RVM_COPY_OUT:-}" \
     "$checkout/tests/debian.sh" "$release" $($clean && echo --clean) "$@"
 fi
-mirror=${RVM_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mirror=${RVM_DEBIAN_MIRROR:-} # none: the one that debootstrap knows
 unshare --mount --pid --fork true 2>/dev/null || cannot "this machine does not let root mount file systems (a container without CAP_SYS_ADMIN?)"
 if ! command -v debootstrap >/dev/null; then
   { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap debian-archive-keyring; } >/dev/null 2>&1 \
@@ -62,10 +62,10 @@ minimal=$cache/debian$number-minimal
 if [ ! -d "$minimal" ]; then
   echo "tests/debian.sh: making a Debian $number root in $minimal"
   rm -rf "$minimal.part"
-  if ! unshare --mount --propagation private --pid --fork --kill-child debootstrap --variant=minbase "$release" "$minimal.part" "$mirror" > "$cache/debian$number.log" 2>&1; then
+  if ! unshare --mount --propagation private --pid --fork --kill-child debootstrap --variant=minbase "$release" "$minimal.part" ${mirror:+"$mirror"} > "$cache/debian$number.log" 2>&1; then
     tail -n 5 "$cache/debian$number.log" >&2
     rm -rf --one-file-system "$minimal.part"
-    cannot "debootstrap failed, see above and $cache/debian$number.log (is $mirror reachable from here?)"
+    cannot "debootstrap failed, see above and $cache/debian$number.log (is ${mirror:-the mirror} reachable from here?)"
   fi
   # A root that can be made again needs no flush to the disk after each file, which takes most of the time of installing packages.
   echo force-unsafe-io > "$minimal.part/etc/dpkg/dpkg.cfg.d/unsafe-io"
@@ -100,7 +100,7 @@ fi
 if ! $clean; then
   inside "$root" "/checkouts/$name/source/pipelines/install-packages" viewer > "$cache/debian$number-packages.log" 2>&1 || {
     tail -n 5 "$cache/debian$number-packages.log" >&2
-    cannot "the packages cannot be installed, see above and $cache/debian$number-packages.log (is $mirror reachable from here?)"
+    cannot "the packages cannot be installed, see above and $cache/debian$number-packages.log (is ${mirror:-the mirror} reachable from here?)"
   }
 fi
 flock -u 9
