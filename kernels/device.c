@@ -355,6 +355,7 @@ rvm_device_unref (RvmDevice *device)
     g_hash_table_remove (table, device->key);
     if (g_hash_table_size (table) == 0)
       g_clear_pointer (&table, g_hash_table_unref);
+    rvm_clblast_context_closes (table == NULL);
   }
   g_mutex_unlock (&table_lock);
   if (last)

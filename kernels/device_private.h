@@ -22,3 +22,7 @@ struct _RvmDevice {
 
 /* The table of built programs (program.c). */
 GHashTable *rvm_programs_new (void);
+
+/* CLBlast keeps what it built for a context, and the context with it, until its cache is emptied (gemm_clblast.c). Called before a context is
+ * released, under the lock of the table of devices; @last: no other device is open, which would have to build its kernels again. */
+void rvm_clblast_context_closes (gboolean last);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/gemm.h"
 #include "kernels/launch.h"
 
 #define SOURCE "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
@@ -261,6 +262,46 @@ START_TEST (test_profile_counts_on_request)
 }
 END_TEST
 
+/* One product by CLBlast on a device opened for it; the caller gets a reference to the context. */
+static cl_context
+multiply_by_clblast (void)
+{
+  g_autoptr (RvmDevice) device = open_device (folder);
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
+  g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (device, RVM_GEMM_CLBLAST, RVM_PRECISION_F32, 8, 8, FALSE, NULL);
+  g_autoptr (RvmBuffer) a = rvm_buffer_new (device, 64 * sizeof (float), "a", NULL), out = rvm_buffer_new (device, 64 * sizeof (float), "out", NULL);
+  const float kernel[64] = { 1 };
+  cl_context context = rvm_device_get_context (device);
+
+  ck_assert (rvm_gemm_weights_begin (weights, NULL));
+  rvm_gemm_weights_set_kernel (weights, 0, 0, 8, 8, kernel);
+  ck_assert (rvm_gemm_weights_end (weights, NULL));
+  rvm_queue_zero (queue, a, 0, 64 * sizeof (float));
+  rvm_gemm (queue, weights, &(RvmGemm){ .a = a, .a_stride = 8, .out = out, .out_stride = 8, .m = 8 });
+  ck_assert (rvm_queue_finish (queue, NULL));
+  ck_assert_int_eq (clRetainContext (context), CL_SUCCESS);
+  return context;
+}
+
+/* What CLBlast keeps of contexts is given back in the end: their number is bounded. */
+START_TEST (test_clblast_lets_contexts_go)
+{
+  cl_context contexts[40];
+  guint kept = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (contexts); i++)
+    contexts[i] = multiply_by_clblast ();
+  for (guint i = 0; i < G_N_ELEMENTS (contexts); i++) {
+    cl_uint references = 0;
+
+    ck_assert_int_eq (clGetContextInfo (contexts[i], CL_CONTEXT_REFERENCE_COUNT, sizeof references, &references, NULL), CL_SUCCESS);
+    kept += references > 1;
+    clReleaseContext (contexts[i]);
+  }
+  ck_assert_uint_lt (kept, 16);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -281,6 +322,7 @@ main (void)
   tcase_add_test (tests, test_ranges_are_checked);
   tcase_add_test (tests, test_memory_that_does_not_exist);
   tcase_add_test (tests, test_profile_counts_on_request);
+  tcase_add_test (tests, test_clblast_lets_contexts_go);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
   srunner_free (runner);
