@@ -17,8 +17,11 @@ char *cl_faults_list_alive (void);
 
 const char *const *cl_faults_list_calls (void); /* names of those that can fail, NULL at the end */
 
-/* Calls whose failure need not be an error: a program that is compiled anew, the cache of programs, a build's log, times, a platform that is not
- * the one in use. */
-gboolean cl_faults_may_pass (const char *call);
+/* What is asked for is done, and what follows only tears down: there is nobody left whom a failing clFinish could tell. */
+void cl_faults_close (void);
+
+/* Whether the failure of the call that failed need not be an error: a program that is compiled anew, the cache of programs, a build's log, times,
+ * a platform that is not the one in use, a wait after cl_faults_close(). */
+gboolean cl_faults_may_pass (void);
 
 G_END_DECLS

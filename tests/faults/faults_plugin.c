@@ -71,6 +71,7 @@ run_pipeline (gpointer user_data, GError **error)
     return 0;
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   hash = collect (pipeline, error);
+  cl_faults_close ();
   gst_element_set_state (pipeline, GST_STATE_NULL);
   return hash;
 }

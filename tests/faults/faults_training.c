@@ -43,6 +43,7 @@ run_step (gpointer user_data, GError **error)
   rvm_step_refresh (step);
   if (!rvm_step_backward (step, &batch, 1, &loss, error) || !rvm_optimiser_update (optimiser, 1e-3, &norm, error))
     return 0;
+  cl_faults_close ();
   memcpy (&bits[0], &loss.masked, sizeof bits[0]);
   memcpy (&bits[1], &norm, sizeof bits[1]);
   return bits[0] ^ bits[1] * 31;
