@@ -21,6 +21,7 @@ source, build, small16 = map(pathlib.Path, sys.argv[1:4])
 # Command -> options appended to it.
 SHORTER = {
     "build/tests/bench/frame": ["--frames", "2", "--no-start"],
+    "build/tests/bench/pipeline": ["--frames", "2", "--rounds", "1"],
     "rvm-cl-train evaluate": ["--frames", "3"],
 }
 # Command -> a file that has a line once there is progress. Then Ctrl-C, which must save and exit with 130.
