@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+import display
+
 source, data, *rest = sys.argv[1:]
 screenshot = rest[1] if rest[:1] == ["--screenshot"] else None
 os.environ["RVM_PREPARED"] = "yes"  # by the test's environment
@@ -27,12 +29,7 @@ except ValueError:
 if shutil.which("Xvfb") is None or subprocess.run(["gst-inspect-1.0", "--exists", "gtksink"]).returncode:
     print("Xvfb or gtksink is not installed")
     sys.exit(77)
-reading, writing = os.pipe()
-server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "900x760x24", "-nolisten", "tcp"], pass_fds=[writing],
-                          stderr=subprocess.DEVNULL)
-os.close(writing)
-os.environ["DISPLAY"] = ":" + os.read(reading, 16).decode().strip()
-os.environ.pop("WAYLAND_DISPLAY", None)
+server = display.start()
 os.environ["GDK_BACKEND"] = "x11"
 os.environ["NO_AT_BRIDGE"] = "1"
 
