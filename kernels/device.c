@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "device_private.h"
+#include "gemm_private.h"
 
 #include <CL/cl_ext.h> /* CL_PLATFORM_NOT_FOUND_KHR */
 
@@ -11,7 +12,12 @@
  * does not wait for a thread to wake up. Without a bound, one stream of eight small ones got a fifteenth of the frames of another. */
 #define FRAMES_AT_ONCE 2
 
-/* Open devices by key, not owned: the last unref takes a device out. */
+/* Open devices by key, not owned: the last unref takes a device out, and frees it.
+ *
+ * CLBlast keeps the programs it built, and with them their context, until it is told to forget those of all contexts. Told while another
+ * device works with it, that one's stream would stop for seconds to compile them anew. So it is told when it has no user left; a device that
+ * loses its last user before that stays here without any, and is used again when it is opened. What is kept is one context for each device and
+ * cache folder, however often they come and go. */
 static GMutex table_lock;
 static GHashTable *table;
 
@@ -343,23 +349,55 @@ rvm_device_ref (RvmDevice *device)
 }
 
 void
+rvm_device_set_clblast (RvmDevice *device)
+{
+  g_mutex_lock (&table_lock);
+  device->has_clblast = TRUE;
+  g_mutex_unlock (&table_lock);
+}
+
+/* With the lock: takes what can be freed out of the table, and has CLBlast forget if it has no user left. Under the lock no device can be opened,
+ * so none starts to use it meanwhile. */
+static GPtrArray *
+take_unused (void)
+{
+  GPtrArray *unused = g_ptr_array_new_with_free_func ((GDestroyNotify) device_free);
+  gboolean clblast_in_use = FALSE, forget = FALSE;
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, table);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    const RvmDevice *device = value;
+    clblast_in_use |= device->has_clblast && device->refs > 0;
+  }
+  g_hash_table_iter_init (&iter, table);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    const RvmDevice *device = value;
+    if (device->refs > 0 || (device->has_clblast && clblast_in_use))
+      continue;
+    forget |= device->has_clblast;
+    g_hash_table_iter_remove (&iter);
+    g_ptr_array_add (unused, value);
+  }
+  if (g_hash_table_size (table) == 0)
+    g_clear_pointer (&table, g_hash_table_unref);
+  if (forget)
+    rvm_clblast_forget ();
+  return unused;
+}
+
+void
 rvm_device_unref (RvmDevice *device)
 {
-  gboolean last;
+  g_autoptr (GPtrArray) unused = NULL;
 
   if (device == NULL)
     return;
   g_mutex_lock (&table_lock);
-  last = --device->refs == 0;
-  if (last) {
-    g_hash_table_remove (table, device->key);
-    if (g_hash_table_size (table) == 0)
-      g_clear_pointer (&table, g_hash_table_unref);
-    rvm_clblast_context_closes (table == NULL);
-  }
+  if (--device->refs == 0)
+    unused = take_unused ();
   g_mutex_unlock (&table_lock);
-  if (last)
-    device_free (device);
 }
 
 const char *

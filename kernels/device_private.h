@@ -16,13 +16,10 @@ struct _RvmDevice {
   guint vector_width, compute_units;
   guint64 max_allocation;
   RvmTurns *turns;
+  gboolean has_clblast; /* CLBlast has been used with the context; under the table's lock, too */
   GMutex programs_lock;
   GHashTable *programs; /* "FILE OPTIONS" -> a program and its cache entry (program.c) */
 };
 
 /* The table of built programs (program.c). */
 GHashTable *rvm_programs_new (void);
-
-/* CLBlast keeps what it built for a context, and the context with it, until its cache is emptied (gemm_clblast.c). Called before a context is
- * released, under the lock of the table of devices; @last: no other device is open, which would have to build its kernels again. */
-void rvm_clblast_context_closes (gboolean last);

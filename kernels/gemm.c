@@ -31,6 +31,8 @@ rvm_gemm_weights_new (RvmDevice *device, RvmGemmProvider provider, RvmPrecision 
   const gsize element = precision == RVM_PRECISION_F16 ? sizeof (guint16) : sizeof (float);
   gsize columns;
 
+  if (provider == RVM_GEMM_CLBLAST)
+    rvm_device_set_clblast (device);
   weights->provider = provider;
   weights->precision = precision;
   weights->tiles = rvm_tiles_for_device (device);

@@ -4,11 +4,11 @@
 
 #include <clblast_c.h>
 
-/* Contexts that CLBlast may keep: 16 take 25 MB on PoCL. Emptying its cache also takes the binaries that make the next start quick: once in a
- * while (Intel's runtime compiles them for 2 - 5 s). */
-#define MAX_CONTEXTS_KEPT 16
-
-static gint used;
+void
+rvm_clblast_forget (void)
+{
+  CLBlastClearCache ();
+}
 
 static void
 epilogue (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm, guint flags)
@@ -35,21 +35,7 @@ finish (RvmQueue *queue, CLBlastStatusCode status, cl_event event, guint m, guin
     return FALSE;
   }
   rvm_queue_count (queue, "clblast", event);
-  g_atomic_int_set (&used, 1);
   return TRUE;
-}
-
-void
-rvm_clblast_context_closes (gboolean last)
-{
-  static guint kept;
-
-  if (g_atomic_int_compare_and_exchange (&used, 1, 0))
-    kept++;
-  if (last && kept >= MAX_CONTEXTS_KEPT) {
-    CLBlastClearCache ();
-    kept = 0;
-  }
 }
 
 void

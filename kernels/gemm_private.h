@@ -30,6 +30,9 @@ RvmGemmWeights *rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGem
 /* Gives CLBlast the parameters of the file that RVM_CLBLAST_PARAMETERS names, if it does. RVM_ERROR_FILE, RVM_ERROR_ARGUMENT. */
 gboolean rvm_clblast_set_parameters (RvmDevice *device, GError **error);
 
+/* Gives back the programs that CLBlast keeps, with their contexts: of all devices, it knows no other way. For device.c, which knows when. */
+void rvm_clblast_forget (void);
+
 /* gradient (k, n) = or += A^T D, in row-major order. */
 void rvm_gemm_clblast_gradient (RvmQueue *queue, const RvmGemmWeights *weights, RvmBuffer *gradient, const RvmBuffer *a, guint a_offset,
     guint a_stride, const RvmBuffer *d, guint d_offset, guint d_stride, guint m, gboolean accumulate);

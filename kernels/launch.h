@@ -16,6 +16,9 @@ cl_command_queue rvm_queue_get_cl (RvmQueue *queue); /* after what was held back
 
 const char *rvm_cl_strerror (cl_int status); /* "CL_OUT_OF_RESOURCES" */
 
+/* To be called before CLBlast is: what it keeps of a context is given back with the last device that has it (device.c). */
+void rvm_device_set_clblast (RvmDevice *device);
+
 /* A built program, from the process's table, the cache directory or the compiler (program.c). @file is the name of
  * an embedded source without ".cl" ("gemm"); common.cl goes before it. Owned by the device. Thread-safe. */
 cl_program rvm_device_get_program (RvmDevice *device, const char *file, const char *options, GError **error);

@@ -262,43 +262,113 @@ START_TEST (test_profile_counts_on_request)
 }
 END_TEST
 
-/* One product by CLBlast on a device opened for it; the caller gets a reference to the context. */
-static cl_context
-multiply_by_clblast (void)
+/* A 16 x 16 product by CLBlast. */
+static void
+run_clblast (RvmDevice *device)
 {
-  g_autoptr (RvmDevice) device = open_device (folder);
-  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
-  g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (device, RVM_GEMM_CLBLAST, RVM_PRECISION_F32, 8, 8, FALSE, NULL);
-  g_autoptr (RvmBuffer) a = rvm_buffer_new (device, 64 * sizeof (float), "a", NULL), out = rvm_buffer_new (device, 64 * sizeof (float), "out", NULL);
-  const float kernel[64] = { 1 };
-  cl_context context = rvm_device_get_context (device);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
+  g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (device, RVM_GEMM_CLBLAST, RVM_PRECISION_F32, 16, 16, FALSE, &error);
+  g_autoptr (RvmBuffer) a = rvm_buffer_new (device, 16 * 16 * sizeof (float), "a", &error);
+  g_autoptr (RvmBuffer) out = rvm_buffer_new (device, 16 * 16 * sizeof (float), "out", &error);
+  float kernel[16 * 16] = { 0 }, values[16 * 16], result[16 * 16];
 
-  ck_assert (rvm_gemm_weights_begin (weights, NULL));
-  rvm_gemm_weights_set_kernel (weights, 0, 0, 8, 8, kernel);
-  ck_assert (rvm_gemm_weights_end (weights, NULL));
-  rvm_queue_zero (queue, a, 0, 64 * sizeof (float));
-  rvm_gemm (queue, weights, &(RvmGemm){ .a = a, .a_stride = 8, .out = out, .out_stride = 8, .m = 8 });
-  ck_assert (rvm_queue_finish (queue, NULL));
-  ck_assert_int_eq (clRetainContext (context), CL_SUCCESS);
+  ck_assert_msg (weights && a && out, "%s", error ? error->message : "");
+  for (guint i = 0; i < 16 * 16; i++)
+    values[i] = i;
+  for (guint i = 0; i < 16; i++)
+    kernel[i * 16 + i] = 2;
+  ck_assert (rvm_gemm_weights_begin (weights, &error));
+  rvm_gemm_weights_set_kernel (weights, 0, 0, 16, 16, kernel);
+  ck_assert (rvm_gemm_weights_end (weights, &error));
+  rvm_queue_write (queue, a, 0, values, sizeof values);
+  rvm_gemm (queue, weights, &(RvmGemm){ .a = a, .a_stride = 16, .out = out, .out_stride = 16, .m = 16 });
+  rvm_queue_read (queue, out, 0, result, sizeof result);
+  ck_assert_msg (rvm_queue_finish (queue, &error), "%s", error ? error->message : "");
+  for (guint i = 0; i < 16 * 16; i++)
+    ck_assert_float_eq (result[i], 2 * values[i]);
+}
+
+static cl_uint
+count_references (cl_context context)
+{
+  cl_uint count = 0;
+
+  ck_assert_int_eq (clGetContextInfo (context, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL), CL_SUCCESS);
+  return count;
+}
+
+/* CLBlast keeps programs for the life of the process unless it is told to forget them all. */
+START_TEST (test_clblast_gives_contexts_back)
+{
+  RvmDevice *first = open_device (""), *second = open_device (folder);
+  cl_context contexts[2] = { rvm_device_get_context (first), rvm_device_get_context (second) };
+  cl_uint kept;
+
+  /* As long as these references are held, no other context can have the address of one of them. */
+  for (guint i = 0; i < 2; i++)
+    clRetainContext (contexts[i]);
+  run_clblast (first);
+  run_clblast (second);
+
+  /* While the first has users, it keeps its programs, and the second its context: opened again, it is the same. */
+  kept = count_references (contexts[0]);
+  ck_assert_uint_gt (kept, 2);
+  rvm_device_unref (second);
+  ck_assert_uint_eq (count_references (contexts[0]), kept);
+  second = open_device (folder);
+  ck_assert_ptr_eq (rvm_device_get_context (second), contexts[1]);
+  run_clblast (second);
+  rvm_device_unref (second);
+
+  rvm_device_unref (first);
+  for (guint i = 0; i < 2; i++) {
+    ck_assert_uint_eq (count_references (contexts[i]), 1);
+    clReleaseContext (contexts[i]);
+  }
+  first = open_device ("");
+  run_clblast (first);
+  rvm_device_unref (first);
+}
+END_TEST
+
+/* A stream that comes and goes, again and again. Returns its last context, with a reference. */
+static gpointer
+come_and_go (gpointer cache_dir)
+{
+  cl_context context = NULL;
+
+  for (guint i = 0; i < 4; i++) {
+    RvmDevice *device = open_device (cache_dir);
+
+    if (context)
+      clReleaseContext (context);
+    context = rvm_device_get_context (device);
+    clRetainContext (context);
+    run_clblast (device);
+    rvm_device_unref (device);
+  }
   return context;
 }
 
-/* What CLBlast keeps of contexts is given back in the end: their number is bounded. */
-START_TEST (test_clblast_lets_contexts_go)
+/* Streams on two devices that come and go at any moment: no product is disturbed when CLBlast forgets, and in the end nothing stays. */
+START_TEST (test_clblast_forgets_beside_threads)
 {
-  cl_context contexts[40];
-  guint kept = 0;
+  GThread *threads[4];
+  cl_context contexts[4];
 
-  for (guint i = 0; i < G_N_ELEMENTS (contexts); i++)
-    contexts[i] = multiply_by_clblast ();
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("stream", come_and_go, i % 2 ? folder : (char *) "");
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    contexts[i] = g_thread_join (threads[i]);
   for (guint i = 0; i < G_N_ELEMENTS (contexts); i++) {
-    cl_uint references = 0;
+    guint ours = 0;
 
-    ck_assert_int_eq (clGetContextInfo (contexts[i], CL_CONTEXT_REFERENCE_COUNT, sizeof references, &references, NULL), CL_SUCCESS);
-    kept += references > 1;
+    for (guint k = i; k < G_N_ELEMENTS (contexts); k++)
+      ours += contexts[k] == contexts[i];
+    ck_assert_uint_eq (count_references (contexts[i]), ours);
     clReleaseContext (contexts[i]);
   }
-  ck_assert_uint_lt (kept, 16);
 }
 END_TEST
 
@@ -322,7 +392,8 @@ main (void)
   tcase_add_test (tests, test_ranges_are_checked);
   tcase_add_test (tests, test_memory_that_does_not_exist);
   tcase_add_test (tests, test_profile_counts_on_request);
-  tcase_add_test (tests, test_clblast_lets_contexts_go);
+  tcase_add_test (tests, test_clblast_gives_contexts_back);
+  tcase_add_test (tests, test_clblast_forgets_beside_threads);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
   srunner_free (runner);
