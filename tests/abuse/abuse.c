@@ -3,11 +3,12 @@
  * added and removed, events. The order follows from the seed, which is printed.
  *
  * What must hold: no crash, no warning of GLib or GStreamer, no hang (when nothing moves for two minutes the process ends with what was done last), the
- * metadata of every buffer whole and finite, and at the end, when all pipelines are gone, no file descriptor and no thread more than when the
- * first ones were. Error messages are allowed, many actions ask for them; the pipeline then starts again. */
+ * metadata of every buffer whole and finite, and whenever all pipelines are gone, no file descriptor and no thread more than when the first ones
+ * were, and little more of the heap in use. Error messages are allowed, many actions ask for them; the pipeline then starts again. */
 #include <glib/gstdio.h>
 #include <gst/gst.h>
 #include <gst/video/video.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #define MOST_PIPELINES 8
 #define GENERATION 400 /* actions between two times that everything is taken down */
+#define MOST_GROWTH 12288 /* kB of the heap: what drivers and GStreamer take for kinds of action not met before */
 
 static gint64 progress; /* time of the last, atomic */
 static gint buffers;
@@ -152,6 +154,30 @@ settles_at (const char *path, guint most)
   return FALSE;
 }
 
+typedef struct {
+  guint64 in_use, resident; /* kB */
+} Memory;
+
+/* What of the heap is in use, and what is resident when what free() got back has been given to the system, as far as malloc can. @in_use is 0
+ * where the C library does not tell. */
+static Memory
+measure_memory (void)
+{
+  g_autofree char *text = NULL;
+  Memory memory = { 0 };
+  const char *line;
+#ifdef HAVE_MALLINFO2
+  struct mallinfo2 info;
+
+  malloc_trim (0);
+  info = mallinfo2 ();
+  memory.in_use = (info.uordblks + info.hblkhd) / 1024;
+#endif
+  if (g_file_get_contents ("/proc/self/status", &text, NULL, NULL) && (line = strstr (text, "VmRSS:")) != NULL)
+    memory.resident = g_ascii_strtoull (line + strlen ("VmRSS:"), NULL, 10);
+  return memory;
+}
+
 /* Everything up, @actions done to it or until @deadline, everything down. */
 static guint
 run_generation (Abuse *abuse, guint n_pipelines, guint actions, gint64 deadline)
@@ -173,17 +199,6 @@ run_generation (Abuse *abuse, guint n_pipelines, guint actions, gint64 deadline)
   return done;
 }
 
-static guint64
-resident (void)
-{
-  g_autofree char *text = NULL;
-  const char *line;
-
-  if (!g_file_get_contents ("/proc/self/status", &text, NULL, NULL) || (line = strstr (text, "VmRSS:")) == NULL)
-    return 0;
-  return g_ascii_strtoull (line + strlen ("VmRSS:"), NULL, 10);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -200,7 +215,7 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("WEIGHTS [WEIGHTS...] - do random things to pipelines");
   g_autoptr (GError) error = NULL;
   guint done = 0, files = 0, threads = 0, most_files = 0;
-  guint64 first_memory = 0;
+  Memory first = { 0 }, last = { 0 };
   gint64 deadline;
   Abuse abuse = { 0 };
 
@@ -225,17 +240,22 @@ main (int argc, char **argv)
     if (i == 0) {
       files = count_files ("/proc/self/fd");
       threads = count_files ("/proc/self/task");
-      first_memory = resident ();
+      first = last = measure_memory ();
       continue;
     }
     most_files = MAX (most_files, count_files ("/proc/self/fd"));
     require (settles_at ("/proc/self/fd", files), "file descriptors are left open");
     require (settles_at ("/proc/self/task", threads + 4), "threads are left");
+    last = measure_memory ();
+    g_print ("%u actions, everything down: %" G_GUINT64_FORMAT " kB of the heap in use, %" G_GUINT64_FORMAT " kB resident\n", done, last.in_use,
+        last.resident);
+    require (last.in_use <= first.in_use + MOST_GROWTH, "memory is kept");
   }
   actions_print_counts ();
-  g_print ("%u actions, %d pipelines started, %d buffers, %u errors posted; file descriptors %u, at most %u; resident %" G_GUINT64_FORMAT
-      " kB after the first pipelines, %" G_GUINT64_FORMAT " kB at the end\n", done, g_atomic_int_get (&started), g_atomic_int_get (&buffers),
-      abuse.errors, files, most_files, first_memory, resident ());
+  g_print ("%u actions, %d pipelines started, %d buffers, %u errors posted; file descriptors %u, at most %u; in use %" G_GUINT64_FORMAT
+      " kB after the first pipelines, %" G_GUINT64_FORMAT " kB at the end; resident %" G_GUINT64_FORMAT " kB and %" G_GUINT64_FORMAT " kB\n",
+      done, g_atomic_int_get (&started), g_atomic_int_get (&buffers), abuse.errors, files, most_files, first.in_use, last.in_use, first.resident,
+      last.resident);
   require (g_atomic_int_get (&buffers) > 0, "no buffer arrived at all");
   actions_clear (&abuse);
   return EXIT_SUCCESS;
