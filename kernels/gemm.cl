@@ -18,6 +18,13 @@
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
 
+/* A large tile's sums are put down for one copy of the epilogue: over 24 copies of it a compiler takes longer than over everything else. */
+#if RVM_ROWS * RVM_VECTORS > 8
+#define STORE_LOOP _Pragma ("unroll 1")
+#else
+#define STORE_LOOP _Pragma ("unroll")
+#endif
+
 #if RVM_HALF
 typedef ushort weight;
 #if RVM_VECTOR == 1
@@ -56,7 +63,7 @@ gemm_tile (__global const float *a, uint a_stride, __global const weight *panel,
     __global const float *soon, uint soon_lines)
 {
   __global const float *a_row[RVM_ROWS];
-  vec acc[RVM_ROWS][RVM_VECTORS];
+  vec acc[RVM_ROWS][RVM_VECTORS], sums[RVM_ROWS * RVM_VECTORS];
 
   /* Rows past the end read the last row and are not stored: no branch in the loop. */
 #pragma unroll
@@ -85,17 +92,24 @@ gemm_tile (__global const float *a, uint a_stride, __global const weight *panel,
   }
 
 #pragma unroll
-  for (uint j = 0; j < RVM_VECTORS; j++) {
-    const uint c = column + j * RVM_VECTOR;
-    const vec shift = flags & FLAG_BIAS ? VLOAD (bias + c) : (vec) 0.0f; /* bias is as wide as the panels */
+  for (uint i = 0; i < RVM_ROWS; i++)
 #pragma unroll
-    for (uint i = 0; i < RVM_ROWS; i++)
+    for (uint j = 0; j < RVM_VECTORS; j++)
+      sums[i * RVM_VECTORS + j] = acc[i][j];
+  STORE_LOOP
+  for (uint i = 0; i < RVM_ROWS; i++)
+    STORE_LOOP
+    for (uint j = 0; j < RVM_VECTORS; j++) {
+      const uint c = column + j * RVM_VECTOR;
+      const vec shift = flags & FLAG_BIAS ? VLOAD (bias + c) : (vec) 0.0f; /* bias is as wide as the panels */
+
       if (row + i < m && c < n)
-        rvm_epilogue (acc[i][j] + shift, residual + (size_t) ((row + i) % residual_rows) * n + c, inner + (size_t) (row + i) * n + c,
-            out + (size_t) (row + i) * out_stride + c, n - c, flags);
-  }
+        rvm_epilogue (sums[i * RVM_VECTORS + j] + shift, residual + (size_t) ((row + i) % residual_rows) * n + c,
+            inner + (size_t) (row + i) * n + c, out + (size_t) (row + i) * out_stride + c, n - c, flags);
+    }
 }
 
+#if !RVM_CHAIN
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global const weight *restrict w,
     __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *inner,
@@ -108,7 +122,7 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
       m, n, k, flags, a + a_offset + (size_t) (row + RVM_ROWS) * a_stride, row + 2 * RVM_ROWS <= m ? RVM_ROWS : 0);
 }
 
-#if RVM_CHAIN
+#else
 /* Several steps, each a product as above or a layer norm, over the same m rows: a work-group takes @block of them, a multiple of RVM_ROWS,
  * through all steps. What one step writes into a row only that row of later steps reads, so that no group waits for another, and a
  * group's rows stay in the caches of its core from step to step (chain.c, which also says what the numbers of a step are).
