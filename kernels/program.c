@@ -24,6 +24,12 @@ typedef struct {
   gboolean fresh; /* compiled by this process */
 } Program;
 
+static gboolean
+is_pocl (const RvmDevice *device)
+{
+  return strstr (device->name, "(Portable Computing Language)") != NULL;
+}
+
 static char *
 checksum_of (gconstpointer data, gsize size)
 {
@@ -93,7 +99,7 @@ entry_free (gpointer data)
 {
   Program *entry = data;
 
-  /* Some drivers (PoCL) compile a kernel when it is first launched, so the binary is worth more now than right after the build. */
+  /* Some drivers (PoCL) compile a kernel when it is first launched, so the binary is worth more than right after the build. */
   if (entry->fresh)
     save_binary (entry);
   clReleaseProgram (entry->program);
@@ -173,7 +179,7 @@ rvm_device_build_program (RvmDevice *device, const char *file, const char *sourc
   Program *entry;
   cl_program program;
 
-  all_options = g_strconcat (strstr (device->name, "(Portable Computing Language)") ? RELAXED_OPTIONS : PRECISE_OPTIONS, " ", options, NULL);
+  all_options = g_strconcat (is_pocl (device) ? RELAXED_OPTIONS : PRECISE_OPTIONS, " ", options, NULL);
   /* Held while building: two streams that start together build once. */
   g_mutex_lock (&device->programs_lock);
   entry = g_hash_table_lookup (device->programs, name);
@@ -189,7 +195,9 @@ rvm_device_build_program (RvmDevice *device, const char *file, const char *sourc
     if (entry->program == NULL) {
       entry->program = compile (device, file, source, all_options, error);
       entry->fresh = TRUE;
-      if (entry->program)
+      /* A process that is killed shall have built for the next one. PoCL has a cache of its own for that, and when asked for a binary compiles
+       * every kernel once more, in a form for any size: half of a cold start. */
+      if (entry->program && !is_pocl (device))
         save_binary (entry);
     }
     if (entry->program == NULL) {
