@@ -1,4 +1,4 @@
-/* Device memory. Maps go through a queue of their own, so that they need no RvmQueue. */
+/* Device memory. Maps go through the device's own queue, so that they need no RvmQueue. */
 #include "buffer.h"
 
 #include "launch.h"
@@ -62,14 +62,6 @@ rvm_buffer_get_mem (const RvmBuffer *buffer)
   return buffer->mem;
 }
 
-/* The queue of a map or unmap. */
-static cl_command_queue
-open_queue (RvmBuffer *buffer, const char **call, cl_int *status)
-{
-  *call = "clCreateCommandQueue";
-  return clCreateCommandQueue (rvm_device_get_context (buffer->device), rvm_device_get_id (buffer->device), 0, status);
-}
-
 static void
 set_error (const RvmBuffer *buffer, GError **error, RvmError code, const char *what, const char *call, cl_int status)
 {
@@ -80,36 +72,26 @@ set_error (const RvmBuffer *buffer, GError **error, RvmError code, const char *w
 gpointer
 rvm_buffer_map_write (RvmBuffer *buffer, GError **error)
 {
-  const char *call;
   cl_int status;
-  cl_command_queue queue = open_queue (buffer, &call, &status);
-  gpointer data = NULL;
+  gpointer data = clEnqueueMapBuffer (rvm_device_get_transfers (buffer->device), buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+      buffer->size, 0, NULL, NULL, &status);
 
-  if (status == CL_SUCCESS) {
-    call = "clEnqueueMapBuffer";
-    data = clEnqueueMapBuffer (queue, buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, buffer->size, 0, NULL, NULL, &status);
-    clReleaseCommandQueue (queue);
-  }
-  if (status != CL_SUCCESS)
-    set_error (buffer, error, RVM_ERROR_MEMORY, "map", call, status);
-  return status == CL_SUCCESS ? data : NULL;
+  if (status == CL_SUCCESS)
+    return data;
+  set_error (buffer, error, RVM_ERROR_MEMORY, "map", "clEnqueueMapBuffer", status);
+  return NULL;
 }
 
 gboolean
 rvm_buffer_unmap (RvmBuffer *buffer, gpointer data, GError **error)
 {
-  const char *call;
-  cl_int status;
-  cl_command_queue queue = open_queue (buffer, &call, &status);
+  cl_command_queue queue = rvm_device_get_transfers (buffer->device);
+  const char *call = "clEnqueueUnmapMemObject";
+  cl_int status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
 
   if (status == CL_SUCCESS) {
-    call = "clEnqueueUnmapMemObject";
-    status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
-    if (status == CL_SUCCESS) {
-      call = "clFinish";
-      status = clFinish (queue);
-    }
-    clReleaseCommandQueue (queue);
+    call = "clFinish";
+    status = clFinish (queue);
   }
   if (status != CL_SUCCESS)
     set_error (buffer, error, RVM_ERROR_LAUNCH, "unmap", call, status);

@@ -221,6 +221,8 @@ device_free (RvmDevice *device)
 {
   g_clear_pointer (&device->programs, g_hash_table_unref);
   g_clear_pointer (&device->turns, rvm_turns_free);
+  if (device->transfers)
+    clReleaseCommandQueue (device->transfers);
   if (device->context)
     clReleaseContext (device->context);
   g_mutex_clear (&device->programs_lock);
@@ -299,6 +301,10 @@ device_new (const Found *found, const char *cache_dir, GError **error)
     device->context = clCreateContext ((const cl_context_properties[]){ CL_CONTEXT_PLATFORM, (cl_context_properties) found->platform, 0 }, 1,
         &found->id, NULL, NULL, &status);
     has_failed (status, "clCreateContext", &problem);
+  }
+  if (problem == NULL) {
+    device->transfers = clCreateCommandQueue (device->context, device->id, 0, &status);
+    has_failed (status, "clCreateCommandQueue", &problem);
   }
   if (problem) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "OpenCL device '%s' cannot be used: %s", device->name, problem);
@@ -442,6 +448,12 @@ cl_context
 rvm_device_get_context (const RvmDevice *device)
 {
   return device->context;
+}
+
+cl_command_queue
+rvm_device_get_transfers (const RvmDevice *device)
+{
+  return device->transfers;
 }
 
 cl_device_id

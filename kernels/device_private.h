@@ -9,6 +9,7 @@ struct _RvmDevice {
   cl_platform_id platform;
   cl_device_id id;
   cl_context context;
+  cl_command_queue transfers;
   char *name;         /* "DEVICE (PLATFORM)" */
   char *fingerprint;  /* everything about device and driver that a binary depends on */
   char *cache_dir;    /* NULL: none */

@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 cl_context rvm_device_get_context (const RvmDevice *device);
 cl_device_id rvm_device_get_id (const RvmDevice *device);
+cl_command_queue rvm_device_get_transfers (const RvmDevice *device); /* for transfers that belong to no RvmQueue; any thread */
 cl_mem rvm_buffer_get_mem (const RvmBuffer *buffer);
 cl_command_queue rvm_queue_get_cl (RvmQueue *queue); /* after what was held back has been launched */
 
