@@ -137,6 +137,34 @@ PUBLIC gboolean
 }
 
 /* Handed from thread to thread. */
+PUBLIC void
+(g_async_queue_push) (GAsyncQueue *queue, gpointer data)
+{
+  REAL (g_async_queue_push);
+  __tsan_release (queue);
+  real (queue, data);
+}
+
+PUBLIC gpointer
+(g_async_queue_pop) (GAsyncQueue *queue)
+{
+  gpointer data;
+  REAL (g_async_queue_pop);
+  data = real (queue);
+  __tsan_acquire (queue);
+  return data;
+}
+
+PUBLIC gpointer
+(g_async_queue_try_pop) (GAsyncQueue *queue)
+{
+  gpointer data;
+  REAL (g_async_queue_try_pop);
+  data = real (queue);
+  __tsan_acquire (queue);
+  return data;
+}
+
 PUBLIC gboolean
 (gst_bus_post) (GstBus *bus, GstMessage *message)
 {
