@@ -163,14 +163,18 @@ edit_distance (const char *a, const char *b)
 static const Field *
 find_field (const char *group, const char *key, const char *origin, GError **error)
 {
+  const guint length = strlen (key);
   const Field *closest = &fields[0];
   guint distance = G_MAXUINT;
 
-  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
-    const guint d = edit_distance (key, fields[i].key);
-
-    if (d == 0 && (group == NULL || strcmp (group, fields[i].group) == 0))
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    if (strcmp (key, fields[i].key) == 0 && (group == NULL || strcmp (group, fields[i].group) == 0))
       return &fields[i];
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    const guint other = strlen (fields[i].key);
+    const guint least = MAX (length, other) - MIN (length, other); /* there is no less, which spares most of the work */
+    const guint d = least < distance ? edit_distance (key, fields[i].key) : distance;
+
     if (d < distance) {
       distance = d;
       closest = &fields[i];
