@@ -311,7 +311,11 @@ rvm_safetensors_open (const char *path, GError **error)
   }
   file->data_start = sizeof prefix + length;
   file->data_size = size - file->data_start;
-  text = g_malloc (length + 1);
+  text = g_try_malloc (length + 1); /* up to 100 MB, if the file is as long */
+  if (text == NULL) {
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for its header of %" G_GUINT64_FORMAT " bytes", path, length);
+    return NULL;
+  }
   if (fread (text, 1, length, file->file) != length) {
     bad (file, error, "the header cannot be read: %s", g_strerror (errno));
     return NULL;

@@ -103,5 +103,9 @@ with tempfile.TemporaryDirectory() as folder:
     bad_header(b"{" + b'"a":[' * 50000, "nests")
     (folder / "bad.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
     assert "header" in run("info", folder / "bad.safetensors", status=1)
+    # What follows a zero byte is not left out in silence.
+    (folder / "bad.ini").write_bytes(b"[model]\ndim=48\n\0dim=96\n")
+    message = run("pretrain", "--recipe", folder / "bad.ini", "--photos", folder, "--out", folder / "run", status=2)
+    assert "bad.ini" in message and "byte 15 is zero" in message, message
     assert "unknown" in run("nothing", status=2)
 print("ok")
