@@ -47,6 +47,7 @@ static const Field fields[] = {
   UINT ("data", "stride-max", stride_max, 1, 64, 1, "frames from one source frame to the next: drawn from 1 to this"),
   REAL ("data", "synthetic", synthetic, 0, 1, 0.5, "share of samples rendered from pictures and sprites"),
   UINT ("data", "sprites-max", sprites_max, 1, 64, 5, "most sprites of a rendered sample"),
+  REAL ("data", "motion", motion, 0, 100, 1, "how much rendered video moves; 1: the camera goes up to two widths of the frame"),
   REAL ("data", "crop-min", crop_min, 0.05, 1, 0.4, "smallest crop, as a share of the picture's shorter side"),
   BOOL ("data", "flip", flip, 1, "mirror half of the samples"),
   BOOL ("data", "cross-cuts", cross_cuts, 0, "samples may cross shot cuts"),

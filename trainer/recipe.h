@@ -18,6 +18,7 @@ typedef struct {
   guint stride_max;              /* frames between two source frames: drawn from 1 to this, per sample */
   double synthetic;              /* share of samples rendered from pictures and sprites */
   guint sprites_max;             /* sprites of a rendered sample: drawn from 1 to this */
+  double motion;                 /* of rendered video; 1: the camera moves up to two widths of the frame */
   double crop_min;               /* smallest crop, as a share of the picture's shorter side */
   gboolean flip;
   gboolean cross_cuts;           /* samples may cross shot cuts */

@@ -61,7 +61,7 @@ rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *
       return NULL;
   }
   if (recipe->synthetic > 0) {
-    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, most, recipe->sprites_max, memory / 4, error);
+    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, most, recipe->sprites_max, recipe->motion, memory / 4, error);
     if (sampler->synthetic == NULL)
       return NULL;
   }

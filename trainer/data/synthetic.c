@@ -12,6 +12,7 @@ enum { SPRITES_LIMIT = 64, DETAIL = 8 }; /* DETAIL: pictures are kept at most th
 struct _RvmSynthetic {
   GPtrArray *photos, *sprites; /* paths that are pictures */
   guint side, sprites_max, skipped;
+  double motion;
   RvmStore *store; /* number (photos, then sprites) -> RvmPicture */
 };
 
@@ -29,6 +30,7 @@ typedef struct {
 
 struct _RvmScene {
   guint width, height, frames, n;
+  double motion; /* of every track's speed and swing */
   Actor actors[1 + SPRITES_LIMIT]; /* the photo first */
   cairo_surface_t *surface;
 };
@@ -58,12 +60,14 @@ choose_pictures (RvmSynthetic *synthetic, const GPtrArray *paths, guint64 offset
 #define SPRITES_OFFSET ((guint64) 1 << 32)
 
 RvmSynthetic *
-rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, guint64 memory, GError **error)
+rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, double motion,
+    guint64 memory, GError **error)
 {
   g_autoptr (RvmSynthetic) synthetic = g_new0 (RvmSynthetic, 1);
 
   synthetic->side = side;
   synthetic->sprites_max = MIN (sprites_max, SPRITES_LIMIT);
+  synthetic->motion = motion;
   synthetic->store = rvm_store_new (memory, (gpointer (*) (gpointer)) rvm_picture_ref, (GDestroyNotify) rvm_picture_unref);
   synthetic->photos = choose_pictures (synthetic, photos, 0);
   synthetic->sprites = choose_pictures (synthetic, sprites, SPRITES_OFFSET);
@@ -115,10 +119,10 @@ draw_signed (GRand *dice, double most)
 }
 
 static Track
-draw_track (GRand *dice, double start, double speed, double swing)
+draw_track (const RvmScene *scene, GRand *dice, double start, double speed, double swing)
 {
   return (Track){
-    .start = start, .speed = draw_signed (dice, speed), .swing = draw_signed (dice, swing),
+    .start = start, .speed = draw_signed (dice, scene->motion * speed), .swing = draw_signed (dice, scene->motion * swing),
     .turns = g_rand_double_range (dice, 0.3, 1.5), .phase = g_rand_double (dice),
   };
 }
@@ -136,11 +140,11 @@ draw_background (Actor *actor, const RvmScene *scene, GRand *dice)
   const guint side = MIN (actor->picture->width, actor->picture->height);
 
   actor->scale = MAX (scene->width, scene->height) / (side * exp (g_rand_double_range (dice, log (0.15), log (0.8))));
-  actor->x = draw_track (dice, g_rand_double_range (dice, -0.8, 0.8), 2.0, 0.3);
-  actor->y = draw_track (dice, g_rand_double_range (dice, -0.8, 0.8), 1.2, 0.3);
-  actor->angle = draw_track (dice, draw_signed (dice, 0.3), 0.8, 0.15);
-  actor->log_scale = draw_track (dice, 0, 0.8, 0.15);
-  actor->lean = draw_track (dice, draw_signed (dice, 0.2), 0.3, 0.1);
+  actor->x = draw_track (scene, dice, g_rand_double_range (dice, -0.8, 0.8), 2.0, 0.3);
+  actor->y = draw_track (scene, dice, g_rand_double_range (dice, -0.8, 0.8), 1.2, 0.3);
+  actor->angle = draw_track (scene, dice, draw_signed (dice, 0.3), 0.8, 0.15);
+  actor->log_scale = draw_track (scene, dice, 0, 0.8, 0.15);
+  actor->lean = draw_track (scene, dice, draw_signed (dice, 0.2), 0.3, 0.1);
   actor->flip = g_rand_boolean (dice);
 }
 
@@ -151,11 +155,11 @@ draw_sprite (Actor *actor, const RvmScene *scene, GRand *dice)
   const double size = exp (g_rand_double_range (dice, log (0.15), log (0.8)));
 
   actor->scale = size * scene->width / MAX (actor->picture->width, actor->picture->height);
-  actor->x = draw_track (dice, 0, 1.8, 0.3);
-  actor->y = draw_track (dice, 0, 1.2, 0.3);
-  actor->angle = draw_track (dice, draw_signed (dice, 0.6), 2.0, 0.4);
-  actor->log_scale = draw_track (dice, 0, 0.8, 0.2);
-  actor->lean = draw_track (dice, 0, 0.3, 0.15);
+  actor->x = draw_track (scene, dice, 0, 1.8, 0.3);
+  actor->y = draw_track (scene, dice, 0, 1.2, 0.3);
+  actor->angle = draw_track (scene, dice, draw_signed (dice, 0.6), 2.0, 0.4);
+  actor->log_scale = draw_track (scene, dice, 0, 0.8, 0.2);
+  actor->lean = draw_track (scene, dice, 0, 0.3, 0.15);
   actor->flip = g_rand_boolean (dice);
   const double seen = g_rand_double (dice);
   actor->x.start = g_rand_double_range (dice, -0.5, 0.5) - track_at (&actor->x, seen);
@@ -171,6 +175,7 @@ rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, 
   scene->width = width;
   scene->height = height;
   scene->frames = frames;
+  scene->motion = synthetic->motion;
   scene->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, scene->width, scene->height);
   for (guint i = 0; i <= sprites; i++) {
     GPtrArray *paths = i ? synthetic->sprites : synthetic->photos;

@@ -10,9 +10,10 @@ typedef struct _RvmSynthetic RvmSynthetic;
 typedef struct _RvmScene RvmScene; /* one video */
 
 /* @photos, @sprites: (element-type filename); @sprites may be empty. Files that are no pictures are told in one line and counted; none
- * that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @memory: bytes of decoded pictures kept. */
-RvmSynthetic *rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, guint64 memory,
-    GError **error);
+ * that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @motion: of everything, 1: a camera moves up to two widths
+ * of the frame in a scene. @memory: bytes of decoded pictures kept. */
+RvmSynthetic *rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, double motion,
+    guint64 memory, GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)
 
