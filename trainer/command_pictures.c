@@ -13,7 +13,7 @@ shape_of (const RvmRecipe *recipe)
   return (RvmStepShape){
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = recipe->batch,
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
-    .context = recipe->context,
+    .context = recipe->context, .grid_code = recipe->side_max != 0,
   };
 }
 

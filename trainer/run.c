@@ -65,6 +65,7 @@ shape_of (const RvmRecipe *recipe)
     .samples = recipe->batch / rvm_parallel_get_size (),
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
     .most_patches = (recipe->side_max / recipe->model.patch) * (recipe->side_max / recipe->model.patch), .context = recipe->context,
+    .grid_code = recipe->side_max != 0,
   };
 }
 

@@ -11,7 +11,12 @@ write_positions (RvmStep *step, GError **error)
   g_autofree float *position = g_new (float, (gsize) patches * step->dim), *code = g_new (float, (gsize) patches * wide);
 
   rvm_position_table (step->shape.rows, step->shape.columns, step->dim, position);
-  rvm_position_code (patches, wide, code);
+  /* As published, the decoder counts places along the rows, which means another place in every grid. Batches of many grids give it the code
+   * that the encoder's tokens have, which is the same for the published grid. */
+  if (step->most.grid_code)
+    rvm_position_table (step->shape.rows, step->shape.columns, wide, code);
+  else
+    rvm_position_code (patches, wide, code);
   rvm_queue_write (step->queue, step->position, 0, position, (gsize) patches * step->dim * sizeof (float));
   rvm_queue_write (step->queue, step->decoder_position, 0, code, (gsize) patches * wide * sizeof (float));
   rvm_queue_zero (step->queue, step->states[0], 0, rvm_buffer_get_size (step->states[0]));

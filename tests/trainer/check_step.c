@@ -198,6 +198,7 @@ check_sizes (RvmModel *model)
   } sizes[] = { { 4, 3, 4, 2 }, { 1, 6, 8, 9 }, { 2, 5, 4, 3 }, { 4, 3, 4, 2 } };
   RvmStepShape shape = {
     .rows = 3, .columns = 4, .samples = 4, .sources = SOURCES, .targets = TARGETS, .kept = 2, .most_patches = 48, .context = 1,
+    .grid_code = TRUE,
   };
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmStep) mixed = rvm_step_new (model, &shape, FALSE, FALSE, &error);
@@ -241,6 +242,37 @@ check_sizes (RvmModel *model)
   return failed + 1;
 }
 
+/* The encoder's code for the decoder's places is the published one on 16 x 16 patches, and only there. */
+static guint
+check_code (RvmModel *model)
+{
+  guint failed = 0;
+
+  for (guint rows = 15; rows <= 16; rows++) {
+    g_auto (Random) random = { 0 };
+    RvmLoss losses[2] = { { 0 } };
+
+    random_init (&random, model->config.patch, 1, rows, 16, 12);
+    for (guint grid_code = 0; grid_code < 2; grid_code++) {
+      const RvmStepShape shape = {
+        .rows = rows, .columns = 16, .samples = 1, .sources = SOURCES, .targets = TARGETS, .kept = 12, .grid_code = grid_code,
+      };
+      g_autoptr (GError) error = NULL;
+      g_autoptr (RvmStep) step = rvm_step_new (model, &shape, FALSE, FALSE, &error);
+
+      if (step)
+        rvm_step_refresh (step);
+      if (step == NULL || !rvm_step_forward (step, &random.batch, &losses[grid_code], &error)) {
+        g_printerr ("check_step: %s\n", error->message);
+        return failed + 1;
+      }
+    }
+    failed += check ((losses[0].masked == losses[1].masked) == (rows == 16) && losses[0].masked > 0,
+        rows == 16 ? "code of places, 16 x 16 patches: the published one" : "code of places, 15 x 16 patches: another one", losses[1].masked);
+  }
+  return failed;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -264,6 +296,7 @@ main (int argc, char **argv)
   for (guint context = 0; context <= SOURCES; context++)
     failed += check_gradient (model, &random, context);
   failed += check_sizes (model);
+  failed += check_code (model);
   g_print ("%s\n", failed ? "FAILED" : "ok");
   return failed != 0;
 }
