@@ -1,5 +1,6 @@
 /* OpenCL calls that fail on demand. */
 #include <dlfcn.h>
+#include <execinfo.h>
 
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_1_APIS
@@ -18,6 +19,13 @@ static guint calls, armed;
 static const char *armed_name, *failed;
 static gboolean closing, failed_closing; /* the result is there; what comes is tearing down */
 
+typedef struct {
+  guint first, last;
+} Place;
+
+static gboolean recording;
+static GHashTable *places; /* hash of a stack -> Place */
+
 void
 cl_faults_arm (guint fail, const char *only)
 {
@@ -27,7 +35,60 @@ cl_faults_arm (guint fail, const char *only)
   armed_name = only;
   failed = NULL;
   closing = failed_closing = FALSE;
+  g_clear_pointer (&places, g_hash_table_unref);
+  if (recording)
+    places = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   g_mutex_unlock (&lock);
+}
+
+void
+cl_faults_record_places (gboolean record)
+{
+  recording = record;
+}
+
+static gint
+compare_numbers (gconstpointer a, gconstpointer b)
+{
+  return *(const guint *) a < *(const guint *) b ? -1 : *(const guint *) a > *(const guint *) b;
+}
+
+GArray *
+cl_faults_list_places (void)
+{
+  GArray *numbers = g_array_new (FALSE, FALSE, sizeof (guint));
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, places);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    const Place *place = value;
+
+    g_array_append_val (numbers, place->first);
+    if (place->last != place->first)
+      g_array_append_val (numbers, place->last);
+  }
+  g_array_sort (numbers, compare_numbers);
+  return numbers;
+}
+
+static void
+note_place (guint number)
+{
+  void *frames[48];
+  const int n = backtrace (frames, G_N_ELEMENTS (frames));
+  guint64 hash = 0;
+  Place *place;
+
+  for (int i = 0; i < n; i++)
+    hash = (hash ^ (guintptr) frames[i]) * 1099511628211u; /* FNV-1a */
+  place = g_hash_table_lookup (places, &hash);
+  if (place == NULL) {
+    place = g_new (Place, 1);
+    place->first = number;
+    g_hash_table_insert (places, g_memdup2 (&hash, sizeof hash), place);
+  }
+  place->last = number;
 }
 
 guint
@@ -95,6 +156,8 @@ hit (const char *name)
   g_mutex_lock (&lock);
   if (armed_name == NULL || g_str_equal (armed_name, name)) {
     now = ++calls == armed;
+    if (places)
+      note_place (calls);
     if (now) {
       failed = name;
       failed_closing = closing;

@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 /* Counts anew from 1; call number @fail fails (0: none), of those named @only (NULL: any). */
 void cl_faults_arm (guint fail, const char *only);
 guint cl_faults_get_calls (void);       /* since then */
+/* Numbers of calls since then, ascending: of every place that calls, which is the whole stack of functions down to OpenCL, the first and the last
+ * time it did. Recorded while @record is set. */
+void cl_faults_record_places (gboolean record);
+GArray *cl_faults_list_places (void);   /* of guint. (transfer full) */
 const char *cl_faults_get_failed (void); /* the name of the call that failed, or NULL */
 /* "2 buffers, 1 queue", or NULL if there are none. (transfer full) */
 char *cl_faults_list_alive (void);

@@ -86,6 +86,7 @@ begin (Run *run)
   /* Twice: the first fills the cache of programs. */
   for (guint i = 0; i < 2; i++) {
     g_clear_error (&error);
+    cl_faults_record_places (i > 0);
     cl_faults_arm (0, NULL);
     run->expected = run->job (run->user_data, &error);
   }
@@ -116,6 +117,26 @@ run_kinds (Run *run, const char *const *kinds)
       ;
 }
 
+static void
+run_every (Run *run, guint every)
+{
+  for (guint number = every, i = 1; run_once (run, number, NULL); number += every, i++)
+    if (i % TRY_AGAIN == 0)
+      run_once (run, 0, NULL);
+}
+
+static void
+run_places (Run *run)
+{
+  g_autoptr (GArray) numbers = cl_faults_list_places ();
+
+  for (guint i = 0; i < numbers->len; i++) {
+    run_once (run, g_array_index (numbers, guint, i), NULL);
+    if (i % TRY_AGAIN == TRY_AGAIN - 1)
+      run_once (run, 0, NULL);
+  }
+}
+
 guint
 faults_run (const char *name, FaultsJob job, gpointer user_data, guint every)
 {
@@ -124,9 +145,11 @@ faults_run (const char *name, FaultsJob job, gpointer user_data, guint every)
 
   if (calls == 0)
     return 1;
-  for (guint number = every, i = 1; run_once (&run, number, NULL); number += every, i++)
-    if (i % TRY_AGAIN == 0)
-      run_once (&run, 0, NULL);
+  cl_faults_record_places (FALSE);
+  if (every)
+    run_every (&run, every);
+  else
+    run_places (&run);
   run_kinds (&run, cl_faults_list_calls ());
   return finish (&run, calls);
 }

@@ -83,7 +83,7 @@ main (int argc, char **argv)
   gint every = 1;
   gboolean compiler = FALSE;
   const GOptionEntry entries[] = {
-    { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1)", "N" },
+    { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1); 0: of each place in the program that calls, the first and the last", "N" },
     { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "NAME" },
     { "compiler", 0, 0, G_OPTION_ARG_NONE, &compiler, "also without the cache of programs: the compiler's calls", NULL },
     G_OPTION_ENTRY_NULL,
@@ -95,7 +95,7 @@ main (int argc, char **argv)
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
-  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2 || every < 1) {
+  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2 || every < 0) {
     g_printerr ("faults_plugin: %s\n", error ? error->message : "expected WEIGHTS");
     return 2;
   }

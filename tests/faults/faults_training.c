@@ -55,7 +55,7 @@ main (int argc, char **argv)
   g_autofree char *gemm = NULL;
   gint every = 1;
   const GOptionEntry entries[] = {
-    { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1)", "N" },
+    { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1); 0: of each place in the program that calls, the first and the last", "N" },
     { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "NAME" },
     G_OPTION_ENTRY_NULL,
   };
@@ -64,7 +64,7 @@ main (int argc, char **argv)
   Job job = { 0 };
 
   g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2 || every < 1) {
+  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2 || every < 0) {
     g_printerr ("faults_training: %s\n", error ? error->message : "expected WEIGHTS");
     return 2;
   }

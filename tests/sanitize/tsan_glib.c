@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <gst/gst.h>
+#include <pthread.h>
 #include <stdint.h>
 
 void __tsan_acquire (void *address);
@@ -134,6 +135,19 @@ PUBLIC gboolean
   if (last)
     __tsan_acquire (count);
   return last;
+}
+
+/* Made by the first caller, under a lock inside GLib. */
+PUBLIC const gchar *
+(g_get_user_cache_dir) (void)
+{
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  const gchar *dir;
+  REAL (g_get_user_cache_dir);
+  pthread_mutex_lock (&lock);
+  dir = real ();
+  pthread_mutex_unlock (&lock);
+  return dir;
 }
 
 /* Handed from thread to thread. */
