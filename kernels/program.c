@@ -1,14 +1,10 @@
-/* Built programs: from the device's table, from the cache directory, or from the compiler.
- *
- * A cache entry is a file named by the SHA-256 of everything the binary depends on: magic, that key again, the binary's size and
- * checksum, the binary. One that does not check out, for whatever reason, is ignored and written anew. */
+/* Built programs: from the device's table, from the cache (program_cache.h), or from the compiler. */
 #include <string.h>
 
 #include "device_private.h"
 #include "embedded.h"
+#include "program_cache.h"
 
-#define MAGIC "gst-rvm program 1\n"
-#define KEY_LENGTH 64 /* SHA-256 in hexadecimal */
 #define MAX_LOG 8192
 
 /* Relaxed arithmetic is worth a factor of two in PoCL's attention, and its division stays exact enough there (the golden tests run with it). On
@@ -19,8 +15,8 @@
 
 typedef struct {
   cl_program program;
-  char *path;     /* of its cache entry, or NULL */
-  char *key;
+  const char *cache_dir; /* the device's, which may be NULL */
+  char *key;      /* in the cache, or NULL */
   gboolean fresh; /* compiled by this process */
 } Program;
 
@@ -31,52 +27,11 @@ is_pocl (const RvmDevice *device)
 }
 
 static char *
-checksum_of (gconstpointer data, gsize size)
-{
-  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, size);
-}
-
-static char *
 make_key (const RvmDevice *device, const char *source, const char *options)
 {
   g_autofree char *text = g_strjoin ("\n", RVM_VERSION, device->fingerprint, options, rvm_embedded_source ("common"), source, NULL);
 
-  return checksum_of (text, strlen (text));
-}
-
-/* The binary in entry @path, or NULL if there is none that is whole and has @key. */
-static GBytes *
-read_entry (const char *path, const char *key)
-{
-  const gsize header = strlen (MAGIC) + 2 * KEY_LENGTH;
-  g_autofree char *content = NULL, *sum = NULL;
-  gsize size;
-
-  if (!g_file_get_contents (path, &content, &size, NULL) || size <= header)
-    return NULL;
-  if (memcmp (content, MAGIC, strlen (MAGIC)) != 0 || memcmp (content + strlen (MAGIC), key, KEY_LENGTH) != 0)
-    return NULL;
-  sum = checksum_of (content + header, size - header);
-  if (memcmp (content + strlen (MAGIC) + KEY_LENGTH, sum, KEY_LENGTH) != 0)
-    return NULL;
-  return g_bytes_new (content + header, size - header);
-}
-
-/* Writes an entry as a temporary file that is renamed. A cache that cannot be written costs time, not correctness: a debug line. */
-static void
-write_entry (const char *path, const char *key, const guint8 *binary, gsize size)
-{
-  g_autofree char *directory = g_path_get_dirname (path), *sum = checksum_of (binary, size);
-  g_autoptr (GByteArray) content = g_byte_array_new ();
-  g_autoptr (GError) error = NULL;
-
-  g_byte_array_append (content, (const guint8 *) MAGIC, strlen (MAGIC));
-  g_byte_array_append (content, (const guint8 *) key, KEY_LENGTH);
-  g_byte_array_append (content, (const guint8 *) sum, KEY_LENGTH);
-  g_byte_array_append (content, binary, size);
-  g_mkdir_with_parents (directory, 0700);
-  if (!g_file_set_contents_full (path, (const char *) content->data, content->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
-    g_debug ("program cache: %s", error->message);
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
 }
 
 static void
@@ -86,12 +41,12 @@ save_binary (const Program *entry)
   unsigned char *pointers[1];
   gsize size = 0;
 
-  if (entry->path == NULL || clGetProgramInfo (entry->program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
+  if (entry->key == NULL || clGetProgramInfo (entry->program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
     return;
   binary = g_malloc (size);
   pointers[0] = binary;
   if (clGetProgramInfo (entry->program, CL_PROGRAM_BINARIES, sizeof pointers, pointers, NULL) == CL_SUCCESS)
-    write_entry (entry->path, entry->key, binary, size);
+    rvm_program_cache_write (entry->cache_dir, entry->key, binary, size);
 }
 
 static void
@@ -103,7 +58,6 @@ entry_free (gpointer data)
   if (entry->fresh)
     save_binary (entry);
   clReleaseProgram (entry->program);
-  g_free (entry->path);
   g_free (entry->key);
   g_free (entry);
 }
@@ -117,7 +71,7 @@ rvm_programs_new (void)
 static cl_program
 load_binary (RvmDevice *device, const Program *entry, const char *options)
 {
-  g_autoptr (GBytes) binary = entry->path ? read_entry (entry->path, entry->key) : NULL;
+  g_autoptr (GBytes) binary = entry->key ? rvm_program_cache_read (entry->cache_dir, entry->key) : NULL;
   cl_int status, loaded = CL_SUCCESS;
   const unsigned char *data;
   cl_program program;
@@ -185,12 +139,8 @@ rvm_device_build_program (RvmDevice *device, const char *file, const char *sourc
   entry = g_hash_table_lookup (device->programs, name);
   if (entry == NULL) {
     entry = g_new0 (Program, 1);
-    if (device->cache_dir) {
-      g_autofree char *base = NULL;
-      entry->key = make_key (device, source, all_options);
-      base = g_strconcat (entry->key, ".bin", NULL);
-      entry->path = g_build_filename (device->cache_dir, base, NULL);
-    }
+    entry->cache_dir = device->cache_dir;
+    entry->key = device->cache_dir ? make_key (device, source, all_options) : NULL;
     entry->program = load_binary (device, entry, all_options);
     if (entry->program == NULL) {
       entry->program = compile (device, file, source, all_options, error);
@@ -201,7 +151,6 @@ rvm_device_build_program (RvmDevice *device, const char *file, const char *sourc
         save_binary (entry);
     }
     if (entry->program == NULL) {
-      g_free (entry->path);
       g_free (entry->key);
       g_clear_pointer (&entry, g_free);
     } else {

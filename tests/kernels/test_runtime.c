@@ -4,9 +4,11 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utime.h>
 
 #include "kernels/gemm.h"
 #include "kernels/launch.h"
+#include "kernels/program_cache.h"
 
 #define SOURCE "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
 
@@ -134,12 +136,14 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
   path = only_entry ();
   ck_assert (g_file_get_contents (path, &whole, &size, NULL));
 
-  /* A hit leaves the entry as it is, its time of writing included. */
+  /* A hit leaves the entry as it is, but for its time, which is when it was last used. */
+  ck_assert_int_eq (g_utime (path, &(struct utimbuf){ .actime = 1, .modtime = 1 }), 0);
   ck_assert_int_eq (g_stat (path, &before), 0);
   run_in_new_device (folder);
   ck_assert_int_eq (g_stat (path, &after), 0);
-  ck_assert_int_eq (before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
   ck_assert_uint_eq (before.st_ino, after.st_ino);
+  ck_assert_int_eq (before.st_mtim.tv_sec, 1);
+  ck_assert_int_gt (after.st_mtim.tv_sec, 1);
 
   /* Cut short, empty, foreign, one bit flipped in key, checksum and binary: built again and written anew. */
   for (guint i = 0; i < 6; i++) {
@@ -159,6 +163,35 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
     ck_assert_msg (again_size != length || memcmp (again, damaged, length) != 0, "damage %u stayed", i);
     ck_assert_int_eq (memcmp (again, whole, 18), 0);
   }
+}
+END_TEST
+
+/* Six files of 100 bytes, last used in the order 2, 0, 4, 1, 3; number 5 is no entry, and oldest of all. */
+START_TEST (test_cache_keeps_what_was_used_last)
+{
+  static const guint used[] = { 20, 40, 10, 50, 30, 1 };
+  static const gboolean stays[] = { TRUE, TRUE, FALSE, TRUE, TRUE, TRUE };
+  char *paths[G_N_ELEMENTS (used)], content[100] = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (used); i++) {
+    g_autofree char *key = g_strnfill (RVM_PROGRAM_KEY_LENGTH, 'a' + i), *name = g_strconcat (key, i == 5 ? ".txt" : i == 4 ? ".bin.K3X1ZQ" : ".bin", NULL);
+
+    paths[i] = g_build_filename (folder, name, NULL);
+    ck_assert (g_file_set_contents (paths[i], content, sizeof content, NULL));
+    ck_assert_int_eq (g_utime (paths[i], &(struct utimbuf){ .actime = used[i], .modtime = used[i] }), 0);
+  }
+  rvm_program_cache_prune (folder, 500);
+  for (guint i = 0; i < G_N_ELEMENTS (used); i++)
+    ck_assert (g_file_test (paths[i], G_FILE_TEST_EXISTS));
+  rvm_program_cache_prune (folder, 499);
+  for (guint i = 0; i < G_N_ELEMENTS (used); i++)
+    ck_assert_int_eq (g_file_test (paths[i], G_FILE_TEST_EXISTS), stays[i]);
+  rvm_program_cache_prune (folder, 150);
+  for (guint i = 0; i < G_N_ELEMENTS (used); i++) {
+    ck_assert_int_eq (g_file_test (paths[i], G_FILE_TEST_EXISTS), i == 3 || i == 5);
+    g_free (paths[i]);
+  }
+  rvm_program_cache_prune ("/no/such/place", 0);
 }
 END_TEST
 
@@ -386,6 +419,7 @@ main (void)
   tcase_add_test (tests, test_device_by_index_and_name);
   tcase_add_test (tests, test_unknown_device_lists_what_there_is);
   tcase_add_test (tests, test_cache_is_used_and_damage_is_mended);
+  tcase_add_test (tests, test_cache_keeps_what_was_used_last);
   tcase_add_test (tests, test_cache_that_cannot_be_written);
   tcase_add_test (tests, test_build_failure_shows_the_log);
   tcase_add_test (tests, test_first_error_sticks_until_it_is_reported);

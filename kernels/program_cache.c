@@ -1,0 +1,117 @@
+/* An entry is a file named by its key: magic, the key again, the binary's checksum, the binary. One that does not check out, for whatever reason,
+ * is none. A file's time is when it was last used. */
+#include "program_cache.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <utime.h>
+
+#define MAGIC "gst-rvm program 1\n"
+#define SUFFIX ".bin"
+
+static char *
+make_path (const char *folder, const char *key)
+{
+  g_autofree char *name = g_strconcat (key, SUFFIX, NULL);
+
+  return g_build_filename (folder, name, NULL);
+}
+
+static char *
+checksum_of (gconstpointer data, gsize size)
+{
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, size);
+}
+
+GBytes *
+rvm_program_cache_read (const char *folder, const char *key)
+{
+  const gsize header = strlen (MAGIC) + 2 * RVM_PROGRAM_KEY_LENGTH;
+  g_autofree char *path = make_path (folder, key), *content = NULL, *sum = NULL;
+  gsize size;
+
+  if (!g_file_get_contents (path, &content, &size, NULL) || size <= header)
+    return NULL;
+  if (memcmp (content, MAGIC, strlen (MAGIC)) != 0 || memcmp (content + strlen (MAGIC), key, RVM_PROGRAM_KEY_LENGTH) != 0)
+    return NULL;
+  sum = checksum_of (content + header, size - header);
+  if (memcmp (content + strlen (MAGIC) + RVM_PROGRAM_KEY_LENGTH, sum, RVM_PROGRAM_KEY_LENGTH) != 0)
+    return NULL;
+  g_utime (path, NULL);
+  return g_bytes_new (content + header, size - header);
+}
+
+typedef struct {
+  char *path;
+  guint64 size;
+  gint64 used; /* seconds */
+} File;
+
+static void
+file_clear (gpointer data)
+{
+  g_free (((File *) data)->path);
+}
+
+static int
+compare_use (gconstpointer a, gconstpointer b)
+{
+  const File *first = a, *second = b;
+
+  return (first->used > second->used) - (first->used < second->used);
+}
+
+/* Entries, and what is left of some that were being written. */
+static gboolean
+is_entry (const char *name)
+{
+  return strspn (name, "0123456789abcdef") == RVM_PROGRAM_KEY_LENGTH && g_str_has_prefix (name + RVM_PROGRAM_KEY_LENGTH, SUFFIX);
+}
+
+void
+rvm_program_cache_prune (const char *folder, guint64 most)
+{
+  g_autoptr (GDir) directory = g_dir_open (folder, 0, NULL);
+  g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (File));
+  guint64 total = 0;
+  const char *name;
+
+  g_array_set_clear_func (files, file_clear);
+  while (directory && (name = g_dir_read_name (directory)) != NULL) {
+    File file = { .path = g_build_filename (folder, name, NULL) };
+    GStatBuf info;
+
+    if (!is_entry (name) || g_lstat (file.path, &info) != 0 || !S_ISREG (info.st_mode)) {
+      g_free (file.path);
+      continue;
+    }
+    file.size = info.st_size;
+    file.used = info.st_mtime;
+    total += file.size;
+    g_array_append_val (files, file);
+  }
+  g_array_sort (files, compare_use);
+  for (guint i = 0; i < files->len && total > most; i++) {
+    const File *file = &g_array_index (files, File, i);
+
+    g_unlink (file->path); /* whoever deleted it first: it is gone */
+    total -= file->size;
+  }
+}
+
+void
+rvm_program_cache_write (const char *folder, const char *key, gconstpointer binary, gsize size)
+{
+  g_autofree char *path = make_path (folder, key), *sum = checksum_of (binary, size);
+  g_autoptr (GByteArray) content = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_byte_array_append (content, (const guint8 *) MAGIC, strlen (MAGIC));
+  g_byte_array_append (content, (const guint8 *) key, RVM_PROGRAM_KEY_LENGTH);
+  g_byte_array_append (content, (const guint8 *) sum, RVM_PROGRAM_KEY_LENGTH);
+  g_byte_array_append (content, binary, size);
+  g_mkdir_with_parents (folder, 0700);
+  if (!g_file_set_contents_full (path, (const char *) content->data, content->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+    g_debug ("program cache: %s", error->message);
+  rvm_program_cache_prune (folder, RVM_PROGRAM_CACHE_MAX);
+}
