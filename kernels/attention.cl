@@ -13,6 +13,9 @@
  * normaliser (batch, heads, queries) is the binary logarithm of the softmax's denominator, all that the way back
  * (attention_backward.cl) needs to know the probabilities again.
  *
+ * key_block: keys between two looks at the running maximum, at most RVM_KEY_BLOCK and a multiple of RVM_KEY_TILE; with RVM_GROUP > 1
+ * that is RVM_KEY_BLOCK.
+ *
  * Global size (work-items for the queries, heads, batch), local size (RVM_GROUP, 1, 1). */
 
 #ifndef RVM_HEAD_DIM
@@ -28,7 +31,7 @@
 #define RVM_DIM_TILE 1 /* output dimensions summed at once; divides RVM_HEAD_DIM */
 #endif
 #ifndef RVM_KEY_BLOCK
-#define RVM_KEY_BLOCK 32 /* keys between two looks at the running maximum; a multiple of RVM_KEY_TILE */
+#define RVM_KEY_BLOCK 32 /* the most keys between two looks at the running maximum; a multiple of RVM_KEY_TILE */
 #endif
 
 #define LANES (RVM_QUERIES * RVM_VECTOR)
@@ -45,7 +48,7 @@
 __attribute__ ((always_inline)) void
 attend (__global const float *query, uint query_offset, uint query_stride, __global const float *key,
     uint key_offset, uint key_stride, __global const float *value, uint value_offset, uint value_stride,
-    __global float *out, __global float *normaliser, uint queries, uint keys, uint start, uint vectors,
+    __global float *out, __global float *normaliser, uint queries, uint keys, uint key_block, uint start, uint vectors,
     __local float *key_tile, __local float *value_tile)
 {
   const uint head = get_global_id (1) * RVM_HEAD_DIM;
@@ -68,8 +71,8 @@ attend (__global const float *query, uint query_offset, uint query_stride, __glo
     total[x] = (vec) 0.0f;
   }
 
-  for (uint first = 0; first < keys; first += RVM_KEY_BLOCK) {
-    const uint block = min (keys - first, (uint) RVM_KEY_BLOCK);
+  for (uint first = 0; first < keys; first += key_block) {
+    const uint block = min (keys - first, key_block);
     vec top[RVM_QUERIES], shrink[RVM_QUERIES];
 
 #if RVM_GROUP > 1
@@ -160,7 +163,7 @@ attend (__global const float *query, uint query_offset, uint query_stride, __glo
 __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys)
+    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys, uint key_block)
 {
   const uint start = get_global_id (0) * LANES;
 #if RVM_GROUP > 1
@@ -173,10 +176,10 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   /* 257 queries are 16 vectors and one more. */
   if (queries - start <= RVM_VECTOR) {
     attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
-        start, 1, key_tile, value_tile);
+        key_block, start, 1, key_tile, value_tile);
     return;
   }
 #endif
-  attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
+  attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys, key_block,
       start, RVM_QUERIES, key_tile, value_tile);
 }

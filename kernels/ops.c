@@ -144,7 +144,14 @@ choose_queries (const RvmTiles *tiles, const RvmAttention *attention)
   return attention->queries <= tiles->vector || attention->queries < lanes ? 1 : tiles->attention_queries;
 }
 
-/* Keys of a block: about as many as tiles.key_block, and no small block at the end (65 keys are one block of 68, 257 are 3 of 88). */
+/* On a CPU a block has about tiles.key_block keys, so many that none is left for a small one at the end (65 keys are one block of 68, 257 are 3 of
+ * 88): up to 2.5 times as many. */
+static guint
+choose_most_keys (const RvmTiles *tiles)
+{
+  return ((tiles->key_block * 5 + 1) / 2 + tiles->key_tile - 1) / tiles->key_tile * tiles->key_tile;
+}
+
 static guint
 divide_keys (const RvmTiles *tiles, guint keys)
 {
@@ -163,23 +170,24 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
   const gsize items = (attention->queries + lanes - 1) / lanes;
   const gsize global[3] = { (items + tiles.group - 1) / tiles.group * tiles.group, attention->heads, attention->batch };
   const gsize local[3] = { tiles.group, 1, 1 };
-  guint dim_tile = tiles.dim_tile, key_block = tiles.group == 1 ? divide_keys (&tiles, attention->keys) : tiles.key_block;
+  guint dim_tile = tiles.dim_tile, most_keys = tiles.group == 1 ? choose_most_keys (&tiles) : tiles.key_block;
   char options[256];
 
   while (head_dim % dim_tile != 0)
     dim_tile--;
   /* 32 KiB of local memory is what OpenCL guarantees; half of it lets two groups share a compute unit. */
-  while (tiles.group > 1 && key_block > tiles.key_tile && (gsize) 2 * key_block * head_dim * sizeof (float) > 16 * 1024)
-    key_block -= tiles.key_tile;
+  while (tiles.group > 1 && most_keys > tiles.key_tile && (gsize) 2 * most_keys * head_dim * sizeof (float) > 16 * 1024)
+    most_keys -= tiles.key_tile;
   g_snprintf (options, sizeof options,
       "-DRVM_VECTOR=%u -DRVM_GROUP=%u -DRVM_HEAD_DIM=%u -DRVM_QUERIES=%u -DRVM_KEY_TILE=%u -DRVM_DIM_TILE=%u -DRVM_KEY_BLOCK=%u",
-      tiles.vector, tiles.group, head_dim, queries, tiles.key_tile, dim_tile, key_block);
+      tiles.vector, tiles.group, head_dim, queries, tiles.key_tile, dim_tile, most_keys);
 
   const RvmArg args[] = {
     RVM_ARG_BUFFER (attention->query), RVM_ARG_UINT (attention->query_offset), RVM_ARG_UINT (attention->query_stride),
     RVM_ARG_BUFFER (attention->key), RVM_ARG_UINT (attention->key_offset), RVM_ARG_UINT (attention->key_stride),
     RVM_ARG_BUFFER (attention->value), RVM_ARG_UINT (attention->value_offset), RVM_ARG_UINT (attention->value_stride),
     RVM_ARG_BUFFER (attention->out), RVM_ARG_BUFFER (attention->normaliser), RVM_ARG_UINT (attention->queries), RVM_ARG_UINT (attention->keys),
+    RVM_ARG_UINT (tiles.group == 1 ? divide_keys (&tiles, attention->keys) : most_keys),
   };
   rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention", "attention", options), "attention", 3, global, local,
       G_N_ELEMENTS (args), args);
