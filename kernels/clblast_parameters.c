@@ -17,6 +17,7 @@ override_kernel (RvmDevice *device, const char *path, GKeyFile *file, const char
   g_auto (GStrv) names = g_key_file_get_keys (file, kernel, &n, error);
   g_autofree size_t *values = g_new0 (size_t, n + 1);
   CLBlastStatusCode status;
+  gboolean alone;
 
   if (names == NULL)
     return FALSE;
@@ -29,7 +30,9 @@ override_kernel (RvmDevice *device, const char *path, GKeyFile *file, const char
       return FALSE;
     }
   }
+  alone = rvm_clblast_begin ();
   status = CLBlastOverrideParameters (rvm_device_get_id (device), kernel, CLBlastPrecisionSingle, n, (const char **) names, values);
+  rvm_clblast_end (alone, status == CLBlastSuccess);
   if (status == CLBlastSuccess)
     return TRUE;
   rvm_error_set (error, RVM_ERROR_ARGUMENT,

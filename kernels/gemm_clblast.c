@@ -4,6 +4,30 @@
 
 #include <clblast_c.h>
 
+/* CLBlast 1.5.3 fills its table of parameters when it is first used, without a lock: two streams that started together both did, in the same
+ * memory (found by AddressSanitizer). So every use is alone until one has succeeded. */
+static GMutex alone_lock;
+static gint filled;
+
+gboolean
+rvm_clblast_begin (void)
+{
+  if (g_atomic_int_get (&filled))
+    return FALSE;
+  g_mutex_lock (&alone_lock);
+  return TRUE;
+}
+
+void
+rvm_clblast_end (gboolean alone, gboolean succeeded)
+{
+  if (!alone)
+    return;
+  if (succeeded)
+    g_atomic_int_set (&filled, TRUE);
+  g_mutex_unlock (&alone_lock);
+}
+
 void
 rvm_clblast_forget (void)
 {
@@ -45,12 +69,15 @@ rvm_gemm_clblast_gradient (RvmQueue *queue, const RvmGemmWeights *weights, RvmBu
   cl_command_queue cl = rvm_queue_get_cl (queue);
   cl_event event = NULL;
   CLBlastStatusCode status;
+  gboolean alone;
 
   if (rvm_queue_has_failed (queue))
     return;
+  alone = rvm_clblast_begin ();
   status = CLBlastSgemm (CLBlastLayoutRowMajor, CLBlastTransposeYes, CLBlastTransposeNo, weights->k, weights->n, m, 1.0f,
       rvm_buffer_get_mem (a), a_offset, a_stride, rvm_buffer_get_mem (d), d_offset, d_stride, accumulate ? 1.0f : 0.0f,
       rvm_buffer_get_mem (gradient), 0, weights->n, &cl, rvm_queue_is_profiling (queue) ? &event : NULL);
+  rvm_clblast_end (alone, status == CLBlastSuccess);
   finish (queue, status, event, weights->k, weights->n, m);
 }
 
@@ -63,17 +90,20 @@ rvm_gemm_clblast (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm 
   cl_command_queue cl = rvm_queue_get_cl (queue);
   cl_event event = NULL;
   CLBlastStatusCode status;
+  gboolean alone;
 
   if (in_place && gemm->residual && (gemm->gelu || gemm->inner)) {
     rvm_queue_fail (queue, g_error_new_literal (RVM_ERROR, RVM_ERROR_ARGUMENT,
                                "CLBlast's GEMM cannot apply GELU before adding to a residual in place"));
     return;
   }
+  alone = rvm_clblast_begin ();
   status = CLBlastSgemm (CLBlastLayoutRowMajor, CLBlastTransposeNo, weights->transposed ? CLBlastTransposeYes : CLBlastTransposeNo,
       gemm->m, weights->n, weights->k, 1.0f, rvm_buffer_get_mem (gemm->a), gemm->a_offset, gemm->a_stride,
       rvm_buffer_get_mem (weights->kernel), 0, weights->transposed ? weights->k : weights->n,
       in_place ? 1.0f : 0.0f, rvm_buffer_get_mem (gemm->out), gemm->out_offset, gemm->out_stride, &cl,
       rvm_queue_is_profiling (queue) ? &event : NULL);
+  rvm_clblast_end (alone, status == CLBlastSuccess);
   if (finish (queue, status, event, gemm->m, weights->n, weights->k) && flags)
     epilogue (queue, weights, gemm, flags);
 }

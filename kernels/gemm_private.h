@@ -30,6 +30,10 @@ RvmGemmWeights *rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGem
 /* Gives CLBlast the parameters of the file that RVM_CLBLAST_PARAMETERS names, if it does. RVM_ERROR_FILE, RVM_ERROR_ARGUMENT. */
 gboolean rvm_clblast_set_parameters (RvmDevice *device, GError **error);
 
+/* Around every use of CLBlast but rvm_clblast_forget(): what begin returns goes to end, with whether CLBlast did what it was asked. */
+gboolean rvm_clblast_begin (void);
+void rvm_clblast_end (gboolean alone, gboolean succeeded);
+
 /* Gives back the programs that CLBlast keeps, with their contexts: of all devices, it knows no other way. For device.c, which knows when. */
 void rvm_clblast_forget (void);
 
