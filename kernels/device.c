@@ -259,6 +259,7 @@ read_limits (RvmDevice *device, char **problem)
   cl_uint width = 1, units = 1;
   cl_ulong allocation = 0;
   cl_bool compiler = CL_FALSE;
+  cl_device_fp_config floats = 0;
   const struct {
     cl_device_info what;
     gsize size;
@@ -268,6 +269,7 @@ read_limits (RvmDevice *device, char **problem)
     { CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units },
     { CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof allocation, &allocation },
     { CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler },
+    { CL_DEVICE_SINGLE_FP_CONFIG, sizeof floats, &floats },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
@@ -277,6 +279,8 @@ read_limits (RvmDevice *device, char **problem)
   device->vector_width = MAX (width, 1);
   device->compute_units = units;
   device->max_allocation = allocation;
+  /* Intel's runtime for CPUs does not mention the instruction that it uses. */
+  device->has_fma = rvm_device_is_cpu (device) || (floats & CL_FP_FMA) != 0;
 }
 
 static RvmDevice *
@@ -413,11 +417,17 @@ rvm_device_get_name (const RvmDevice *device)
 }
 
 gboolean
+rvm_device_runs_on_cpu (const RvmDevice *device)
+{
+  return (device->type & CL_DEVICE_TYPE_CPU) != 0;
+}
+
+gboolean
 rvm_device_is_cpu (const RvmDevice *device)
 {
   /* Mesa's llvmpipe calls itself a CPU, but is a GPU driver: it spreads the work-items of a group over its vector lanes, and one work-item
    * groups with large private arrays leave outputs unwritten there (Mesa 22.3). */
-  return (device->type & CL_DEVICE_TYPE_CPU) != 0 && strstr (device->name, "(rusticl)") == NULL;
+  return rvm_device_runs_on_cpu (device) && strstr (device->name, "(rusticl)") == NULL;
 }
 
 guint

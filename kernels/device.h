@@ -37,6 +37,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDevice, rvm_device_unref)
 
 const char *rvm_device_get_name (const RvmDevice *device);     /* "DEVICE (PLATFORM)" */
 gboolean rvm_device_is_cpu (const RvmDevice *device);          /* groups of one work-item and wide vectors pay */
+gboolean rvm_device_runs_on_cpu (const RvmDevice *device);     /* also one that wants to be treated like a GPU: llvmpipe */
 guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
 guint rvm_device_get_compute_units (const RvmDevice *device);
 RvmTurns *rvm_device_get_turns (RvmDevice *device);             /* of the frames of all streams */

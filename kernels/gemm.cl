@@ -3,8 +3,9 @@
  * a: (m, k) row-major with a stride. w: panels of RVM_VECTORS * RVM_VECTOR columns, (panels, k, panel width), the last one
  * filled up with zeros. out: (m, n) with a stride. residual: (residual_rows, n), added to row m mod residual_rows. inner: (m, n).
  *
- * A work-group is ONE work-item: CPU implementations spread groups over their threads, and neither barriers nor local memory
- * pay there. Groups that follow each other share a panel of w, which stays in cache while the rows go by. */
+ * On CPUs (RVM_SIDE 1) a work-group is ONE work-item: CPU implementations spread groups over their threads, and neither barriers nor local
+ * memory pay there. Groups that follow each other share a panel of w, which stays in cache while the rows go by. Elsewhere a group is a
+ * square of RVM_SIDE x RVM_SIDE tiles, one for each work-item, because the lanes of a processor are work-items of one group. */
 
 #ifndef RVM_ROWS
 #define RVM_ROWS 6 /* rows of a tile */
@@ -12,13 +13,17 @@
 #ifndef RVM_VECTORS
 #define RVM_VECTORS 2 /* vectors in a row of a tile */
 #endif
+#ifndef RVM_SIDE
+#define RVM_SIDE 1 /* tiles along each side of a work-group */
+#endif
 #ifndef RVM_HALF
 #define RVM_HALF 0 /* 1: w is stored as IEEE half */
 #endif
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
 
-/* A large tile's sums are put down for one copy of the epilogue: over 24 copies of it a compiler takes longer than over everything else. */
+/* A large tile's sums are put down for one copy of the epilogue: over 24 copies of it a compiler takes longer than over everything else,
+ * and Mesa's does not unroll that much: sums that a loop picks would live in memory all the time, at a sixth of the speed. */
 #if RVM_ROWS * RVM_VECTORS > 8
 #define STORE_LOOP _Pragma ("unroll 1")
 #else
@@ -110,13 +115,17 @@ gemm_tile (__global const float *a, uint a_stride, __global const weight *panel,
 }
 
 #if !RVM_CHAIN
-__kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
+__kernel __attribute__ ((reqd_work_group_size (RVM_SIDE, RVM_SIDE, 1))) void
 gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global const weight *restrict w,
     __global const float *restrict bias, __global const float *residual, uint residual_rows, __global float *inner,
     __global float *out, uint out_offset, uint out_stride, uint m, uint n, uint k, uint flags)
 {
   const uint row = get_global_id (0) * RVM_ROWS, column = get_global_id (1) * PANEL;
 
+#if RVM_SIDE > 1
+  if (row >= m || column >= n)
+    return; /* the global size is a multiple of the group's */
+#endif
   /* The rows of the next tile, if there is one. */
   gemm_tile (a + a_offset, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out + out_offset, out_stride, row, column,
       m, n, k, flags, a + a_offset + (size_t) (row + RVM_ROWS) * a_stride, row + 2 * RVM_ROWS <= m ? RVM_ROWS : 0);

@@ -10,14 +10,15 @@ static const struct {
   RvmTiles tiles;       /* for devices of this vector width and above */
 } cpu_tiles[] = {
 #include "tuned.inc"
-  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
-  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
-  { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
 };
 
-/* One query a work-item, rows shared by a group; 64 is a multiple of every GPU's wavefront or a whole one. */
+/* One query a work-item, rows and blocks of the GEMM shared by a group; 64 is a multiple of every GPU's wavefront or a whole one. The tile of
+ * the GEMM is llvmpipe's best: it loads for each work-item by itself, so that sums for each load are what counts. */
 static const RvmTiles gpu_tiles = {
-  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 1, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32,
+  .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 8, .gemm_vectors = 2, .gemm_side = 8, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32,
   .back_tile = 4, .back_block = 32,
 };
 

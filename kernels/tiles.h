@@ -11,6 +11,7 @@ typedef struct {
   guint gemm_vector;       /* floats in a vector of a GEMM tile */
   guint gemm_rows;         /* rows of a GEMM tile */
   guint gemm_vectors;      /* vectors in a row of a GEMM tile */
+  guint gemm_side;         /* tiles along each side of a work-group of the GEMM; 1 on CPUs */
   guint attention_queries; /* vectors of queries of a work-item */
   guint attention_lanes;   /* vectors of rows of a work-item on the way back */
   guint key_tile;          /* keys scored at once */

@@ -228,7 +228,7 @@ tune_device (RvmDevice *device, const char *table, GError **error)
   rvm_queue_free (tuner.queue);
 
   start = g_strdup_printf ("  { \"%s\", { .vector = %u,", driver, tiles.vector);
-  row = g_strdup_printf ("%s .group = 1, .gemm_vector = %u, .gemm_rows = %u, .gemm_vectors = %u, .attention_queries = %u, .attention_lanes = %u, "
+  row = g_strdup_printf ("%s .group = 1, .gemm_vector = %u, .gemm_rows = %u, .gemm_vectors = %u, .gemm_side = 1, .attention_queries = %u, .attention_lanes = %u, "
                          ".key_tile = %u, .dim_tile = %u, .key_block = %u, .back_tile = %u, .back_block = %u } },",
       start, tiles.gemm_vector, tiles.gemm_rows, tiles.gemm_vectors, tiles.attention_queries, tiles.attention_lanes, tiles.key_tile,
       tiles.dim_tile, tiles.key_block, tiles.back_tile, tiles.back_block);
