@@ -137,18 +137,24 @@ PUBLIC gboolean
   return last;
 }
 
-/* Made by the first caller, under a lock inside GLib. */
-PUBLIC const gchar *
-(g_get_user_cache_dir) (void)
-{
-  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-  const gchar *dir;
-  REAL (g_get_user_cache_dir);
-  pthread_mutex_lock (&lock);
-  dir = real ();
-  pthread_mutex_unlock (&lock);
-  return dir;
-}
+/* Strings made by the first caller, under a lock inside GLib. */
+static pthread_mutex_t strings = PTHREAD_MUTEX_INITIALIZER;
+
+#define STRING(type, name, parameters, arguments) \
+  PUBLIC type (name) parameters \
+  { \
+    type result; \
+    REAL (name); \
+    pthread_mutex_lock (&strings); \
+    result = real arguments; \
+    pthread_mutex_unlock (&strings); \
+    return result; \
+  }
+
+STRING (const gchar *, g_get_user_cache_dir, (void), ())
+STRING (GQuark, g_quark_from_string, (const gchar * text), (text))
+STRING (GQuark, g_quark_from_static_string, (const gchar * text), (text))
+STRING (GQuark, g_quark_try_string, (const gchar * text), (text))
 
 /* Handed from thread to thread. */
 PUBLIC void
