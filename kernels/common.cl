@@ -23,7 +23,6 @@ typedef int ivec;
 #define VSTORE(v, p) (*(p) = (v))
 #define AS_VEC(x) as_float (x)
 #define AS_IVEC(x) as_int (x)
-#define TO_IVEC_ROUND(x) convert_int_rte (x)
 #define TO_VEC(x) convert_float (x)
 #define VSUM(v) (v)
 #else
@@ -33,7 +32,6 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #define VSTORE(v, p) RVM_JOIN (vstore, RVM_VECTOR) (v, 0, p)
 #define AS_VEC(x) RVM_JOIN (as_float, RVM_VECTOR) (x)
 #define AS_IVEC(x) RVM_JOIN (as_int, RVM_VECTOR) (x)
-#define TO_IVEC_ROUND(x) RVM_JOIN (RVM_JOIN (convert_int, RVM_VECTOR), _rte) (x)
 #define TO_VEC(x) RVM_JOIN (convert_float, RVM_VECTOR) (x)
 #if RVM_VECTOR == 4
 #define VSUM(v) sum4 (v)
@@ -43,6 +41,10 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #define VSUM(v) sum4 ((v).lo.lo + (v).lo.hi + (v).hi.lo + (v).hi.hi)
 #endif
 #endif
+
+/* The nearest integers of x, |x| < 2^22: what the last bits of its sum with 1.5 x 2^23 say. On PoCL convert_int_rte() is twenty instructions, more than
+ * the rest of an exponential. */
+#define TO_IVEC_ROUND(x) (AS_IVEC ((x) + 12582912.0f) - 0x4b400000)
 
 /* Asks for a line of cache that will be wanted soon: rows and panels are too short for a processor to guess the next one. Only where it was
  * seen to help (program.c): standard OpenCL's prefetch() does nothing on PoCL and costs a call on Intel's runtime. */
