@@ -79,22 +79,44 @@ rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error)
   return NULL;
 }
 
+static const char *const data_keys[] = { "clips", "photos", "sprites" };
+
+/* What data.ini lists, without the folders that it lies in, which are nobody's business who gets the weights. */
+static char *
+describe_data (const char *folder, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "data.ini", NULL);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
+    return NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (data_keys); i++) {
+    gsize n = 0;
+    g_auto (GStrv) names = g_key_file_get_string_list (file, DATA_GROUP, data_keys[i], &n, NULL);
+
+    for (gsize j = 0; j < n; j++) {
+      char *name = g_path_get_basename (names[j]);
+      g_free (names[j]);
+      names[j] = name;
+    }
+    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) names, n);
+  }
+  return g_key_file_to_data (file, NULL, NULL);
+}
+
 GHashTable *
 rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error)
 {
-  g_autofree char *path = g_build_filename (folder, "data.ini", NULL);
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  char *data = NULL;
+  char *data = describe_data (folder, error);
 
-  if (!g_file_get_contents (path, &data, NULL, error))
+  if (data == NULL)
     return NULL;
   g_hash_table_insert (metadata, "data", data);
   g_hash_table_insert (metadata, "recipe", rvm_recipe_to_text (recipe));
   g_hash_table_insert (metadata, "trainer", g_strdup ("rvm-cl-train " RVM_VERSION));
   return g_steal_pointer (&metadata);
 }
-
-static const char *const data_keys[] = { "clips", "photos", "sprites" };
 
 /* Paths as given, absolute, so that the folder can be resumed from anywhere. */
 static gboolean
