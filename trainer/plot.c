@@ -94,6 +94,7 @@ text_at (cairo_t *cr, double x, double y, double align, const char *format, ...)
   cairo_text_extents (cr, text, &extents);
   cairo_move_to (cr, x - align * extents.x_advance, y);
   cairo_show_text (cr, text);
+  cairo_new_path (cr); /* or the next curve would begin at the text's end */
 }
 
 /* 1, 2 or 5 times a power of ten, about a sixth of @range. */
