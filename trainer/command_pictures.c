@@ -13,7 +13,7 @@ shape_of (const RvmRecipe *recipe)
   return (RvmStepShape){
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = recipe->batch,
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
-    .context = recipe->context, .grid_code = recipe->side_max != 0,
+    .context = recipe->context,
   };
 }
 
@@ -53,6 +53,7 @@ rvm_command_preview (int argc, char **argv)
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
   recipe.batch = samples;
+  recipe.side_max = 0; /* all samples of width x height */
   shape = shape_of (&recipe);
   source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, NULL, 0,
       &error);
@@ -82,18 +83,21 @@ read_recipe (const char *path, RvmRecipe *recipe, GError **error)
   return rvm_config_from_weights (&recipe->model, weights, error);
 }
 
+/* @grid_code: the model was trained on batches of many grids. */
 static gboolean
-reconstruct (RvmModel *model, const RvmRecipe *recipe, const char *video, const char *out, GError **error)
+reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, GError **error)
 {
   const char *const videos[] = { video, NULL };
-  const RvmStepShape shape = shape_of (recipe);
+  RvmStepShape shape = shape_of (recipe);
   const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
   g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, NULL, 0, error);
   g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;
-  g_autoptr (RvmStep) step = batch ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
+  g_autoptr (RvmStep) step = NULL;
   g_autofree float *predicted = NULL;
   RvmLoss loss;
 
+  shape.grid_code = grid_code;
+  step = batch ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
   if (step == NULL)
     return FALSE;
   predicted = g_new (float, values);
@@ -122,6 +126,7 @@ rvm_command_reconstruct (int argc, char **argv)
       g_option_context_new ("MODEL VIDEO OUT.png - source, masked target, reconstruction and truth, side by side");
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmModel) model = NULL;
+  gboolean grid_code;
   RvmRecipe recipe;
 
   g_option_context_add_main_entries (context, entries, NULL);
@@ -138,11 +143,13 @@ rvm_command_reconstruct (int argc, char **argv)
     if (!rvm_recipe_set (&recipe, settings[i], &error))
       return rvm_command_fail (error, 2);
   recipe.batch = samples;
+  grid_code = recipe.side_max != 0;
+  recipe.side_max = 0; /* all samples of width x height */
   if (!rvm_recipe_validate (&recipe, &error))
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
   model = rvm_model_load_trainable (argv[1], &(RvmModelOptions){ .device = device }, &error);
-  if (model == NULL || !reconstruct (model, &recipe, argv[2], argv[3], &error))
+  if (model == NULL || !reconstruct (model, &recipe, grid_code, argv[2], argv[3], &error))
     return rvm_command_fail (error, 1);
   return 0;
 }
