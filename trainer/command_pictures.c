@@ -7,16 +7,6 @@
 #include "model/model_private.h"
 #include "sheet.h"
 
-static RvmStepShape
-shape_of (const RvmRecipe *recipe)
-{
-  return (RvmStepShape){
-    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = recipe->batch,
-    .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
-    .context = recipe->context,
-  };
-}
-
 int
 rvm_command_preview (int argc, char **argv)
 {
@@ -54,7 +44,7 @@ rvm_command_preview (int argc, char **argv)
   gst_init (NULL, NULL);
   recipe.batch = samples;
   recipe.side_max = 0; /* all samples of width x height */
-  shape = shape_of (&recipe);
+  shape = rvm_step_shape_of_recipe (&recipe, recipe.batch);
   source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, NULL, 0,
       &error);
   batch = source ? rvm_source_next (source, &error) : NULL;
@@ -88,7 +78,7 @@ static gboolean
 reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, GError **error)
 {
   const char *const videos[] = { video, NULL };
-  RvmStepShape shape = shape_of (recipe);
+  RvmStepShape shape = rvm_step_shape_of_recipe (recipe, recipe->batch);
   const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
   g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, NULL, 0, error);
   g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;

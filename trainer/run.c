@@ -57,18 +57,6 @@ run_clear (Run *run)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
-static RvmStepShape
-shape_of (const RvmRecipe *recipe)
-{
-  return (RvmStepShape){
-    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch,
-    .samples = recipe->batch / rvm_parallel_get_size (),
-    .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe),
-    .most_patches = (recipe->side_max / recipe->model.patch) * (recipe->side_max / recipe->model.patch), .context = recipe->context,
-    .grid_code = recipe->side_max != 0,
-  };
-}
-
 static void
 announce (const Run *run)
 {
@@ -317,7 +305,7 @@ rvm_run_resume (const RvmRunOptions *options, GError **error)
     ok = FALSE;
   }
   if (ok)
-    run.shape = shape_of (&run.recipe);
+    run.shape = rvm_step_shape_of_recipe (&run.recipe, run.recipe.batch / rvm_parallel_get_size ());
   if (ok && (guint64) run.recipe.side_max * run.recipe.side_max > (guint64) run.shape.samples * run.recipe.width * run.recipe.height) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a frame of data.side-max (%u) squared does not fit into the %u samples of a process",
         run.recipe.side_max, run.shape.samples);

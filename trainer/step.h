@@ -2,6 +2,7 @@
  * batch of a run. */
 #pragma once
 
+#include "recipe.h"
 #include "reduce.h"
 
 G_BEGIN_DECLS
@@ -42,6 +43,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStep, rvm_step_free)
 
 /* Bytes of device memory that rvm_step_new() takes for activations and scratch; the weights, gradients and moments come on top. */
 guint64 rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape);
+/* For batches of @samples samples of a recipe. */
+RvmStepShape rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples);
 /* The shape of the step with the sizes of @batch. */
 RvmStepShape rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch);
 /* Floating point operations of a forward pass; a step is counted as three times that. */

@@ -3,6 +3,18 @@
 #include "step_private.h"
 
 RvmStepShape
+rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples)
+{
+  const guint most = recipe->side_max / recipe->model.patch;
+
+  return (RvmStepShape){
+    .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = samples,
+    .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe), .most_patches = most * most,
+    .context = recipe->context, .grid_code = recipe->side_max != 0,
+  };
+}
+
+RvmStepShape
 rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch)
 {
   RvmStepShape result = *shape;
