@@ -1,7 +1,7 @@
 /* Weight file -> device memory.
  *
- * The description of a network is only noted: rvm_loader_finish() then reads the arrays on a thread of its own, a few ahead of the caller's,
- * which hashes and packs them. Checking sums and widening halves takes about as long as packing. The few arrays on their way are all of the
+ * The description of a network is only noted: rvm_loader_finish() then reads and hashes the arrays on a thread of its own, a few ahead of the
+ * caller's, which packs them. Checking sums and widening halves takes about as long as packing. The few arrays on their way are all of the
  * file that is in memory twice. */
 #include "loader.h"
 
@@ -221,7 +221,11 @@ read_piece (RvmLoader *loader, const Task *task, Piece *piece)
     }
     piece->capacity = task->elements;
   }
-  return rvm_weights_read (loader->weights, task->array, piece->values, &piece->error);
+  if (!rvm_weights_read (loader->weights, task->array, piece->values, &piece->error))
+    return FALSE;
+  XXH3_128bits_update (loader->hash, task->array->name, strlen (task->array->name) + 1);
+  XXH3_128bits_update (loader->hash, piece->values, task->elements * sizeof (float));
+  return TRUE;
 }
 
 static gpointer
@@ -258,10 +262,6 @@ fill_vector (RvmBuffer *buffer, const float *values, gsize elements, GError **er
 static gboolean
 do_task (RvmLoader *loader, const Task *task, const float *values)
 {
-  if (task->array) {
-    XXH3_128bits_update (loader->hash, task->array->name, strlen (task->array->name) + 1);
-    XXH3_128bits_update (loader->hash, values, task->elements * sizeof (float));
-  }
   switch (task->kind) {
     case BEGIN:
       return rvm_gemm_weights_begin (task->linear, &loader->error);
