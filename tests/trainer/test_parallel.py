@@ -40,8 +40,9 @@ def floats_of(path):
 
 
 def children_of(pid):
-    result = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid=,comm="], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in result.stdout.splitlines() if "rvm-cl-train" in line]
+    # Not by ps, which hangs with AddressSanitizer's library before it.
+    children = [int(child) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    return [child for child in children if "rvm-cl-train" in pathlib.Path(f"/proc/{child}/comm").read_text()]
 
 
 if shutil.which("mpirun") is None:
