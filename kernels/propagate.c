@@ -31,15 +31,18 @@ get_kernel (RvmQueue *queue, const RvmPropagateShape *shape, const RvmTiles *til
 }
 
 void
-rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *query, RvmBuffer *packed,
-    guint frame)
+rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, RvmBuffer *query,
+    RvmBuffer *packed, guint frame)
 {
   const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
   const RvmArg args[] = {
-    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (query), RVM_ARG_BUFFER (packed), RVM_ARG_UINT (frame * shape->padded * shape->dim),
-    RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim),
+    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments ? moments : x), RVM_ARG_BUFFER (query), RVM_ARG_BUFFER (packed),
+    RVM_ARG_UINT (frame * shape->padded * shape->dim), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim), RVM_ARG_UINT (moments != NULL),
   };
 
+  if (moments)
+    rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_moments"), "propagate_moments", 1, (const gsize[]){ shape->dim }, NULL,
+        4, (const RvmArg[]){ RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim) });
   rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_normalise"), "propagate_normalise", 1,
       (const gsize[]){ shape->padded }, NULL, G_N_ELEMENTS (args), args);
 }

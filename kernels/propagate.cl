@@ -22,11 +22,31 @@
 #define ANY_ABOVE(v, x) any ((v) > (vec) (x))
 #endif
 
-/* x (cells, dim) to rows of length 1: query (cells, dim), and packed, from float packed_offset. A row of zeros stays one. One work-item a
- * cell of the padded count. */
+/* What each channel of x (cells, dim) is over the frame: moments (2, dim), its mean and 1 / its standard deviation; 0 for a channel that is the
+ * same everywhere but for rounding, which says nothing. One work-item a channel. */
 __kernel void
-propagate_normalise (__global const float *restrict x, __global float *restrict query, __global float *restrict packed, uint packed_offset,
-    uint cells, uint dim)
+propagate_moments (__global const float *restrict x, __global float *restrict moments, uint cells, uint dim)
+{
+  const uint d = get_global_id (0);
+  float mean = 0, variance = 0;
+
+  for (uint cell = 0; cell < cells; cell++)
+    mean += x[(size_t) cell * dim + d];
+  mean /= cells;
+  for (uint cell = 0; cell < cells; cell++) {
+    const float apart = x[(size_t) cell * dim + d] - mean;
+    variance = fma (apart, apart, variance);
+  }
+  variance /= cells;
+  moments[d] = mean;
+  moments[dim + d] = variance > 1e-10f * mean * mean ? 1.0f / sqrt (variance) : 0.0f;
+}
+
+/* x (cells, dim) to rows of length 1: query (cells, dim), and packed, from float packed_offset. A row of zeros stays one. If `standardise`, its
+ * channels are first brought to mean 0 and deviation 1 by `moments`, otherwise not read. One work-item a cell of the padded count. */
+__kernel void
+propagate_normalise (__global const float *restrict x, __global const float *restrict moments, __global float *restrict query,
+    __global float *restrict packed, uint packed_offset, uint cells, uint dim, uint standardise)
 {
   const uint cell = get_global_id (0);
   __global float *restrict out = packed + packed_offset + (size_t) (cell / PANEL) * dim * PANEL + cell % PANEL;
@@ -38,12 +58,16 @@ propagate_normalise (__global const float *restrict x, __global float *restrict 
       out[(size_t) d * PANEL] = 0;
     return;
   }
-  for (uint d = 0; d < dim; d++)
-    sum = fma (row[d], row[d], sum);
+  for (uint d = 0; d < dim; d++) {
+    const float value = standardise ? (row[d] - moments[d]) * moments[dim + d] : row[d];
+    query[(size_t) cell * dim + d] = value;
+    sum = fma (value, value, sum);
+  }
   const float scale = 1.0f / fmax (sqrt (sum), 1e-12f);
   for (uint d = 0; d < dim; d++) {
-    query[(size_t) cell * dim + d] = row[d] * scale;
-    out[(size_t) d * PANEL] = row[d] * scale;
+    const float value = query[(size_t) cell * dim + d] * scale;
+    query[(size_t) cell * dim + d] = value;
+    out[(size_t) d * PANEL] = value;
   }
 }
 

@@ -18,9 +18,10 @@ typedef struct {
 
 guint rvm_propagate_pad (RvmDevice *device, guint cells);
 
-/* @x to rows of length 1: @query (cells, dim), and frame @frame of @packed (frames, padded * dim). */
-void rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *query, RvmBuffer *packed,
-    guint frame);
+/* @x to rows of length 1: @query (cells, dim), and frame @frame of @packed (frames, padded * dim). With @moments (2, dim), each channel of @x is
+ * first brought to mean 0 and deviation 1 over the cells, by what is computed into it; NULL: as it is. */
+void rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, RvmBuffer *query,
+    RvmBuffer *packed, guint frame);
 
 /* The most similar cells in each of the first @frames of @packed but @skip (G_MAXUINT: none): @value float32 and @where uint32, each
  * (..., cells, top), from frame @first_out. Cells at a grid distance of @radius and more are excluded unless it is 0. */

@@ -31,6 +31,7 @@ struct _RvmPropagation {
   RvmDevice *device;
   RvmQueue *queue;
   RvmBuffer *features, *query; /* (cells, dim) */
+  RvmBuffer *moments;          /* (2, dim), or NULL: features are compared as they are */
   RvmBuffer *packed;           /* (ring, padded * dim) */
   RvmBuffer *value, *where;    /* (ring + 2 anchors, cells, top) */
   guint ring, candidate_frames, last_id;
@@ -115,7 +116,9 @@ rvm_propagation_new (RvmDevice *device, guint rows, guint columns, guint dim, co
   p->features = rvm_buffer_new (device, (gsize) p->shape.cells * dim * sizeof (float), "features to propagate with", error);
   p->query = p->features ? rvm_buffer_new (device, (gsize) p->shape.cells * dim * sizeof (float), "features to propagate with", error) : NULL;
   p->packed = p->query ? rvm_buffer_new (device, p->ring * frame * sizeof (float), "context of label propagation", error) : NULL;
-  if (p->packed == NULL || !reserve_candidates (p, 1, error))
+  if (p->packed && settings->standardise)
+    p->moments = rvm_buffer_new (device, 2 * (gsize) dim * sizeof (float), "moments of features", error);
+  if (p->packed == NULL || (settings->standardise && p->moments == NULL) || !reserve_candidates (p, 1, error))
     return NULL;
   return g_steal_pointer (&p);
 }
@@ -131,6 +134,7 @@ rvm_propagation_free (RvmPropagation *p)
   g_ptr_array_unref (p->anchors);
   g_clear_pointer (&p->features, rvm_buffer_unref);
   g_clear_pointer (&p->query, rvm_buffer_unref);
+  g_clear_pointer (&p->moments, rvm_buffer_unref);
   g_clear_pointer (&p->packed, rvm_buffer_unref);
   g_clear_pointer (&p->value, rvm_buffer_unref);
   g_clear_pointer (&p->where, rvm_buffer_unref);
@@ -172,7 +176,7 @@ rvm_propagation_push (RvmPropagation *p, const float *features, GError **error)
   const guint slot = now % p->ring;
 
   rvm_queue_write (p->queue, p->features, 0, features, (gsize) p->shape.cells * p->shape.dim * sizeof (float));
-  rvm_propagate_normalise (p->queue, &p->shape, p->features, p->query, p->packed, slot);
+  rvm_propagate_normalise (p->queue, &p->shape, p->features, p->moments, p->query, p->packed, slot);
   if (p->groups->len) {
     rvm_propagate_candidates (p->queue, &p->shape, p->query, p->packed, MIN (now, p->ring), slot, p->settings.radius, p->value, p->where, 0);
     for (guint i = 0; i < p->anchors->len; i++) {

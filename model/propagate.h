@@ -19,8 +19,12 @@ typedef struct {
   guint radius;      /* cells at this grid distance and more are not matched with those of remembered frames; 0: no limit */
   guint top;         /* matches that count: 1 to 32 */
   float temperature; /* of their softmax, > 0 */
+  /* Each channel of a frame's features to mean 0 and deviation 1 before they are compared: what all patches of a frame share, often most of a
+   * feature's length, says nothing of where an object went. Not in the published protocol. */
+  gboolean standardise;
 } RvmPropagationSettings;
 
+/* As published. */
 #define RVM_PROPAGATION_DEFAULT ((RvmPropagationSettings){ .context = 20, .radius = 20, .top = 7, .temperature = 0.7f })
 
 /* @rows x @columns features of @dim floats a frame. RVM_ERROR_ARGUMENT, RVM_ERROR_MEMORY. Keeps a reference to @device. */

@@ -144,7 +144,7 @@ rvm_command_evaluate (int argc, char **argv)
 {
   g_auto (GStrv) files = NULL;
   g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL, *points = NULL;
-  gboolean untrained = FALSE;
+  gboolean untrained = FALSE, standardise = FALSE;
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
   const GOptionEntry entries[] = {
@@ -161,6 +161,7 @@ rvm_command_evaluate (int argc, char **argv)
     { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "cells a match may be away, 0: any (default 20)", "N" },
     { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches that count (default 7)", "N" },
     { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "of their softmax (default 0.7)", "T" },
+    { "standardise", 0, 0, G_OPTION_ARG_NONE, &standardise, "features to mean 0, deviation 1 in each channel of a frame (not as published)", NULL },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     G_OPTION_ENTRY_NULL,
   };
@@ -178,7 +179,7 @@ rvm_command_evaluate (int argc, char **argv)
   }
   evaluation = (RvmEvaluation){
     .frames = frames, .warm_up = warm_up,
-    .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature },
+    .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature, .standardise = standardise },
   };
   gst_init (NULL, NULL);
   for (guint i = 0; files[i]; i++) {

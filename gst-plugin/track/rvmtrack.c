@@ -107,7 +107,8 @@ open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, Rvm
   self->mask_name = g_strdup (set->mask_file);
   self->limit = set->max_tracks;
   *settings = (RvmPropagationSettings) {
-  .context = set->context,.radius = set->radius,.top = set->top,.temperature = set->temperature};
+  .context = set->context,.radius = set->radius,.top = set->top,.temperature = set->temperature,.standardise =
+      set->standardise};
   good = rvm_track_inputs_parse ("points", self->settings.points, 2, tracks, error)
       && rvm_track_inputs_parse ("boxes", self->settings.boxes, 4, tracks, error);
   g_array_set_size (self->removed, 0);

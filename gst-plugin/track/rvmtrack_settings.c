@@ -34,6 +34,8 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
     {AT (top), g_param_spec_uint ("top-k", "Top k", "Matches that count", 1, 32, paper.top, ready)},
     {AT (temperature), g_param_spec_double ("temperature", "Temperature", "Of the matches' softmax", 0.001, 1000,
               paper.temperature, ready)},
+    {AT (standardise), g_param_spec_boolean ("standardise", "Standardise", "Compare features with each channel brought to"
+              " mean 0 and deviation 1 over the frame, which follows better with the bundled model; false: as published", TRUE, ready)},
   };
 #undef AT
 

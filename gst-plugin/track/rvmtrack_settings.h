@@ -11,6 +11,7 @@ typedef struct
   gchar *device, *points, *boxes, *mask_file;
   guint context, radius, top, max_tracks;
   gdouble temperature;
+  gboolean standardise;
   gint regions;                 /* GstRvmTrackRegions */
 } GstRvmTrackSettings;
 

@@ -1,7 +1,7 @@
 /* check_propagation FILE.npz: label propagation, labels and mask measures against recorded outputs of the published evaluation code.
  *
  * features (T, h, w, D); mask (H, W) and its mask_heatmap (h, w, K); propagated_default, masks_default (and _short: context 4, radius 4,
- * top 5) at kept_frames; points (P, 2) in pixels, points_heatmap, points_tracked and points_visible at kept_frames; davis_truth,
+ * top 5; and, where the file has them, _standardised) at kept_frames; points (P, 2) in pixels, points_heatmap, points_tracked and points_visible at kept_frames; davis_truth,
  * davis_result with davis_j, davis_f. */
 #include <glib.h>
 #include <math.h>
@@ -328,6 +328,8 @@ main (int argc, char **argv)
     report ("mask_heatmap", difference (labels, heatmap, (gsize) rows * columns * channels), 1e-6);
     check_masks (&c, "default", &RVM_PROPAGATION_DEFAULT);
     check_masks (&c, "short", &(RvmPropagationSettings){ .context = 4, .radius = 4, .top = 5, .temperature = 0.7f });
+    if (rvm_npz_find (npz, "propagated_standardised"))
+      check_masks (&c, "standardised", &(RvmPropagationSettings){ .context = 20, .radius = 20, .top = 7, .temperature = 0.7f, .standardise = TRUE });
     check_points (&c, c.width, c.height);
   }
   check_measures ();

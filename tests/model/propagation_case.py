@@ -16,6 +16,12 @@ def affinities(query, frame, radius):
     return np.where(far, -np.inf, a @ b.T / 0.7)
 
 
+def standardise(features):
+    """Each channel of each frame to mean 0, deviation 1; one that is the same everywhere to 0."""
+    deviation = features.std((1, 2), keepdims=True)
+    return (features - features.mean((1, 2), keepdims=True)) / np.where(deviation > 1e-4, deviation, np.inf)
+
+
 def propagate(features, labels, context, radius, top):
     maps = [labels.astype(np.float64)]
     for t in range(1, len(features)):
@@ -107,6 +113,9 @@ def make(rng):
     # A drifting world, so that matches are near and distinct.
     world = rng.standard_normal((rows, columns + frames, dim))
     features = np.stack([world[:, t // 3:t // 3 + columns] + 0.3 * rng.standard_normal((rows, columns, dim)) for t in range(frames)])
+    # Channels are shifted and scaled apart, and one says nothing: standardising changes something.
+    features = features * rng.uniform(0.5, 2, dim) + rng.uniform(-1, 1, dim)
+    features[..., 3] = 0.7
     mask = np.zeros((height, width), np.uint8)
     mask[20:60, 30:70], mask[50:90, 80:115], mask[5:18, 60:118] = 1, 2, 3
     points = np.array([[31.0, 45.5], [100.25, 60.75], [64.0, 30.0]], np.float32)
@@ -114,14 +123,15 @@ def make(rng):
     one_hot = (mask[..., None] == np.arange(4)).astype(np.float64)
     heatmap = resize(one_hot, rows, columns)
     out = {"features": features.astype(np.float32), "mask": mask, "mask_heatmap": heatmap.astype(np.float32), "kept_frames": kept, "points": points}
-    for name, settings in (("default", (20, 20, 7)), ("short", (4, 4, 5))):
-        maps = propagate(out["features"].astype(np.float64), heatmap, *settings)[kept]
+    exact = out["features"].astype(np.float64)
+    for name, given, settings in (("default", exact, (20, 20, 7)), ("short", exact, (4, 4, 5)), ("standardised", standardise(exact), (20, 20, 7))):
+        maps = propagate(given, heatmap, *settings)[kept]
         out["propagated_" + name] = maps.astype(np.float32)
         out["masks_" + name] = np.stack([resize(m, height, width).argmax(2) for m in maps]).astype(np.uint8)
     cells = points * (columns / width, rows / height)
     stamps = stamp(cells, rows, columns)
     out["points_heatmap"] = stamps.astype(np.float32)
-    located = [locate(m) for m in propagate(out["features"].astype(np.float64), stamps, 20, 20, 7)[kept]]
+    located = [locate(m) for m in propagate(exact, stamps, 20, 20, 7)[kept]]
     out["points_tracked"] = np.stack([p * (width / columns, height / rows) for p, _ in located]).astype(np.float32)
     out["points_visible"] = np.stack([f for _, f in located]).astype(np.uint8)
     truth = np.stack([mask == 1, mask == 2, np.zeros_like(mask, bool), mask == 3, np.zeros_like(mask, bool)])
@@ -135,6 +145,7 @@ def make(rng):
 # How each is made wrong, by a little more than what is allowed.
 BREAKS = {
     "mask_heatmap": lambda x: x + np.float32(1e-5), "propagated_default": lambda x: x + np.float32(1e-3), "propagated_short": lambda x: x * np.float32(1.01),
+    "propagated_standardised": lambda x: x - np.float32(1e-3), "masks_standardised": lambda x: (x + 1) % 4,
     "masks_default": lambda x: (x + 1) % 4, "masks_short": lambda x: np.where(np.arange(x.shape[2]) == 60, (x + 1) % 4, x).astype(np.uint8),
     "points_heatmap": lambda x: np.roll(x, 1, 1), "points_tracked": lambda x: x + np.float32(9), "points_visible": lambda x: 1 - x,
     "davis_j": lambda x: x + 1e-5, "davis_f": lambda x: x - 1e-5, "kept_frames": lambda x: x[:-1], "mask": lambda x: x[1:], "features": lambda x: x[..., 0],
