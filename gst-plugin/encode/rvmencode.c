@@ -103,7 +103,7 @@ gst_rvm_encode_start (GstBaseTransform * base)
 
   GST_OBJECT_LOCK (self);
   self->counters = (RvmEncodeCounters) { .similarity = NAN };
-  self->earliest = GST_CLOCK_TIME_NONE;
+  self->earliest = self->late_since = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
   gst_rvm_encode_forget_requests (self);
   model = gst_rvm_encode_load_model (self);
@@ -436,7 +436,7 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
 static void
 gst_rvm_encode_init (GstRvmEncode * self)
 {
-  self->earliest = GST_CLOCK_TIME_NONE;
+  self->earliest = self->late_since = GST_CLOCK_TIME_NONE;
   g_cond_init (&self->loader_wake);
   self->resets_at = g_array_new (FALSE, FALSE, sizeof (GstClockTime));
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (self), TRUE);

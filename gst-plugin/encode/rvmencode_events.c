@@ -38,7 +38,7 @@ gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event)
       forget_times (self);
       gst_rvm_encode_forget_resets_at (self);
       GST_OBJECT_LOCK (self);
-      self->earliest = GST_CLOCK_TIME_NONE;
+      self->earliest = self->late_since = GST_CLOCK_TIME_NONE;
       GST_OBJECT_UNLOCK (self);
       gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_FLUSH);
       break;
@@ -133,23 +133,27 @@ gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event)
   return gst_rvm_encode_base->src_event (base, event);
 }
 
+/* Where everything is late, a frame of each second of the stream is analysed
+ * all the same, as sinks show one. */
 gboolean
 gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer)
 {
   const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
-  GstClockTime time, earliest;
-  gboolean qos;
+  const GstClockTime time = gst_segment_to_running_time (segment,
+      GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  gboolean late;
 
   GST_OBJECT_LOCK (self);
-  qos = self->settings.qos;
-  earliest = self->earliest;
+  late = self->settings.qos && GST_CLOCK_TIME_IS_VALID (time)
+      && GST_CLOCK_TIME_IS_VALID (self->earliest) && time < self->earliest
+      && !(GST_CLOCK_TIME_IS_VALID (self->late_since)
+      && time >= self->late_since + GST_SECOND);
+  if (!late)
+    self->late_since = GST_CLOCK_TIME_NONE;
+  else if (!GST_CLOCK_TIME_IS_VALID (self->late_since))
+    self->late_since = time;
   GST_OBJECT_UNLOCK (self);
-  if (!qos || !GST_BUFFER_PTS_IS_VALID (buffer)
-      || !GST_CLOCK_TIME_IS_VALID (earliest))
-    return FALSE;
-  time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer));
-  return GST_CLOCK_TIME_IS_VALID (time) && time < earliest;
+  return late;
 }
 
 /* Live streams: the time of a frame is latency, which gst_rvm_encode_count_update()

@@ -74,6 +74,7 @@ struct _GstRvmEncode
   RvmEncodeCounters counters;
   gchar *device_name;
   GstClockTime earliest;        /* running time before which frames are late */
+  GstClockTime late_since;      /* that of the first of the frames left out */
   RvmModel *model;              /* in use, NULL while stopped */
   guint width, height;          /* of the analysed pictures, 0 before the first */
   GThread *loader;              /* of other weights; or NULL */

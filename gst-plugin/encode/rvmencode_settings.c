@@ -96,8 +96,8 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               "Where compiled kernels are kept (unset: gst-rvm in the user's"
               " cache directory, empty: nowhere)", NULL, ready)},
     {AT (qos), g_param_spec_boolean ("qos", "QoS",
-              "Do not analyse frames that are late downstream; they carry the"
-              " last features", FALSE, live)},
+              "Do not analyse frames that are late downstream, but for one a"
+              " second; they carry the last features", FALSE, live)},
   };
 #undef AT
 

@@ -92,6 +92,30 @@ START_TEST (test_interval_and_lateness)
 }
 END_TEST
 
+/* Downstream is hopelessly late: a frame of every second is analysed all the same. */
+START_TEST (test_never_in_time)
+{
+  GstHarness *harness = start ("qos=true", CAPS);
+  guint analysed = 0;
+
+  for (guint i = 0; i < 78; i++) {
+    g_autoptr (GstBuffer) buffer = NULL;
+
+    if (i == 1)
+      push_qos (harness, FRAME_TIME, 3600 * GST_SECOND);
+    buffer = step (harness, i, i);
+    if (!gst_rvm_buffer_get_feature_meta (buffer)->carried) {
+      /* The first frame, then that which comes a second after the first one left out: 1 + 25, and 27 + 25. */
+      ck_assert_uint_eq (i, analysed == 0 ? 0 : 26 * analysed);
+      analysed++;
+    }
+  }
+  ck_assert_uint_eq (analysed, 3);
+  ck_assert_uint_eq (get_stat (harness, "dropped"), 75);
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 int
 main (int argc, char **argv)
 {
@@ -101,5 +125,6 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_latency_is_measured);
   tcase_add_test (tests, test_late_frames_are_counted);
   tcase_add_test (tests, test_interval_and_lateness);
+  tcase_add_test (tests, test_never_in_time);
   return run_cases ("rvmencode-live", tests);
 }
