@@ -13,6 +13,7 @@
 
 #include "kernels/gemm.h"
 #include "model/stream.h"
+#include "quantile.h"
 
 static char *model_file, *device_name, *gemm_name, *precision_name, *size_text, *cache_dir;
 static int n_frames = 30;
@@ -24,22 +25,6 @@ typedef struct {
   guint m, n, k;
   GArray *seconds; /* of double */
 } Product;
-
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  const double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
-/* @fraction 0.5 is the median; sorts @values. */
-static double
-quantile (GArray *values, double fraction)
-{
-  g_array_sort (values, compare_doubles);
-  return g_array_index (values, double, (guint) lround (fraction * (values->len - 1)));
-}
 
 static double
 now (void)

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "model/stream.h"
+#include "quantile.h"
 
 static char *model_file, *device_name;
 static int size = 256, n_frames = 20, n_rounds = 5, interval;
@@ -16,23 +17,6 @@ typedef struct {
   gint64 arrived;
   GArray *ms; /* of double */
 } Probe;
-
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  const double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
-static double
-quantile (GArray *values, double fraction)
-{
-  if (values->len == 0)
-    return NAN;
-  g_array_sort (values, compare_doubles);
-  return g_array_index (values, double, (guint) lround (fraction * (values->len - 1)));
-}
 
 static GstPadProbeReturn
 buffer_arrives (GstPad *pad, GstPadProbeInfo *info, gpointer data)

@@ -7,6 +7,7 @@
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
 #include "functions.h"
+#include "on_device.h"
 #include "reference.h"
 #include "tune.h"
 
@@ -15,36 +16,6 @@
 static char *only_device, *table;
 static gboolean bench, quick, tune;
 static guint passed, failed;
-
-static RvmDevice *device;
-static RvmQueue *queue;
-static GRand *dice;
-
-static float *
-random_values (gsize count, double scale)
-{
-  float *values = g_new (float, count);
-
-  for (gsize i = 0; i < count; i++)
-    values[i] = g_rand_double_range (dice, -scale, scale);
-  return values;
-}
-
-static RvmBuffer *
-upload (gconstpointer data, gsize size)
-{
-  g_autoptr (GError) error = NULL;
-  RvmBuffer *buffer = rvm_buffer_new (device, size, "test", &error);
-
-  if (buffer == NULL)
-    g_error ("%s", error->message);
-  if (data) {
-    rvm_queue_write (queue, buffer, 0, data, size);
-    if (!rvm_queue_finish (queue, &error))
-      g_error ("%s", error->message);
-  }
-  return buffer;
-}
 
 static RvmBuffer *
 new_output (gsize count)
