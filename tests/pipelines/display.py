@@ -5,9 +5,10 @@ import subprocess
 
 
 def start():
-    """An X server of its own; DISPLAY names it from now on. It ends with this process, or before."""
+    """An X server of its own; DISPLAY names it from now on. It ends with this process, or before. -noreset: when its last window closes, it would
+    otherwise begin anew, and who comes then is turned away; autovideosink tries one sink after the other."""
     reading, writing = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "900x760x24", "-nolisten", "tcp"], pass_fds=[writing],
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "900x760x24", "-nolisten", "tcp", "-noreset"], pass_fds=[writing],
                               stderr=subprocess.DEVNULL)
     os.close(writing)
     os.environ["DISPLAY"] = ":" + os.read(reading, 16).decode().strip()
