@@ -82,20 +82,24 @@ rvm_gemm_weights_begin (RvmGemmWeights *weights, GError **error)
   return TRUE;
 }
 
-/* What lies in panel @panel. A panel at a time, device memory is written in order: each of its pages is met once. */
+/* @count values of row @row from column @column, which may cross panels. */
 static void
-pack_panel (RvmGemmWeights *weights, guint panel, guint row, guint column, guint rows, guint columns, const float *kernel)
+pack_row (RvmGemmWeights *weights, guint row, guint column, guint count, const float *values)
 {
-  const guint start = panel * weights->panel, from = MAX (column, start), to = MIN (column + columns, start + weights->panel);
-  gsize at = ((gsize) panel * weights->k + row) * weights->panel + (from - start);
+  while (count > 0) {
+    const guint in_panel = column % weights->panel;
+    const guint run = MIN (count, weights->panel - in_panel);
+    const gsize at = ((gsize) (column / weights->panel) * weights->k + row) * weights->panel + in_panel;
 
-  kernel += from - column;
-  for (guint i = 0; i < rows; i++, kernel += columns, at += weights->panel)
     if (weights->precision == RVM_PRECISION_F16)
-      for (guint j = 0; j < to - from; j++)
-        ((guint16 *) weights->kernel_map)[at + j] = rvm_float_to_half (CLAMP (kernel[j], -MAX_HALF, MAX_HALF));
+      for (guint i = 0; i < run; i++)
+        ((guint16 *) weights->kernel_map)[at + i] = rvm_float_to_half (CLAMP (values[i], -MAX_HALF, MAX_HALF));
     else
-      memcpy ((float *) weights->kernel_map + at, kernel, (to - from) * sizeof (float));
+      memcpy ((float *) weights->kernel_map + at, values, run * sizeof (float));
+    column += run;
+    values += run;
+    count -= run;
+  }
 }
 
 void
@@ -104,12 +108,12 @@ rvm_gemm_weights_set_kernel (RvmGemmWeights *weights, guint row, guint column, g
   g_return_if_fail (weights->kernel_map != NULL);
   g_return_if_fail (row + rows <= weights->k && column + columns <= weights->n);
 
-  if (weights->provider == RVM_GEMM_NATIVE) {
-    for (guint panel = column / weights->panel; (gsize) panel * weights->panel < column + columns; panel++)
-      pack_panel (weights, panel, row, column, rows, columns, kernel);
-  } else {
-    for (guint i = 0; i < rows; i++, kernel += columns)
-      memcpy ((float *) weights->kernel_map + (gsize) (row + i) * weights->n + column, kernel, columns * sizeof (float));
+  for (guint i = 0; i < rows; i++) {
+    const float *values = kernel + (gsize) i * columns;
+    if (weights->provider == RVM_GEMM_NATIVE)
+      pack_row (weights, row + i, column, columns, values);
+    else
+      memcpy ((float *) weights->kernel_map + (gsize) (row + i) * weights->n + column, values, columns * sizeof (float));
   }
 }
 
