@@ -23,10 +23,56 @@ fan_in (const RvmArray *array)
   return product;
 }
 
-void
-rvm_initialise_array (const RvmArray *array, guint64 seed, float *values)
+static void
+scale_values (float *values, guint64 elements, double factor)
 {
-  const guint32 seeds[] = { seed, seed >> 32, g_str_hash (array->name) };
+  for (guint64 i = 0; factor != 1 && i < elements; i++)
+    values[i] *= factor;
+}
+
+/* Layers of a transformer that add to its tokens. */
+static gboolean
+is_residual (const RvmArray *array)
+{
+  return strstr (array->name, "attention/out/") || strstr (array->name, "/mlp/dense_out/");
+}
+
+void
+rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values)
+{
+  guint64 elements = 0, bytes;
+
+  if (!g_str_has_prefix (array->name, "tokenizer/patch_embedding/") && strcmp (array->name, "cls_token") != 0
+      && !(g_str_has_prefix (array->name, "encoder/layers_") && is_residual (array)))
+    return;
+  rvm_array_get_size (array, &elements, &bytes);
+  scale_values (values, elements, 1 / scale);
+}
+
+/* Random gates are as good as constant: most of an encoder output is the same for all patches of all frames, so each channel of the state
+ * is nearly always replaced or nearly never. They have no bias to open them all with, but the encoder's last LayerNorm has one, and without
+ * it its outputs sum to 0: a bias of 1/4 on each of them, and as much more in each weight, is one. */
+static void
+open_core (const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
+{
+  const double bias = 0.25;
+
+  if (g_str_has_prefix (array->name, "rnn_core/transformer/xa_blocks_") && is_residual (array))
+    scale_values (values, elements, recipe->core_residual);
+  if (recipe->update_gate == 0)
+    return;
+  if (strcmp (array->name, "encoder/LayerNorm_0/bias") == 0)
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = bias;
+  else if (strcmp (array->name, "rnn_core/input_update/kernel") == 0)
+    for (guint64 i = 0; i < elements; i++)
+      values[i] += recipe->update_gate / (bias * array->dims[0]);
+}
+
+void
+rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *values)
+{
+  const guint32 seeds[] = { recipe->seed, recipe->seed >> 32, g_str_hash (array->name) };
   g_autoptr (GRand) rand = g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
   guint64 elements = 0, bytes;
 
@@ -47,26 +93,28 @@ rvm_initialise_array (const RvmArray *array, guint64 seed, float *values)
     for (guint64 i = 0; i < elements; i++)
       values[i] = value;
   }
+  open_core (array, recipe, elements, values);
+  rvm_initialise_weigh_position (array, recipe->position_scale, values);
 }
 
 static gboolean
 make_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
-  rvm_initialise_array (array, *(const gint64 *) user_data, values);
+  rvm_initialise_array (array, user_data, values);
   return TRUE;
 }
 
 gboolean
-rvm_initialise_file (const char *path, const RvmConfig *config, gint64 seed, GError **error)
+rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error)
 {
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  g_autoptr (GArray) arrays = rvm_config_list_arrays (config, TRUE);
+  g_autoptr (GArray) arrays = rvm_config_list_arrays (&recipe->model, TRUE);
 
   g_hash_table_insert (metadata, "format_version", g_strdup ("1"));
-  g_hash_table_insert (metadata, "origin", g_strdup_printf ("untrained, random values of seed %" G_GINT64_FORMAT, seed));
-  g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", config->patch));
+  g_hash_table_insert (metadata, "origin", g_strdup_printf ("untrained, random values of seed %" G_GUINT64_FORMAT, recipe->seed));
+  g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", recipe->model.patch));
   g_hash_table_insert (metadata, "step", g_strdup ("0"));
-  return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, &seed, metadata, error);
+  return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, (gpointer) recipe, metadata, error);
 }
 
 RvmModel *
@@ -75,8 +123,11 @@ rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, g
   g_autofree char *folder = g_dir_make_tmp ("rvm-random-XXXXXX", error);
   g_autofree char *path = folder ? g_build_filename (folder, "random.safetensors", NULL) : NULL;
   RvmModel *model = NULL;
+  RvmRecipe recipe;
 
-  if (path && rvm_initialise_file (path, config, 0, error))
+  rvm_recipe_init (&recipe);
+  recipe.model = *config;
+  if (path && rvm_initialise_file (path, &recipe, error))
     model = trainable ? rvm_model_load_trainable (path, options, error) : rvm_model_load (path, options, error);
   if (path) {
     g_unlink (path);

@@ -1,19 +1,25 @@
 /* Random initial weights (model.md 4): MLP layers Xavier uniform; attention projections, gates, embedders, detokenizer and patch embedding
- * LeCun normal; class and mask token normal of deviation 0.02; biases 0, scales 1. */
+ * LeCun normal; class and mask token normal of deviation 0.02; biases 0, scales 1. A recipe can have the core start as something near to the
+ * encoder that it reads: `core-residual` and `update-gate`, and `position-scale`. */
 #pragma once
 
 #include "model/model_private.h"
 #include "model/weights.h"
+#include "recipe.h"
 
 G_BEGIN_DECLS
 
-/* Fills @values of @array. They depend on @seed and the array's name only, not on the order of arrays. */
-void rvm_initialise_array (const RvmArray *array, guint64 seed, float *values);
+/* Fills @values of @array. They depend on @recipe and the array's name only, not on the order of arrays. */
+void rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *values);
 
-/* A weight file (.npz or .safetensors) of a whole network. */
-gboolean rvm_initialise_file (const char *path, const RvmConfig *config, gint64 seed, GError **error);
+/* The part of it that is for given weights, too: the encoder normalises every sum of tokens before it uses it, so what is added to the
+ * positional code times 1 / @scale is the same as the code times @scale. */
+void rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values);
 
-/* The same without a file that stays. @trainable: as rvm_model_load_trainable(). */
+/* A weight file (.npz or .safetensors) of the recipe's network. */
+gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error);
+
+/* The published start of seed 0, without a file that stays. @trainable: as rvm_model_load_trainable(). */
 RvmModel *rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error);
 
 G_END_DECLS

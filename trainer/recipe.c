@@ -59,6 +59,8 @@ static const Field fields[] = {
   REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
   UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
   REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "with the first weights the positional code counts this times as much"),
+  REAL ("training", "core-residual", core_residual, 0, 1000, 1, "in random first weights what the core's layers add counts this times as much"),
+  REAL ("training", "update-gate", update_gate, -20, 20, 0, "random first weights add this to the core's update gate before its sigmoid"),
   BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),

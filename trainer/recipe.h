@@ -30,7 +30,9 @@ typedef struct {
   guint accumulate;              /* passes of a step */
   double mask_ratio;
   guint context;                 /* states of a sample that the decoder sees: the last ones; 0: all */
-  double position_scale;         /* of the first weights: the encoder's positional code counts this times as much as it would */
+  double position_scale;         /* of the first weights, as the next two: the encoder's positional code counts this times as much */
+  double core_residual;          /* of random ones: what the core's layers add to its tokens counts this times as much */
+  double update_gate;            /* of random ones: what goes into the sigmoid of the core's update gate is this much more */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   guint64 seed;
   /* [optimiser] */

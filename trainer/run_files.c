@@ -159,22 +159,6 @@ typedef struct {
   RvmWeights *init; /* NULL: nothing to start from */
 } Start;
 
-/* The encoder normalises every sum of tokens before it uses it: what is added to the positional code times 1 / @share is the same as the
- * code times @share. */
-static void
-weigh_position (const RvmArray *array, double share, float *values)
-{
-  const gboolean layer = g_str_has_prefix (array->name, "encoder/layers_");
-  guint64 elements = 0, bytes;
-
-  if (!g_str_has_prefix (array->name, "tokenizer/patch_embedding/") && strcmp (array->name, "cls_token") != 0
-      && !(layer && (strstr (array->name, "/attention/out/") || strstr (array->name, "/mlp/dense_out/"))))
-    return;
-  rvm_array_get_size (array, &elements, &bytes);
-  for (guint64 i = 0; share != 1 && i < elements; i++)
-    values[i] /= share;
-}
-
 static gboolean
 start_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
@@ -190,9 +174,10 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
   given = start->init ? rvm_weights_find (start->init, array->name) : NULL;
   if (given && !rvm_weights_read (start->init, given, values, error))
     return FALSE;
-  if (given == NULL)
-    rvm_initialise_array (array, start->recipe->seed, values);
-  weigh_position (array, start->recipe->position_scale, values);
+  if (given)
+    rvm_initialise_weigh_position (array, start->recipe->position_scale, values);
+  else
+    rvm_initialise_array (array, start->recipe, values);
   return TRUE;
 }
 

@@ -143,6 +143,28 @@ with tempfile.TemporaryDirectory() as folder:
             assert all(abs(gain * x - y) <= 1e-6 * abs(y) for x, y in zip(a, b, strict=True)), name
         assert "\ncontext=1\n" in (scaled / "recipe.ini").read_text()
 
+    # A core that starts near to the encoder: its layers add half, and its update gate's inputs are 2 more, as each of the normalised
+    # channels, which sum to nothing, has a bias that they meet again in every weight. init --recipe makes the same file.
+    core = ["--set", "core-residual=0.5", "--set", "update-gate=2"]
+    run("pretrain", *tiny, *material, "--out", folder / "core", "--set", "steps=1", *core)
+    run("init", "--recipe", folder / "core" / "recipe.ini", folder / "core.safetensors")
+    before, after, alone = (arrays_of(path)[0] for path in (
+        folder / "plain1" / "checkpoint-00000000.safetensors", folder / "core" / "checkpoint-00000000.safetensors", folder / "core.safetensors"))
+    assert all(after[name] == alone[name] for name in alone)
+    for name in alone:
+        a, b = array.array("f", before[name]), array.array("f", after[name])
+        if re.match("rnn_core/transformer/xa_blocks_[0-9]+/((ca_)?attention/out|mlp/dense_out)/", name):
+            assert any(a) or name.endswith("/bias"), name
+            assert all(x / 2 == y for x, y in zip(a, b, strict=True)), name
+        elif name == "encoder/LayerNorm_0/bias":
+            bias = b[0]
+            assert bias > 0 and set(b) == {bias}, b
+        elif name == "rnn_core/input_update/kernel":
+            width = math.isqrt(len(a))
+            assert all(abs(x + 2 / (bias * width) - y) < 1e-6 for x, y in zip(a, b, strict=True)), name
+        else:
+            assert a == b, name
+
     # Batches of several sizes: stopping and going on gives the same bytes here, too.
     sizes = [*tiny, "--set", "batch=8", "--set", "width=32", "--set", "height=32", "--set", "side-max=80", "--set", "steps=6", "--set", "context=1"]
     run("pretrain", *sizes, *material, "--out", folder / "sizes")
