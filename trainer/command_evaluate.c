@@ -7,6 +7,7 @@
 #include "evaluate.h"
 #include "initialise.h"
 #include "kernels/error.h"
+#include "model/default_model.h"
 
 /* "WIDTHxHEIGHT", checked against the patch sizes of the models. */
 static gboolean
@@ -148,7 +149,7 @@ rvm_command_evaluate (int argc, char **argv)
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
   const GOptionEntry entries[] = {
-    { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights; may be repeated, for one table with all of them", "FILE" },
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights (default: the bundled ones); may be repeated, for one table with all of them", "FILE" },
     { "untrained", 'u', 0, G_OPTION_ARG_NONE, &untrained, "also the network of each with random weights", NULL },
     { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
     { "points", 0, 0, G_OPTION_ARG_FILENAME, &points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
@@ -173,8 +174,8 @@ rvm_command_evaluate (int argc, char **argv)
   g_option_context_add_main_entries (options, entries, NULL);
   if (!g_option_context_parse (options, &argc, &argv, &error))
     return rvm_command_fail (error, 2);
-  if (argc != 1 || files == NULL || folder == NULL || frames < 0 || warm_up < 0 || warm_up > 1000 || every < 1 || context < 0 || radius < 0 || top < 0) {
-    g_printerr ("rvm-cl-train evaluate: expected --model FILE and --davis FOLDER; numbers must not be negative, --every at least 1\n");
+  if (argc != 1 || folder == NULL || frames < 0 || warm_up < 0 || warm_up > 1000 || every < 1 || context < 0 || radius < 0 || top < 0) {
+    g_printerr ("rvm-cl-train evaluate: expected --davis FOLDER; numbers must not be negative, --every at least 1\n");
     return 2;
   }
   evaluation = (RvmEvaluation){
@@ -182,6 +183,8 @@ rvm_command_evaluate (int argc, char **argv)
     .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature, .standardise = standardise },
   };
   gst_init (NULL, NULL);
+  if (files == NULL)
+    files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
   for (guint i = 0; files[i]; i++) {
     RvmModel *model = rvm_model_load (files[i], &(RvmModelOptions){ .device = device }, &error);
     if (model == NULL)

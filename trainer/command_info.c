@@ -1,6 +1,7 @@
-/* rvm-cl-train info FILE */
+/* rvm-cl-train info [FILE] */
 #include "commands.h"
 #include "model/config.h"
+#include "model/default_model.h"
 
 static void
 print_transformer (const char *name, const RvmTransformerConfig *config)
@@ -11,23 +12,25 @@ print_transformer (const char *name, const RvmTransformerConfig *config)
 int
 rvm_command_info (int argc, char **argv)
 {
-  g_autoptr (GOptionContext) context = g_option_context_new ("FILE - sizes, arrays and metadata of a weight file");
+  g_autoptr (GOptionContext) context = g_option_context_new ("[FILE] - sizes, arrays and metadata of a weight file, by default of the bundled one");
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmWeights) weights = NULL;
   GHashTableIter iter;
   gpointer key, value;
+  const char *path;
   RvmConfig config;
 
   if (!g_option_context_parse (context, &argc, &argv, &error))
     return rvm_command_fail (error, 2);
-  if (argc != 2) {
-    g_printerr ("rvm-cl-train info: expected one FILE\n");
+  if (argc > 2) {
+    g_printerr ("rvm-cl-train info: expected one FILE, or none\n");
     return 2;
   }
-  weights = rvm_weights_open (argv[1], &error);
+  path = argc == 2 ? argv[1] : rvm_default_model_get_path ();
+  weights = rvm_weights_open (path, &error);
   if (weights == NULL || !rvm_config_from_weights (&config, weights, &error))
     return rvm_command_fail (error, 1);
-  g_print ("%s: %s\n%-12s %u pixels\n", argv[1], rvm_weights_get_format (weights), "patch", config.patch);
+  g_print ("%s: %s\n%-12s %u pixels\n", path, rvm_weights_get_format (weights), "patch", config.patch);
   print_transformer ("encoder", &config.encoder);
   print_transformer ("core", &config.core);
   if (config.decoder.layers)

@@ -4,6 +4,7 @@
  * between two frames. What cannot be used is a warning; the old weights stay. */
 #include "rvmencode_private.h"
 #include "profile_report.h"
+#include "model/default_model.h"
 
 #include <glib/gstdio.h>
 
@@ -29,8 +30,8 @@ choose_file (GstRvmEncode * self)
   const gchar *file = self->settings.model_file;
 
   if (file == NULL || *file == '\0')
-    file = g_getenv ("RVM_DEFAULT_MODEL");
-  return g_strdup (file ? file : RVM_DEFAULT_MODEL);
+    file = rvm_default_model_get_path ();
+  return g_strdup (file);
 }
 
 /* All zeros if there is none. */

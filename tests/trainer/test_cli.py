@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_cli.py RVM-CL-TRAIN DATA: files that init and convert write, read back with numpy, and errors."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -53,6 +54,9 @@ with tempfile.TemporaryDirectory() as folder:
     odd, metadata = read_safetensors(folder / "c.safetensors")
     assert odd["tokenizer/patch_embedding/Conv_0/kernel"].shape == (1, 8, 8, 3, 30) and "untrained" in metadata["origin"]
     assert not any(name.startswith("decoder") for name in odd)
+
+    os.environ["RVM_DEFAULT_MODEL"] = str(folder / "c.safetensors")
+    assert run("info") == run("info", folder / "c.safetensors")
 
     # npz -> safetensors -> npz is exact; f16 rounds as numpy does; numpy's compressed files are read.
     tiny = dict(np.load(data / "tiny.npz"))

@@ -3,6 +3,7 @@
 moves and one that rests, and marked points. The copied first mask's scores follow from the geometry, so they are known."""
 import json
 import math
+import os
 import pathlib
 import struct
 import subprocess
@@ -68,6 +69,12 @@ with tempfile.TemporaryDirectory() as name:
     got = float(table["squares"]["first mask copied"].split()[0])
     assert abs(got - expected) < 6e-4, (got, expected, table)
     assert len(table["squares"]) == 6 and "untrained tiny.npz, core" in table["squares"] and table["squares"] == table["mean"], table
+
+    # Without --model: the weights that everything else runs by default.
+    os.environ["RVM_DEFAULT_MODEL"] = weights
+    assert table["squares"]["tiny.npz, core"] == rows_of(run("--davis", folder, "--size", f"{WIDTH}x{HEIGHT}"))["squares"]["tiny.npz, core"]
+    os.environ["RVM_DEFAULT_MODEL"] = "no-such-file"
+    assert "no-such-file" in run("--davis", folder, status=1)
 
     # A point of each square: within 0.2 times the root of both squares' area, or not.
     frames = [{"frame": t, "xy": [[left_of(t) + 16, 32], [116, 72], [0, 0]], "visible": [True, True, t == 2]} for t in (1, 2, 3)]
