@@ -87,6 +87,14 @@ rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens)
 }
 
 void
+rvm_add_position (RvmQueue *queue, RvmBuffer *x, const RvmBuffer *position, guint pictures, guint tokens, guint dim)
+{
+  const RvmArg args[] = { RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (position), RVM_ARG_UINT (tokens), RVM_ARG_UINT (dim) };
+
+  rvm_queue_launch_columns (queue, "tokens", "add_position", dim, (gsize) pictures * tokens, G_N_ELEMENTS (args), args);
+}
+
+void
 rvm_layernorm_launch_step (RvmQueue *queue, const RvmChainStep *step)
 {
   const RvmArg args[] = {

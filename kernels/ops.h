@@ -51,6 +51,9 @@ typedef struct {
 
 void rvm_decoder_tokens (RvmQueue *queue, const RvmDecoderTokens *tokens);
 
+/* x (pictures, tokens, dim) += position (tokens - 1, dim) for all but the first token of each picture. */
+void rvm_add_position (RvmQueue *queue, RvmBuffer *x, const RvmBuffer *position, guint pictures, guint tokens, guint dim);
+
 /* out = (x - mean) / sqrt (variance + epsilon) * scale + bias over the last axis of (rows, dim); @bias may be NULL; @out may be @x. */
 void rvm_layernorm (RvmQueue *queue, const RvmBuffer *x, const RvmBuffer *scale, const RvmBuffer *bias, RvmBuffer *out, guint rows,
     guint dim, float epsilon);

@@ -50,6 +50,19 @@ decoder_tokens (__global const float *restrict embedded, __global const uint *re
   store_upto (x, out + row * dim + c, dim - c);
 }
 
+/* x (pictures, tokens, dim) += position (tokens - 1, dim) for the patches of each picture. */
+__kernel void
+add_position (__global float *restrict x, __global const float *restrict position, uint tokens, uint dim)
+{
+  const uint c = get_global_id (0) * RVM_VECTOR;
+  const size_t row = get_global_id (1);
+  const uint token = row % tokens;
+
+  if (token > 0)
+    store_upto (load_upto (x + row * dim + c, dim - c) + load_upto (position + (size_t) (token - 1) * dim + c, dim - c),
+        x + row * dim + c, dim - c);
+}
+
 /* Per picture, the sums of d over its patches and over its masked patches: out (2, pictures, dim). Global size (ceil (dim / RVM_VECTOR),
  * pictures). */
 __kernel void

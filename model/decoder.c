@@ -50,6 +50,8 @@ rvm_decoder_forward (RvmQueue *queue, const RvmDecoder *decoder, const RvmDecode
   const guint context_rows = input->sources * input->tokens;
 
   linear (queue, decoder->embed, input->features, encoder_dim, act->context, dim, input->samples * context_rows);
+  if (input->context_position)
+    rvm_add_position (queue, act->context, input->position, input->samples * input->sources, input->tokens, dim);
   linear (queue, decoder->embed, input->encoded, encoder_dim, act->embedded, dim, pictures * input->kept);
   rvm_decoder_tokens (queue, &(RvmDecoderTokens){
                                  .embedded = act->embedded, .slot = input->slot, .mask_token = decoder->mask_token,

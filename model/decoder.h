@@ -33,6 +33,7 @@ typedef struct {
   const RvmBuffer *slot;     /* uint32 (samples, targets, tokens), see RvmDecoderTokens */
   const RvmBuffer *gap;      /* uint32 (samples, targets): frames after the last source frame */
   const RvmBuffer *position; /* (tokens - 1, dim), see rvm_position_code() */
+  gboolean context_position; /* the embedded features get @position, too; FALSE: as published, where they must know their places themselves */
   guint samples, sources, targets, tokens, kept;
 } RvmDecoderInput;
 

@@ -58,6 +58,8 @@ static const Field fields[] = {
   UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
   REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
   UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
+  BOOL ("training", "context-position", context_position, 0,
+      "the decoder adds the code of their places to the states, which then need not hold it; false: as published"),
   REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "with the first weights the positional code counts this times as much"),
   REAL ("training", "core-residual", core_residual, 0, 1000, 1, "in random first weights what the core's layers add counts this times as much"),
   REAL ("training", "update-gate", update_gate, -20, 20, 0, "random first weights add this to the core's update gate before its sigmoid"),

@@ -30,6 +30,7 @@ typedef struct {
   guint accumulate;              /* passes of a step */
   double mask_ratio;
   guint context;                 /* states of a sample that the decoder sees: the last ones; 0: all */
+  gboolean context_position;     /* the decoder adds the code of their places to them; FALSE: as published */
   double position_scale;         /* of the first weights, as the next two: the encoder's positional code counts this times as much */
   double core_residual;          /* of random ones: what the core's layers add to its tokens counts this times as much */
   double update_gate;            /* of random ones: what goes into the sigmoid of the core's update gate is this much more */

@@ -128,7 +128,7 @@ describe_decoder_input (const RvmStep *step, guint sources)
 {
   return (RvmDecoderInput){
     .features = step->features, .encoded = step->target_encoder.out, .slot = step->slot, .gap = step->gap,
-    .position = step->decoder_position,
+    .position = step->decoder_position, .context_position = step->shape.context_position,
     .samples = step->shape.samples, .sources = count_seen (step, sources), .targets = step->shape.targets, .tokens = step->tokens,
     .kept = step->kept,
   };

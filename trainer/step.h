@@ -16,6 +16,7 @@ typedef struct {
   guint kept;    /* visible patches of a target */
   guint most_patches; /* of a picture of a batch with a size of its own; 0: all batches have the sizes above */
   guint context; /* the decoder sees the states after at most so many last source frames; 0: after all, as published */
+  gboolean context_position; /* what the decoder sees of the states has its places' code added */
   gboolean grid_code; /* the decoder's places have the code of the encoder's, which is that of all grids; FALSE: as published, counted along the rows */
 } RvmStepShape;
 

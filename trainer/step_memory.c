@@ -10,7 +10,7 @@ rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples)
   return (RvmStepShape){
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = samples,
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe), .most_patches = most * most,
-    .context = recipe->context, .grid_code = recipe->side_max != 0,
+    .context = recipe->context, .context_position = recipe->context_position, .grid_code = recipe->side_max != 0,
   };
 }
 

@@ -227,6 +227,24 @@ check_attention (guint batch, guint heads, guint head_dim, guint queries, guint 
 }
 
 static void
+check_position (guint pictures, guint tokens, guint dim)
+{
+  const gsize count = (gsize) pictures * tokens * dim;
+  g_autofree float *x = random_values (count, 2), *position = random_values ((gsize) (tokens - 1) * dim, 2);
+  g_autofree double *expected = g_new (double, count);
+  g_autoptr (RvmBuffer) out = new_output (count), code = upload (position, (gsize) (tokens - 1) * dim * sizeof (float));
+  g_autofree char *what = g_strdup_printf ("places added, %u pictures of %u tokens x %u", pictures, tokens, dim);
+
+  for (gsize i = 0; i < count; i++) {
+    const gsize token = i / dim % tokens;
+    expected[i] = x[i] + (token ? (double) position[(token - 1) * dim + i % dim] : 0);
+  }
+  rvm_queue_write (queue, out, 0, x, count * sizeof (float));
+  rvm_add_position (queue, out, code, pictures, tokens, dim);
+  compare (what, out, expected, count, 1e-6);
+}
+
+static void
 check_gates (guint rows, guint dim)
 {
   const gsize count = (gsize) rows * dim;
@@ -276,6 +294,7 @@ check_all (void)
     check_layernorm (1, dims[i], TRUE, 0);
     check_layernorm (5, dims[i], FALSE, 0);
     check_layernorm (3, dims[i], TRUE, dims[i] > 1 ? 30 : 0);
+    check_position (3, 5, dims[i]);
     check_gates (1, dims[i]);
     check_gates (4, dims[i]);
   }

@@ -54,10 +54,11 @@ random_clear (Random *random)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Random, random_clear)
 
 static RvmStep *
-make_step (RvmModel *model, guint context)
+make_step (RvmModel *model, guint context, gboolean context_position)
 {
   const RvmStepShape shape = {
     .rows = ROWS, .columns = COLUMNS, .samples = SAMPLES, .sources = SOURCES, .targets = TARGETS, .kept = KEPT, .context = context,
+    .context_position = context_position,
   };
   g_autoptr (GError) error = NULL;
   RvmStep *step = rvm_step_new (model, &shape, FALSE, FALSE, &error);
@@ -91,7 +92,8 @@ static guint
 check_forward (RvmModel *model, const Random *random)
 {
   const gsize frame = (gsize) (ROWS * COLUMNS + 1) * model->config.encoder.dim;
-  g_autoptr (RvmStep) all = make_step (model, 0), last = make_step (model, 1), many = make_step (model, SOURCES);
+  g_autoptr (RvmStep) all = make_step (model, 0, FALSE), last = make_step (model, 1, FALSE);
+  g_autoptr (RvmStep) many = make_step (model, SOURCES, FALSE), placed = make_step (model, 0, TRUE);
   g_autofree float *expected = g_new (float, SAMPLES * SOURCES * frame), *seen = g_new (float, SAMPLES * frame);
   RvmBatch one = random->batch;
   guint failed = 0;
@@ -100,6 +102,8 @@ check_forward (RvmModel *model, const Random *random)
   a = loss_of (all, &random->batch);
   b = loss_of (many, &random->batch);
   failed += check (a == b, "a context of all states: difference of the loss", a - b);
+  b = loss_of (placed, &random->batch);
+  failed += check (fabs (a - b) > 1e-5 * a, "places added to the states: difference of the loss", a - b);
   b = loss_of (last, &random->batch);
   failed += check (fabs (a - b) > 1e-5 * a, "a context of the last state: difference of the loss", a - b);
   if (!rvm_step_read (all, NULL, expected, NULL) || !rvm_step_read (last, NULL, seen, NULL))
@@ -170,11 +174,11 @@ free_gradients (RvmStep *step, float **kept)
 }
 
 static guint
-check_gradient (RvmModel *model, const Random *random, guint context)
+check_gradient (RvmModel *model, const Random *random, guint context, gboolean context_position)
 {
-  g_autoptr (RvmStep) step = make_step (model, context);
+  g_autoptr (RvmStep) step = make_step (model, context, context_position);
   g_autofree float **kept = NULL;
-  g_autofree char *what = g_strdup_printf ("context %u: slope / squared gradient", context);
+  g_autofree char *what = g_strdup_printf ("context %u%s: slope / squared gradient", context, context_position ? ", places added" : "");
   RvmLoss loss;
   const double squares = take_gradients (step, &random->batch, &loss, &kept), factor = 2e-3 * loss.masked / squares;
   double up, down, slope;
@@ -294,7 +298,8 @@ main (int argc, char **argv)
   random_init (&random, model->config.patch, SAMPLES, ROWS, COLUMNS, KEPT);
   failed = check_forward (model, &random);
   for (guint context = 0; context <= SOURCES; context++)
-    failed += check_gradient (model, &random, context);
+    failed += check_gradient (model, &random, context, context == 1);
+  failed += check_gradient (model, &random, 1, FALSE);
   failed += check_sizes (model);
   failed += check_code (model);
   g_print ("%s\n", failed ? "FAILED" : "ok");
