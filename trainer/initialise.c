@@ -49,24 +49,40 @@ rvm_initialise_weigh_position (const RvmArray *array, double scale, float *value
   scale_values (values, elements, 1 / scale);
 }
 
+static const float first_bias = 0.25;
+
+void
+rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *kernel)
+{
+  double squares = 0;
+
+  for (guint i = 0; i < dim; i++)
+    squares += (double) bias[i] * bias[i];
+  for (guint i = 0; i < dim; i++)
+    for (guint j = 0; j < dim; j++)
+      kernel[(gsize) i * dim + j] += shift * bias[i] / squares;
+}
+
 /* Random gates are as good as constant: most of an encoder output is the same for all patches of all frames, so each channel of the state
  * is nearly always replaced or nearly never. They have no bias to open them all with, but the encoder's last LayerNorm has one, and without
  * it its outputs sum to 0: a bias of 1/4 on each of them, and as much more in each weight, is one. */
 static void
 open_core (const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
 {
-  const double bias = 0.25;
-
   if (g_str_has_prefix (array->name, "rnn_core/transformer/xa_blocks_") && is_residual (array))
     scale_values (values, elements, recipe->core_residual);
   if (recipe->update_gate == 0)
     return;
-  if (strcmp (array->name, "encoder/LayerNorm_0/bias") == 0)
+  if (strcmp (array->name, RVM_ENCODER_BIAS) == 0)
     for (guint64 i = 0; i < elements; i++)
-      values[i] = bias;
-  else if (strcmp (array->name, "rnn_core/input_update/kernel") == 0)
-    for (guint64 i = 0; i < elements; i++)
-      values[i] += recipe->update_gate / (bias * array->dims[0]);
+      values[i] = first_bias;
+  else if (strcmp (array->name, RVM_UPDATE_GATE) == 0) {
+    g_autofree float *bias = g_new (float, array->dims[0]);
+
+    for (guint64 i = 0; i < array->dims[0]; i++)
+      bias[i] = first_bias;
+    rvm_initialise_shift_gate (bias, array->dims[0], recipe->update_gate, values);
+  }
 }
 
 void

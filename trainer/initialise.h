@@ -16,6 +16,13 @@ void rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float
  * positional code times 1 / @scale is the same as the code times @scale. */
 void rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values);
 
+#define RVM_UPDATE_GATE "rnn_core/input_update/kernel"
+#define RVM_ENCODER_BIAS "encoder/LayerNorm_0/bias"
+
+/* Adds about @shift to what the update gate takes the sigmoid of, in all channels: @kernel (dim, dim) is RVM_UPDATE_GATE, @bias (dim), not all
+ * 0, RVM_ENCODER_BIAS, which every output of the encoder contains. */
+void rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *kernel);
+
 /* A weight file (.npz or .safetensors) of the recipe's network. */
 gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error);
 

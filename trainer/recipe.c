@@ -63,6 +63,7 @@ static const Field fields[] = {
   REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "with the first weights the positional code counts this times as much"),
   REAL ("training", "core-residual", core_residual, 0, 1000, 1, "in random first weights what the core's layers add counts this times as much"),
   REAL ("training", "update-gate", update_gate, -20, 20, 0, "random first weights add this to the core's update gate before its sigmoid"),
+  REAL ("training", "gate-shift", gate_shift, -20, 20, 0, "given first weights (--init): this much more goes into the sigmoid of the update gate"),
   BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),

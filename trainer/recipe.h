@@ -34,6 +34,7 @@ typedef struct {
   double position_scale;         /* of the first weights, as the next two: the encoder's positional code counts this times as much */
   double core_residual;          /* of random ones: what the core's layers add to its tokens counts this times as much */
   double update_gate;            /* of random ones: what goes into the sigmoid of the core's update gate is this much more */
+  double gate_shift;             /* of given ones: the same, on top of what they have */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   guint64 seed;
   /* [optimiser] */

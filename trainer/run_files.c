@@ -159,6 +159,30 @@ typedef struct {
   RvmWeights *init; /* NULL: nothing to start from */
 } Start;
 
+/* Opens or shuts the update gate of given weights, if the recipe says so. */
+static gboolean
+shift_gate (const Start *start, const RvmArray *array, float *values, GError **error)
+{
+  const RvmArray *found = rvm_weights_find (start->init, RVM_ENCODER_BIAS);
+  const guint dim = start->recipe->model.encoder.dim;
+  g_autofree float *bias = g_new (float, dim);
+  gboolean zero = TRUE;
+
+  if (start->recipe->gate_shift == 0 || strcmp (array->name, RVM_UPDATE_GATE) != 0)
+    return TRUE;
+  if (!rvm_weights_read (start->init, found, bias, error))
+    return FALSE;
+  for (guint i = 0; i < dim; i++)
+    zero = zero && bias[i] == 0;
+  if (zero) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "training.gate-shift: all values of %s are 0 in the given weights: expected some that are not, "
+        "as in weights that were trained", RVM_ENCODER_BIAS);
+    return FALSE;
+  }
+  rvm_initialise_shift_gate (bias, dim, start->recipe->gate_shift, values);
+  return TRUE;
+}
+
 static gboolean
 start_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
@@ -174,11 +198,12 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
   given = start->init ? rvm_weights_find (start->init, array->name) : NULL;
   if (given && !rvm_weights_read (start->init, given, values, error))
     return FALSE;
-  if (given)
-    rvm_initialise_weigh_position (array, start->recipe->position_scale, values);
-  else
+  if (given == NULL) {
     rvm_initialise_array (array, start->recipe, values);
-  return TRUE;
+    return TRUE;
+  }
+  rvm_initialise_weigh_position (array, start->recipe->position_scale, values);
+  return shift_gate (start, array, values, error);
 }
 
 /* The sizes of the file to start from replace the recipe's; without decoder in the file, the decoder's stay. */

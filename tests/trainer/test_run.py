@@ -165,6 +165,15 @@ with tempfile.TemporaryDirectory() as folder:
         else:
             assert a == b, name
 
+    # The gate of given weights is shifted along the bias that they have; nothing else is.
+    run("pretrain", *tiny, *material, "--out", folder / "shut", "--set", "steps=1", "--init", folder / "core.safetensors", "--set", "gate-shift=-1.5")
+    shut = arrays_of(folder / "shut" / "checkpoint-00000000.safetensors")[0]
+    assert {name for name in alone if shut[name] != alone[name]} == {"rnn_core/input_update/kernel"}
+    a, b = (array.array("f", arrays["rnn_core/input_update/kernel"]) for arrays in (alone, shut))
+    assert all(abs(x - 1.5 / (bias * math.isqrt(len(a))) - y) < 1e-6 for x, y in zip(a, b, strict=True))
+    message = run("pretrain", *tiny, *material, "--out", folder / "never", "--init", folder / "init.npz", "--set", "gate-shift=1", status=1)
+    assert "gate-shift" in message and "encoder/LayerNorm_0/bias" in message, message
+
     # Batches of several sizes: stopping and going on gives the same bytes here, too.
     sizes = [*tiny, "--set", "batch=8", "--set", "width=32", "--set", "height=32", "--set", "side-max=80", "--set", "steps=6", "--set", "context=1"]
     run("pretrain", *sizes, *material, "--out", folder / "sizes")
