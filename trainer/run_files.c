@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
+#include "data/files.h"
 #include "initialise.h"
 #include "kernels/error.h"
 #include "parallel.h"
@@ -81,7 +82,7 @@ rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error)
 
 static const char *const data_keys[] = { "clips", "photos", "sprites" };
 
-/* What data.ini lists, without the folders that it lies in, which are nobody's business who gets the weights. */
+/* The files that data.ini means, without the folders that they lie in, which are nobody's business who gets the weights. */
 static char *
 describe_data (const char *folder, GError **error)
 {
@@ -91,15 +92,17 @@ describe_data (const char *folder, GError **error)
   if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
     return NULL;
   for (guint i = 0; i < G_N_ELEMENTS (data_keys); i++) {
-    gsize n = 0;
-    g_auto (GStrv) names = g_key_file_get_string_list (file, DATA_GROUP, data_keys[i], &n, NULL);
+    g_auto (GStrv) names = g_key_file_get_string_list (file, DATA_GROUP, data_keys[i], NULL, NULL);
+    g_autoptr (GPtrArray) files = rvm_files_expand ((const char *const *) names, error);
 
-    for (gsize j = 0; j < n; j++) {
-      char *name = g_path_get_basename (names[j]);
-      g_free (names[j]);
-      names[j] = name;
+    if (files == NULL)
+      return NULL;
+    for (guint j = 0; j < files->len; j++) {
+      char *name = g_path_get_basename (g_ptr_array_index (files, j));
+      g_free (g_ptr_array_index (files, j));
+      g_ptr_array_index (files, j) = name;
     }
-    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) names, n);
+    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) files->pdata, files->len);
   }
   return g_key_file_to_data (file, NULL, NULL);
 }

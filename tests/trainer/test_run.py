@@ -75,7 +75,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert {n for n in expected if expected[n] != found[n]} == set(), "a resumed run computes something else"
     assert metadata == found_metadata, [(key, metadata[key], found_metadata[key]) for key in metadata if metadata[key] != found_metadata[key]]
     assert metadata["step"] == "20" and "\npatch=16\n" in metadata["recipe"], metadata
-    assert metadata["data"] == "[data]\nclips=videos;\nphotos=photos;\nsprites=\n", metadata["data"]
+    assert metadata["data"] == "[data]\nclips=ball.mkv;snow.mkv;\nphotos=smpte.png;zone.png;\nsprites=\n", metadata["data"]
     assert any(array.startswith("adamw/m/") for array in expected)
     assert metrics_of(whole) == metrics_of(parts) and [line["step"] for line in metrics_of(whole)] == list(range(1, 21))
     for file in ("loss.png", "reconstruction-00000020.png", "model.safetensors", "recipe.ini"):
