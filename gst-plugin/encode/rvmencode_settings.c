@@ -72,7 +72,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
     {AT (scene_threshold), g_param_spec_double ("scene-threshold",
               "Scene threshold",
               "Similarity of two frames' features, less their means, below which"
-              " they are of different scenes for reset-on", -1, 1, 0.88, live)},
+              " they are of different scenes for reset-on", -1, 1, 0.7, live)},
     {AT (messages), g_param_spec_flags ("messages", "Messages",
               "Which element messages are posted", gst_rvm_messages_get_type (),
               0, live)},

@@ -206,7 +206,7 @@ def check_entries(seen):
             assert set(ids) - {0} == {track[8] for track in frame["tracks"] if track[8]}
 
 
-LEAST = 0.25
+LEAST = 0.5
 WITH_ANALYTICS = "--analytics" in sys.argv
 clip_frames, clip_masks = clip.render()
 # The values of a file are kept.
