@@ -6,7 +6,6 @@
 #include "gemm_private.h"
 
 #define MAX_STEPS 6       /* of the kernel: the longest run in the network, from one attention to the next */
-#define MAX_BLOCK_TILES 12 /* more rows of small16's hidden layer would not fit into a second-level cache of 1 MiB */
 
 struct _RvmChain {
   RvmChainStep steps[MAX_STEPS];
@@ -108,10 +107,23 @@ rvm_chain_add (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
   return TRUE;
 }
 
-guint
-rvm_chain_choose_block (guint m, guint tile, guint units)
+/* Rows of the widest step that stay in a core's cache from one step to the next. They share it with weights, which come from further away
+ * for each block anew: in more than about half of it, the rows' own misses cost what the rarer reading of weights saves. */
+static guint
+rows_in_cache (const RvmChainStep *steps, guint n, gsize cache)
 {
-  const guint tiles = (m + tile - 1) / tile, cap = MIN (tiles, MAX_BLOCK_TILES);
+  gsize widest = 1;
+
+  for (guint s = 0; s < n; s++)
+    if (!steps[s].is_norm)
+      widest = MAX (widest, (gsize) steps[s].k + steps[s].n);
+  return MIN (cache / 9 * 5 / (widest * sizeof (float)), G_MAXUINT);
+}
+
+guint
+rvm_chain_choose_block (guint m, guint tile, guint units, guint most)
+{
+  const guint tiles = (m + tile - 1) / tile, cap = CLAMP (most / tile, 1, tiles);
   guint best = 1, best_span = G_MAXUINT;
 
   /* The time is that of the unit with most rows. Larger blocks, which reuse weights more often, for 2 % of it. */
@@ -129,8 +141,10 @@ rvm_chain_choose_block (guint m, guint tile, guint units)
 static void
 launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
 {
+  const RvmDevice *device = rvm_queue_get_device (queue);
   const guint m = steps[0].m;
-  const guint block = rvm_chain_choose_block (m, tiles->gemm_rows, MAX (1, rvm_device_get_compute_units (rvm_queue_get_device (queue))));
+  const guint block = rvm_chain_choose_block (m, tiles->gemm_rows, MAX (1, rvm_device_get_compute_units (device)),
+      rows_in_cache (steps, n, rvm_device_get_core_cache (device)));
   RvmArg args[3 + 7 * MAX_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
   guint at = 3;
   gboolean half = FALSE;

@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "device_private.h"
 #include "gemm_private.h"
@@ -252,6 +253,19 @@ make_fingerprint (const Found *found, char **problem)
   return g_string_free (text, FALSE);
 }
 
+/* OpenCL has one number for all caches, which is the last level's on one driver and the first's on another. */
+static gsize
+read_core_cache (void)
+{
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  const long size = sysconf (_SC_LEVEL2_CACHE_SIZE);
+
+  if (size > 0)
+    return size;
+#endif
+  return 1024 * 1024;
+}
+
 /* What the kernels want to know of a device. */
 static void
 read_limits (RvmDevice *device, char **problem)
@@ -279,6 +293,7 @@ read_limits (RvmDevice *device, char **problem)
   device->vector_width = MAX (width, 1);
   device->compute_units = units;
   device->max_allocation = allocation;
+  device->core_cache = read_core_cache ();
   /* Intel's runtime for CPUs does not mention the instruction that it uses. */
   device->has_fma = rvm_device_is_cpu (device) || (floats & CL_FP_FMA) != 0;
 }
@@ -440,6 +455,12 @@ guint
 rvm_device_get_compute_units (const RvmDevice *device)
 {
   return device->compute_units;
+}
+
+gsize
+rvm_device_get_core_cache (const RvmDevice *device)
+{
+  return device->core_cache;
 }
 
 RvmTurns *

@@ -40,6 +40,7 @@ gboolean rvm_device_is_cpu (const RvmDevice *device);          /* groups of one 
 gboolean rvm_device_runs_on_cpu (const RvmDevice *device);     /* also one that wants to be treated like a GPU: llvmpipe */
 guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
 guint rvm_device_get_compute_units (const RvmDevice *device);
+gsize rvm_device_get_core_cache (const RvmDevice *device);     /* bytes of a CPU core's second-level cache; 1 MiB where nobody says */
 RvmTurns *rvm_device_get_turns (RvmDevice *device);             /* of the frames of all streams */
 guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes in one buffer */
 

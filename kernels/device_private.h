@@ -16,6 +16,7 @@ struct _RvmDevice {
   cl_device_type type;
   guint vector_width, compute_units;
   guint64 max_allocation;
+  gsize core_cache; /* bytes */
   gboolean has_fma; /* an instruction for it */
   RvmTurns *turns;
   gboolean has_clblast; /* CLBlast has been used with the context; under the table's lock, too */

@@ -1,5 +1,5 @@
-/* The tuner. Each candidate is a build of its own; what is compared is the time of a set of shapes, the smallest of several runs, added up
- * after division by the time of the tiles in use, so that every shape counts alike. GEMM first, then attention one number at a time. */
+/* The tuner. Each candidate is a build of its own; what is compared is the time of a set of shapes, the smallest of several runs, as a
+ * share of the time of the best tiles so far, so that every shape counts alike. GEMM first, then attention one number at a time. */
 #include "tune.h"
 
 #include <math.h>
@@ -22,157 +22,165 @@ typedef struct {
   RvmDevice *device;
   RvmQueue *queue;
   RvmBuffer *in, *out, *normaliser;
-  double reference[16]; /* seconds of the tiles in use */
 } Tuner;
 
-static double
-seconds_of_product (Tuner *tuner, RvmGemmWeights *weights, const guint *shape)
+static RvmGemmWeights *
+make_weights (Tuner *tuner, const RvmTiles *tiles, guint k, guint n)
 {
-  double best = INFINITY;
+  g_autofree float *values = g_new (float, (gsize) n * k);
+  RvmGemmWeights *weights;
 
-  for (guint run = 0; run <= RUNS; run++) {
-    const gint64 start = g_get_monotonic_time ();
-
-    for (guint i = 0; i < 4; i++)
-      rvm_gemm (tuner->queue, weights,
-          &(RvmGemm){ .a = tuner->in, .a_stride = shape[2], .out = tuner->out, .out_stride = shape[1], .m = shape[0] });
-    if (!rvm_queue_finish (tuner->queue, NULL))
-      return INFINITY;
-    if (run)
-      best = MIN (best, (g_get_monotonic_time () - start) / 4e6);
+  rvm_tiles_set_override (tiles); /* weights keep their tiles */
+  weights = rvm_gemm_weights_new (tuner->device, RVM_GEMM_NATIVE, RVM_PRECISION_F32, k, n, FALSE, NULL);
+  rvm_tiles_set_override (NULL);
+  if (weights == NULL || !rvm_gemm_weights_begin (weights, NULL)) {
+    g_clear_pointer (&weights, rvm_gemm_weights_free);
+    return NULL;
   }
-  return best;
+  for (gsize j = 0; j < (gsize) n * k; j++)
+    values[j] = (float) (j % 251) / 251 - 0.5f;
+  rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, values);
+  rvm_gemm_weights_end (weights, NULL);
+  return weights;
+}
+
+/* Seconds of a few products, or of an attention, of shape @i with @tiles. */
+static double
+time_product (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i)
+{
+  const guint *shape = products[i];
+  const gint64 start = g_get_monotonic_time ();
+
+  (void) tiles;
+  for (guint repeat = 0; repeat < 4; repeat++)
+    rvm_gemm (tuner->queue, weights,
+        &(RvmGemm){ .a = tuner->in, .a_stride = shape[2], .out = tuner->out, .out_stride = shape[1], .m = shape[0] });
+  if (!rvm_queue_finish (tuner->queue, NULL))
+    return INFINITY;
+  return (g_get_monotonic_time () - start) / 1e6;
 }
 
 static double
-product_cost (Tuner *tuner, const RvmTiles *tiles, gboolean is_reference)
+time_attention (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i)
 {
-  double cost = 0;
+  const guint *shape = attentions[i], dim = shape[1] * shape[2];
+  const gint64 start = g_get_monotonic_time ();
+  gboolean ok;
 
+  (void) weights;
   rvm_tiles_set_override (tiles);
-  for (guint i = 0; i < G_N_ELEMENTS (products); i++) {
-    const guint n = products[i][1], k = products[i][2];
-    g_autofree float *values = g_new (float, (gsize) n * k);
-    g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (tuner->device, RVM_GEMM_NATIVE, RVM_PRECISION_F32, k, n, FALSE, NULL);
-    double seconds;
-
-    if (weights == NULL || !rvm_gemm_weights_begin (weights, NULL))
-      return INFINITY;
-    for (gsize j = 0; j < (gsize) n * k; j++)
-      values[j] = (float) (j % 251) / 251 - 0.5f;
-    rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, values);
-    rvm_gemm_weights_end (weights, NULL);
-    seconds = seconds_of_product (tuner, weights, products[i]);
-    if (is_reference)
-      tuner->reference[i] = seconds;
-    cost += seconds / tuner->reference[i] / G_N_ELEMENTS (products);
-  }
+  rvm_attention (tuner->queue, &(RvmAttention){
+                                   .query = tuner->in, .query_stride = 3 * dim, .key = tuner->in, .key_offset = dim, .key_stride = 3 * dim,
+                                   .value = tuner->in, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = tuner->out,
+                                   .normaliser = tuner->normaliser, .batch = shape[3], .heads = shape[1], .head_dim = shape[2],
+                                   .queries = shape[0], .keys = shape[0],
+                               });
+  ok = rvm_queue_finish (tuner->queue, NULL);
   rvm_tiles_set_override (NULL);
-  return cost;
+  return ok ? (g_get_monotonic_time () - start) / 1e6 : INFINITY;
 }
 
+/* The time of @candidate as a share of that of @tiles, mean over the shapes. The two take turns: a shared machine is twice as fast in one
+ * second as in the next. */
 static double
-attention_cost (Tuner *tuner, const RvmTiles *tiles, gboolean is_reference)
+compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles *candidate)
 {
-  double cost = 0;
+  const RvmTiles *both[2] = { tiles, candidate };
+  const guint shapes = attention ? G_N_ELEMENTS (attentions) : G_N_ELEMENTS (products);
+  double share = 0;
 
-  rvm_tiles_set_override (tiles);
-  for (guint i = 0; i < G_N_ELEMENTS (attentions); i++) {
-    const guint *shape = attentions[i], dim = shape[1] * shape[2];
-    double best = INFINITY;
+  for (guint i = 0; i < shapes; i++) {
+    RvmGemmWeights *weights[2] = { NULL, NULL };
+    double best[2] = { INFINITY, INFINITY };
 
-    for (guint run = 0; run <= RUNS; run++) {
-      const gint64 start = g_get_monotonic_time ();
+    for (guint side = 0; side < 2 && !attention; side++)
+      weights[side] = make_weights (tuner, both[side], products[i][2], products[i][1]);
+    for (guint run = 0; run <= RUNS && (attention || (weights[0] && weights[1])); run++)
+      for (guint side = 0; side < 2; side++) {
+        const double seconds = (attention ? time_attention : time_product) (tuner, both[side], weights[side], i);
 
-      rvm_attention (tuner->queue, &(RvmAttention){
-                                       .query = tuner->in, .query_stride = 3 * dim, .key = tuner->in, .key_offset = dim, .key_stride = 3 * dim,
-                                       .value = tuner->in, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = tuner->out,
-                                       .normaliser = tuner->normaliser, .batch = shape[3], .heads = shape[1], .head_dim = shape[2],
-                                       .queries = shape[0], .keys = shape[0],
-                                   });
-      if (!rvm_queue_finish (tuner->queue, NULL))
-        return INFINITY;
-      if (run)
-        best = MIN (best, (g_get_monotonic_time () - start) / 1e6);
-    }
-    if (is_reference)
-      tuner->reference[i] = best;
-    cost += best / tuner->reference[i] / G_N_ELEMENTS (attentions);
+        if (run) /* the first builds kernels */
+          best[side] = MIN (best[side], seconds);
+      }
+    rvm_gemm_weights_free (weights[0]);
+    rvm_gemm_weights_free (weights[1]);
+    share += (isinf (best[1]) ? INFINITY : best[1] / best[0]) / shapes;
   }
-  rvm_tiles_set_override (NULL);
-  return cost;
+  return share;
+}
+
+/* Takes @candidate for @tiles if it is faster. */
+static void
+try_tiles (Tuner *tuner, gboolean attention, RvmTiles *tiles, const RvmTiles *candidate, const char *what)
+{
+  const double share = compare (tuner, attention, tiles, candidate);
+
+  g_print ("  %s: %.3f of the time%s\n", what, share, share < 0.99 ? ", taken" : ""); /* less is noise */
+  if (share < 0.99)
+    *tiles = *candidate;
 }
 
 static void
 tune_products (Tuner *tuner, RvmTiles *tiles)
 {
   static const guint rows[] = { 4, 6, 8, 10, 12, 14 };
-  double best = product_cost (tuner, tiles, TRUE);
-  RvmTiles candidate = *tiles;
 
   for (guint vectors = 1; vectors <= 4; vectors++)
     for (guint r = 0; r < G_N_ELEMENTS (rows); r++) {
-      double cost;
+      RvmTiles candidate = *tiles;
+      g_autofree char *what = g_strdup_printf ("%2u rows x %u vectors", rows[r], vectors);
 
       /* Sums, the vectors of weights and a broadcast in registers; at least 8 sums, or the multiply-adds wait for each other. */
-      if (rows[r] * vectors + vectors + 1 > REGISTERS (tiles->gemm_vector) || rows[r] * vectors < 8)
+      if (rows[r] * vectors + vectors + 1 > REGISTERS (tiles->gemm_vector) || rows[r] * vectors < 8
+          || (rows[r] == tiles->gemm_rows && vectors == tiles->gemm_vectors))
         continue;
       candidate.gemm_rows = rows[r];
       candidate.gemm_vectors = vectors;
-      cost = product_cost (tuner, &candidate, FALSE);
-      g_print ("  %2u rows x %u vectors: %.3f of the time\n", rows[r], vectors, cost);
-      if (cost < best * 0.99) { /* less is noise */
-        best = cost;
-        tiles->gemm_rows = rows[r];
-        tiles->gemm_vectors = vectors;
-      }
+      try_tiles (tuner, FALSE, tiles, &candidate, what);
     }
 }
 
 static void
 tune_attention (Tuner *tuner, RvmTiles *tiles)
 {
-  RvmTiles candidate = *tiles;
   const struct {
     const char *name;
-    guint *value, *best;
+    gsize offset; /* in RvmTiles */
     guint values[5];
   } numbers[] = {
-    { "vectors of queries", &candidate.attention_queries, &tiles->attention_queries, { 1, 2, 3, 4 } },
-    { "keys at once", &candidate.key_tile, &tiles->key_tile, { 2, 4, 8 } },
-    { "dimensions at once", &candidate.dim_tile, &tiles->dim_tile, { 2, 4, 8 } },
-    { "keys a block", &candidate.key_block, &tiles->key_block, { 32, 64, 96, 128 } },
+    { "vectors of queries", G_STRUCT_OFFSET (RvmTiles, attention_queries), { 1, 2, 3, 4 } },
+    { "keys at once", G_STRUCT_OFFSET (RvmTiles, key_tile), { 2, 4, 8 } },
+    { "dimensions at once", G_STRUCT_OFFSET (RvmTiles, dim_tile), { 2, 4, 8 } },
+    { "keys a block", G_STRUCT_OFFSET (RvmTiles, key_block), { 32, 64, 96, 128 } },
   };
-  double best = attention_cost (tuner, tiles, TRUE);
 
-  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
     for (guint v = 0; numbers[i].values[v]; v++) {
-      double cost;
+      RvmTiles candidate = *tiles;
+      guint *number = &G_STRUCT_MEMBER (guint, &candidate, numbers[i].offset);
+      g_autofree char *what = g_strdup_printf ("%u %s", numbers[i].values[v], numbers[i].name);
 
-      candidate = *tiles;
-      *numbers[i].value = numbers[i].values[v];
-      cost = attention_cost (tuner, &candidate, FALSE);
-      g_print ("  %u %s: %.3f of the time\n", numbers[i].values[v], numbers[i].name, cost);
-      if (cost < best * 0.99) {
-        best = cost;
-        *numbers[i].best = numbers[i].values[v];
-      }
+      if (*number == numbers[i].values[v])
+        continue;
+      *number = numbers[i].values[v];
+      try_tiles (tuner, TRUE, tiles, &candidate, what);
     }
-  }
 }
 
 /* The part of "DEVICE (PLATFORM)" that names the driver. */
 static char *
 driver_of (RvmDevice *device)
 {
-  const char *name = rvm_device_get_name (device);
+  const char *name = rvm_device_get_name (device), *end = name + strlen (name);
+  int depth = 0;
 
-  for (const char *at = name; (at = strchr (at, '(')); at++)
-    if (strchr (at, ')') && g_str_has_suffix (at, ")")) {
-      char *driver = g_strdup (at + 1);
-      driver[strlen (driver) - 1] = '\0';
-      return driver;
-    }
+  /* Both may have brackets of their own. */
+  for (const char *at = end; at > name;) {
+    at--;
+    depth += (*at == ')') - (*at == '(');
+    if (depth == 0)
+      return *at == '(' ? g_strndup (at + 1, end - at - 2) : g_strdup (name);
+  }
   return g_strdup (name);
 }
 
