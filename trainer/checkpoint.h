@@ -1,5 +1,5 @@
 /* Checkpoints: one safetensors file with every weight under its own name (so that it is a model file too), the optimiser's moments as
- * "adamw/m/NAME" and "adamw/v/NAME", and metadata: format_version, step, recipe, data, hash. Written to a temporary file and renamed. */
+ * "adamw/m/NAME" and "adamw/v/NAME", and metadata: format_version, step, recipe, data, start, hash. Written to a temporary file and renamed. */
 #pragma once
 
 #include "adamw.h"

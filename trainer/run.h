@@ -2,6 +2,7 @@
  *
  *   recipe.ini              every value that decides what is computed
  *   data.ini                where the samples come from
+ *   start.txt               what the given weights were and began with, if there were any
  *   metrics.jsonl           a line per step; never ahead of the latest checkpoint after a restart
  *   loss.png, reconstruction-STEP.png
  *   checkpoint-STEP.safetensors

@@ -15,6 +15,7 @@
 #include "parallel.h"
 
 #define DATA_GROUP "data"
+#define START_FILE "start.txt"
 
 /* What a process that was killed left half written. */
 static void
@@ -107,18 +108,60 @@ describe_data (const char *folder, GError **error)
   return g_key_file_to_data (file, NULL, NULL);
 }
 
+/* Where the given weights come from: their file's name, step and recipe (without comments), and what those in turn began with. */
+static char *
+describe_start (RvmWeights *weights)
+{
+  GHashTable *metadata = rvm_weights_get_metadata (weights);
+  const char *step = g_hash_table_lookup (metadata, "step"), *recipe = g_hash_table_lookup (metadata, "recipe");
+  const char *start = g_hash_table_lookup (metadata, "start");
+  g_autofree char *name = g_path_get_basename (rvm_weights_get_path (weights));
+  g_auto (GStrv) lines = g_strsplit (recipe ? recipe : "", "\n", 0);
+  GString *text = g_string_new (name);
+
+  if (step)
+    g_string_append_printf (text, ", step %s", step);
+  g_string_append_c (text, '\n');
+  for (guint i = 0; lines[i]; i++)
+    if (*lines[i] && *lines[i] != '#')
+      g_string_append_printf (text, "%s\n", lines[i]);
+  if (start)
+    g_string_append_printf (text, "\nwhich began with %s", start);
+  return g_string_free (text, FALSE);
+}
+
 GHashTable *
 rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error)
 {
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  char *data = describe_data (folder, error);
+  g_autofree char *start = g_build_filename (folder, START_FILE, NULL);
+  char *data = describe_data (folder, error), *text;
 
   if (data == NULL)
     return NULL;
   g_hash_table_insert (metadata, "data", data);
+  if (g_file_test (start, G_FILE_TEST_EXISTS)) {
+    if (!g_file_get_contents (start, &text, NULL, error))
+      return NULL;
+    g_hash_table_insert (metadata, "start", text);
+  }
   g_hash_table_insert (metadata, "recipe", rvm_recipe_to_text (recipe));
   g_hash_table_insert (metadata, "trainer", g_strdup ("rvm-cl-train " RVM_VERSION));
   return g_steal_pointer (&metadata);
+}
+
+/* Describes @weights (nullable) for metadata. A folder may have the file of a run that never came to its first checkpoint. */
+static gboolean
+write_start (const char *folder, RvmWeights *weights, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, START_FILE, NULL), *text = NULL;
+
+  if (weights == NULL) {
+    g_unlink (path);
+    return TRUE;
+  }
+  text = describe_start (weights);
+  return g_file_set_contents (path, text, -1, error);
 }
 
 /* Paths as given, absolute, so that the folder can be resumed from anywhere. */
@@ -278,7 +321,7 @@ rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const cha
   if (lock < 0)
     return FALSE;
   text = rvm_recipe_to_text (&used);
-  ok = g_file_set_contents (path, text, -1, error) && write_data (options, error)
+  ok = g_file_set_contents (path, text, -1, error) && write_data (options, error) && write_start (options->folder, weights, error)
       && write_first_checkpoint (options, &used, weights, error);
   close (lock);
   return ok;

@@ -12,7 +12,7 @@ int rvm_run_lock (const char *folder, GError **error);
 gboolean rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error);
 /* The latest checkpoint that is whole; damaged ones are named on standard error and passed over. (transfer full) */
 char *rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error);
-/* Recipe and data for the metadata of weight files. */
+/* Recipe, data and what the run began with, for the metadata of weight files. */
 GHashTable *rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error);
 /* What @options name, or what data.ini does if they name nothing, from batch @first on. */
 RvmSource *rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 first, GError **error);

@@ -130,6 +130,14 @@ with tempfile.TemporaryDirectory() as folder:
     run("pretrain", *tiny, *material, "--out", folder / "init", "--init", folder / "init.npz", "--set", "steps=1")
     assert "dim=24" in (folder / "init" / "recipe.ini").read_text()
 
+    # Weights say what they began with, back to the first.
+    run("pretrain", *tiny, *material, "--out", folder / "second", "--init", folder / "init" / "model.safetensors", "--set", "steps=2", "--stop-at", 1, status=130)
+    run("resume", folder / "second")
+    metadata = [arrays_of(folder / name / "model.safetensors")[1] for name in ("whole", "init", "second")]
+    assert "start" not in metadata[0] and metadata[1]["start"] == "init.npz\n", metadata[1]["start"]
+    recipe = [line for line in metadata[1]["recipe"].splitlines() if line and not line.startswith("#")]
+    assert metadata[2]["start"].splitlines() == ["model.safetensors, step 1", *recipe, "", "which began with init.npz"], metadata[2]["start"]
+
     # First weights against the positional code, from a file and from nothing; the decoder sees the last state only.
     for i, start in enumerate((["--init", folder / "init.npz"], [])):
         plain, scaled = folder / f"plain{i}", folder / f"scaled{i}"
