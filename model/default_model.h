@@ -9,4 +9,7 @@ G_BEGIN_DECLS
  * file shows when it is loaded. */
 const char *rvm_default_model_get_path (void);
 
+/* @error is of loading that file: says in front of it why that file. */
+void rvm_default_model_explain (GError **error);
+
 G_END_DECLS

@@ -93,6 +93,7 @@ rvm_prepare() {
   export GST_PLUGIN_PATH="$build/gst-plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
   export GI_TYPELIB_PATH="$build/gst-plugin/meta${GI_TYPELIB_PATH:+:$GI_TYPELIB_PATH}"
   export LD_LIBRARY_PATH="$build/gst-plugin/meta${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  export PATH="$build/trainer:$PATH"
   export RVM_PREPARED=yes
   export RVM_DEFAULT_MODEL=${model:-$(realpath "$here/../model/default/rvm-cpu.safetensors")}
 }

@@ -145,7 +145,7 @@ rvm_command_evaluate (int argc, char **argv)
 {
   g_auto (GStrv) files = NULL;
   g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL, *points = NULL;
-  gboolean untrained = FALSE, standardise = FALSE;
+  gboolean untrained = FALSE, standardise = FALSE, is_default;
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
   const GOptionEntry entries[] = {
@@ -183,10 +183,13 @@ rvm_command_evaluate (int argc, char **argv)
     .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature, .standardise = standardise },
   };
   gst_init (NULL, NULL);
-  if (files == NULL)
+  is_default = files == NULL;
+  if (is_default)
     files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
   for (guint i = 0; files[i]; i++) {
     RvmModel *model = rvm_model_load (files[i], &(RvmModelOptions){ .device = device }, &error);
+    if (model == NULL && is_default)
+      rvm_default_model_explain (&error);
     if (model == NULL)
       return rvm_command_fail (error, 1);
     g_ptr_array_add (models, model);

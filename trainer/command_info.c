@@ -28,8 +28,11 @@ rvm_command_info (int argc, char **argv)
   }
   path = argc == 2 ? argv[1] : rvm_default_model_get_path ();
   weights = rvm_weights_open (path, &error);
-  if (weights == NULL || !rvm_config_from_weights (&config, weights, &error))
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, &error)) {
+    if (argc == 1)
+      rvm_default_model_explain (&error);
     return rvm_command_fail (error, 1);
+  }
   g_print ("%s: %s\n%-12s %u pixels\n", path, rvm_weights_get_format (weights), "patch", config.patch);
   print_transformer ("encoder", &config.encoder);
   print_transformer ("core", &config.core);

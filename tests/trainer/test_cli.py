@@ -57,6 +57,9 @@ with tempfile.TemporaryDirectory() as folder:
 
     os.environ["RVM_DEFAULT_MODEL"] = str(folder / "c.safetensors")
     assert run("info") == run("info", folder / "c.safetensors")
+    os.environ["RVM_DEFAULT_MODEL"] = "no-such-file"
+    message = run("info", status=1)
+    assert "RVM_DEFAULT_MODEL" in message and "no-such-file: cannot be opened" in message, message
 
     # npz -> safetensors -> npz is exact; f16 rounds as numpy does; numpy's compressed files are read.
     tiny = dict(np.load(data / "tiny.npz"))
