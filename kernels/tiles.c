@@ -10,7 +10,7 @@ static const struct {
   RvmTiles tiles;       /* for devices of this vector width and above */
 } cpu_tiles[] = {
 #include "tuned.inc"
-  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 4, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
   { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
   { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
 };
