@@ -107,8 +107,8 @@ rvm_chain_add (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
   return TRUE;
 }
 
-/* Rows of the widest step that stay in a core's cache from one step to the next. They share it with weights, which come from further away
- * for each block anew: in more than about half of it, the rows' own misses cost what the rarer reading of weights saves. */
+/* Rows of the widest step that fill a core's cache. Each block reads all weights anew, from further away, so that fewer and larger blocks pay until their
+ * own rows are read from there again for each panel: with small16 and base16 on cores with 2 MiB, 132 rows beat 66 by 6 and 3 %. */
 static guint
 rows_in_cache (const RvmChainStep *steps, guint n, gsize cache)
 {
@@ -117,7 +117,7 @@ rows_in_cache (const RvmChainStep *steps, guint n, gsize cache)
   for (guint s = 0; s < n; s++)
     if (!steps[s].is_norm)
       widest = MAX (widest, (gsize) steps[s].k + steps[s].n);
-  return MIN (cache / 9 * 5 / (widest * sizeof (float)), G_MAXUINT);
+  return MIN (cache / (widest * sizeof (float)), G_MAXUINT);
 }
 
 guint
