@@ -5,9 +5,9 @@
 
 The same network is built from the same weight file as an ONNX graph (for OpenVINO and ONNX Runtime) and as a JAX function. All must agree
 within 1e-4 of the largest feature: JAX's outputs are the expectation, which check_golden compares ours with. Then everything is timed in turn,
-in several rounds, on all processors of the machine; the table shows medians over rounds and the ratio to ours. numpy, onnx, onnxruntime,
-openvino and jax are installed from PyPI into --environment when they are missing. With --runtime this project is timed on several OpenCL
-implementations in the same rounds.
+in several rounds, on all processors of the machine; the table shows the median of the rounds' medians, the best round (on a shared machine the
+one that was disturbed least), and the ratios to ours. numpy, onnx, onnxruntime, openvino and jax are installed from PyPI into --environment
+when they are missing. With --runtime this project is timed on several OpenCL implementations in the same rounds.
 """
 import argparse
 import json
@@ -155,18 +155,20 @@ def compare(args, model, size):
         for label, environment, _ in args.runtimes:
             runs[label].append(time_ours(args.frame, args.device, model, size, frames, environment))
         for _, engine, times in peers:
-            times += time_engine(engine, pixels, frames)
-    ours = {label: statistics.median(run["ms_median"] for run in found) for label, found in runs.items()}
+            times.append(statistics.median(time_engine(engine, pixels, frames)))
+    ours = {label: [run["ms_median"] for run in found] for label, found in runs.items()}
     first = next(iter(runs.values()))[0]
     print(f"\n{os.path.basename(model)} {size}, {tokens} tokens, {first['gflop']:.1f} GFLOP a frame, {args.rounds} rounds of {frames} frames")
-    print("| engine | ms a frame, median | of the best GEMM rate |" + "".join(f" its time / ours on {label} |" for label in ours))
-    print("| --- | --- | --- |" + " --- |" * len(ours))
+    print("| engine | ms a frame, median | best round | of the best GEMM rate |" + "".join(f" its time / ours on {label}, best round |" for label in ours))
+    print("| --- | --- | --- | --- |" + " --- |" * len(ours))
     for label, found in runs.items():
         rate = statistics.median(run["of_gemm"] for run in found)
-        print(f"| gst-rvm on {found[0]['device']} | {ours[label]:.1f} | {rate:.2f} of {found[0]['gemm_gflops']:.0f} GFLOP/s |" + " |" * len(ours))
+        print(f"| gst-rvm on {found[0]['device']} | {statistics.median(ours[label]):.1f} | {min(ours[label]):.1f} |"
+              f" {rate:.2f} of {found[0]['gemm_gflops']:.0f} GFLOP/s |" + " |" * len(ours))
     for name, _, times in peers:
-        value = statistics.median(times)
-        print(f"| {name} | {value:.1f} | |" + "".join(f" {value / median:.2f} |" for median in ours.values()), flush=True)
+        value, best = statistics.median(times), min(times)
+        print(f"| {name} | {value:.1f} | {best:.1f} | |"
+              + "".join(f" {value / statistics.median(mine):.2f}, {best / min(mine):.2f} |" for mine in ours.values()), flush=True)
 
 
 def parse_runtime(text):
