@@ -188,10 +188,11 @@ rvm_command_evaluate (int argc, char **argv)
     files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
   for (guint i = 0; files[i]; i++) {
     RvmModel *model = rvm_model_load (files[i], &(RvmModelOptions){ .device = device }, &error);
-    if (model == NULL && is_default)
-      rvm_default_model_explain (&error);
-    if (model == NULL)
+    if (model == NULL) {
+      if (is_default)
+        rvm_default_model_explain (&error);
       return rvm_command_fail (error, 1);
+    }
     g_ptr_array_add (models, model);
   }
   if (untrained && !add_untrained (models, &files, device, &error))

@@ -44,37 +44,27 @@ make_weights (Tuner *tuner, const RvmTiles *tiles, guint k, guint n)
   return weights;
 }
 
-/* Seconds of a few products, or of an attention, of shape @i with @tiles. */
+/* Seconds of a few products with @weights, or without of an attention, of shape @i with @tiles. */
 static double
-time_product (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i)
+time_shape (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i)
 {
-  const guint *shape = products[i];
-  const gint64 start = g_get_monotonic_time ();
-
-  (void) tiles;
-  for (guint repeat = 0; repeat < 4; repeat++)
-    rvm_gemm (tuner->queue, weights,
-        &(RvmGemm){ .a = tuner->in, .a_stride = shape[2], .out = tuner->out, .out_stride = shape[1], .m = shape[0] });
-  if (!rvm_queue_finish (tuner->queue, NULL))
-    return INFINITY;
-  return (g_get_monotonic_time () - start) / 1e6;
-}
-
-static double
-time_attention (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i)
-{
-  const guint *shape = attentions[i], dim = shape[1] * shape[2];
+  const guint *shape = weights ? products[i] : attentions[i], dim = shape[1] * shape[2];
+  const guint repeats = weights ? 4 : 1;
   const gint64 start = g_get_monotonic_time ();
   gboolean ok;
 
-  (void) weights;
   rvm_tiles_set_override (tiles);
-  rvm_attention (tuner->queue, &(RvmAttention){
-                                   .query = tuner->in, .query_stride = 3 * dim, .key = tuner->in, .key_offset = dim, .key_stride = 3 * dim,
-                                   .value = tuner->in, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = tuner->out,
-                                   .normaliser = tuner->normaliser, .batch = shape[3], .heads = shape[1], .head_dim = shape[2],
-                                   .queries = shape[0], .keys = shape[0],
-                               });
+  for (guint repeat = 0; repeat < repeats; repeat++)
+    if (weights)
+      rvm_gemm (tuner->queue, weights,
+          &(RvmGemm){ .a = tuner->in, .a_stride = shape[2], .out = tuner->out, .out_stride = shape[1], .m = shape[0] });
+    else
+      rvm_attention (tuner->queue, &(RvmAttention){
+                                       .query = tuner->in, .query_stride = 3 * dim, .key = tuner->in, .key_offset = dim, .key_stride = 3 * dim,
+                                       .value = tuner->in, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = tuner->out,
+                                       .normaliser = tuner->normaliser, .batch = shape[3], .heads = shape[1], .head_dim = shape[2],
+                                       .queries = shape[0], .keys = shape[0],
+                                   });
   ok = rvm_queue_finish (tuner->queue, NULL);
   rvm_tiles_set_override (NULL);
   return ok ? (g_get_monotonic_time () - start) / 1e6 : INFINITY;
@@ -97,7 +87,7 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
       weights[side] = make_weights (tuner, both[side], products[i][2], products[i][1]);
     for (guint run = 0; run <= RUNS && (attention || (weights[0] && weights[1])); run++)
       for (guint side = 0; side < 2; side++) {
-        const double seconds = (attention ? time_attention : time_product) (tuner, both[side], weights[side], i);
+        const double seconds = time_shape (tuner, both[side], weights[side], i);
 
         if (run) /* the first builds kernels */
           best[side] = MIN (best[side], seconds);
