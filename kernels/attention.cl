@@ -36,6 +36,13 @@
 
 #define LANES (RVM_QUERIES * RVM_VECTOR)
 
+/* So few queries in the last vector are taken one by one: a vector costs as much as eight. */
+#if RVM_VECTOR > 1 && RVM_HEAD_DIM % RVM_VECTOR == 0
+#define SINGLES (RVM_VECTOR / 4)
+#else
+#define SINGLES 0
+#endif
+
 #if RVM_GROUP > 1
 #define KEY(j, d) key_tile[(j) * RVM_HEAD_DIM + (d)]
 #define VALUE(j, d) value_tile[(j) * RVM_HEAD_DIM + (d)]
@@ -160,6 +167,63 @@ attend (__global const float *query, uint query_offset, uint query_stride, __glo
   lanes_to_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries, RVM_HEAD_DIM, vectors);
 }
 
+#if SINGLES
+/* Query @start alone; the lanes are elements of the head. */
+__attribute__ ((noinline)) void
+attend_one (__global const float *query, uint query_offset, uint query_stride, __global const float *key, uint key_offset, uint key_stride,
+    __global const float *value, uint value_offset, uint value_stride, __global float *out, __global float *normaliser, uint queries, uint keys,
+    uint key_block, uint start)
+{
+  const uint head = get_global_id (1) * RVM_HEAD_DIM;
+  const size_t picture = get_global_id (2), row = picture * queries + start;
+  const uint out_stride = get_global_size (1) * RVM_HEAD_DIM;
+  __global const float *q = query + query_offset + row * query_stride + head;
+  __global const float *k = key + key_offset + picture * keys * key_stride + head;
+  __global const float *v = value + value_offset + picture * keys * value_stride + head;
+  vec q_parts[RVM_HEAD_DIM / RVM_VECTOR], sums[RVM_HEAD_DIM / RVM_VECTOR], scores[(RVM_KEY_BLOCK + RVM_VECTOR - 1) / RVM_VECTOR];
+  float *score = (float *) scores;
+  float highest = -FLT_MAX, total = 0.0f;
+
+#pragma unroll
+  for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++) {
+    q_parts[x] = VLOAD (q + x * RVM_VECTOR) * (M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
+    sums[x] = (vec) 0.0f;
+  }
+  for (uint first = 0; first < keys; first += key_block) {
+    const uint block = min (keys - first, key_block);
+    float top = highest;
+
+    for (uint j = 0; j < block; j++) {
+      vec dot = (vec) 0.0f;
+#pragma unroll
+      for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
+        dot = fma (q_parts[x], VLOAD (k + (size_t) (first + j) * key_stride + x * RVM_VECTOR), dot);
+      score[j] = VSUM (dot);
+      top = max (top, score[j]);
+    }
+    for (uint x = 0; x < (block + RVM_VECTOR - 1) / RVM_VECTOR; x++)
+      scores[x] = rvm_exp2_negative (scores[x] - top); /* of what lies past the end, too, which nothing reads */
+
+    const float shrink = highest > -FLT_MAX ? exp2 (highest - top) : 0.0f;
+    total *= shrink;
+    highest = top;
+#pragma unroll
+    for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
+      sums[x] *= shrink;
+    for (uint j = 0; j < block; j++) {
+      total += score[j];
+#pragma unroll
+      for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
+        sums[x] = fma ((vec) score[j], VLOAD (v + (size_t) (first + j) * value_stride + x * RVM_VECTOR), sums[x]);
+    }
+  }
+  normaliser[(picture * get_global_size (1) + get_global_id (1)) * queries + start] = highest + log2 (total);
+#pragma unroll
+  for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
+    VSTORE (sums[x] * (1.0f / total), out + row * out_stride + head + x * RVM_VECTOR);
+}
+#endif
+
 __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
@@ -172,8 +236,16 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
   __local float *key_tile = 0, *value_tile = 0;
 #endif
 
-#if RVM_QUERIES > 1
+#if SINGLES
   /* 257 queries are 16 vectors and one more. */
+  if (queries - start <= SINGLES) {
+    for (uint single = start; single < queries; single++)
+      attend_one (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
+          key_block, single);
+    return;
+  }
+#endif
+#if RVM_QUERIES > 1
   if (queries - start <= RVM_VECTOR) {
     attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
         key_block, start, 1, key_tile, value_tile);

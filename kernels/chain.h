@@ -33,10 +33,6 @@ gboolean rvm_chain_add (RvmQueue *queue, const RvmTiles *tiles, const RvmChainSt
 /* Launches what is held back. */
 void rvm_chain_flush (RvmQueue *queue);
 
-/* Rows of a work-group for @m rows in tiles of @tile on a device of @units: a multiple of @tile, @most or a little less unless that is no
- * whole tile. */
-guint rvm_chain_choose_block (guint m, guint tile, guint units, guint most);
-
 /* A single step, launched the plain way (gemm.c, ops.c). */
 void rvm_gemm_launch_step (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step);
 void rvm_layernorm_launch_step (RvmQueue *queue, const RvmChainStep *step);

@@ -60,19 +60,19 @@ typedef float weight;
 #define LOAD_WEIGHT(p) VLOAD (p)
 #endif
 
-/* One tile. @a, @out: their row 0; @panel: of w; @soon: memory that the next tiles will want, of which @soon_lines lines of cache are
- * fetched for each line of a; everything else as in gemm. */
+/* One tile. @rows: a constant of at most RVM_ROWS; @a, @out: their row 0; @panel: of w; @soon: memory that the next tiles will want, of which
+ * @soon_lines lines of cache are fetched for each line of a; everything else as in gemm. */
 __attribute__ ((always_inline)) void
-gemm_tile (__global const float *a, uint a_stride, __global const weight *panel, __global const float *bias, __global const float *residual,
-    uint residual_rows, __global float *inner, __global float *out, uint out_stride, uint row, uint column, uint m, uint n, uint k, uint flags,
-    __global const float *soon, uint soon_lines)
+gemm_tile (uint rows, __global const float *a, uint a_stride, __global const weight *panel, __global const float *bias,
+    __global const float *residual, uint residual_rows, __global float *inner, __global float *out, uint out_stride, uint row, uint column, uint m,
+    uint n, uint k, uint flags, __global const float *soon, uint soon_lines)
 {
   __global const float *a_row[RVM_ROWS];
   vec acc[RVM_ROWS][RVM_VECTORS], sums[RVM_ROWS * RVM_VECTORS];
 
   /* Rows past the end read the last row and are not stored: no branch in the loop. */
 #pragma unroll
-  for (uint i = 0; i < RVM_ROWS; i++) {
+  for (uint i = 0; i < rows; i++) {
     a_row[i] = a + (size_t) min (row + i, m - 1) * a_stride;
 #pragma unroll
     for (uint j = 0; j < RVM_VECTORS; j++)
@@ -88,7 +88,7 @@ gemm_tile (__global const float *a, uint a_stride, __global const weight *panel,
     for (uint j = 0; j < RVM_VECTORS; j++)
       b[j] = LOAD_WEIGHT (panel + (size_t) p * PANEL + j * RVM_VECTOR);
 #pragma unroll
-    for (uint i = 0; i < RVM_ROWS; i++) {
+    for (uint i = 0; i < rows; i++) {
       const vec x = (vec) a_row[i][p];
 #pragma unroll
       for (uint j = 0; j < RVM_VECTORS; j++)
@@ -97,12 +97,12 @@ gemm_tile (__global const float *a, uint a_stride, __global const weight *panel,
   }
 
 #pragma unroll
-  for (uint i = 0; i < RVM_ROWS; i++)
+  for (uint i = 0; i < rows; i++)
 #pragma unroll
     for (uint j = 0; j < RVM_VECTORS; j++)
       sums[i * RVM_VECTORS + j] = acc[i][j];
   STORE_LOOP
-  for (uint i = 0; i < RVM_ROWS; i++)
+  for (uint i = 0; i < rows; i++)
     STORE_LOOP
     for (uint j = 0; j < RVM_VECTORS; j++) {
       const uint c = column + j * RVM_VECTOR;
@@ -127,14 +127,14 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
     return; /* the global size is a multiple of the group's */
 #endif
   /* The rows of the next tile, if there is one. */
-  gemm_tile (a + a_offset, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out + out_offset, out_stride, row, column,
-      m, n, k, flags, a + a_offset + (size_t) (row + RVM_ROWS) * a_stride, row + 2 * RVM_ROWS <= m ? RVM_ROWS : 0);
+  gemm_tile (RVM_ROWS, a + a_offset, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out + out_offset, out_stride, row,
+      column, m, n, k, flags, a + a_offset + (size_t) (row + RVM_ROWS) * a_stride, row + 2 * RVM_ROWS <= m ? RVM_ROWS : 0);
 }
 
 #else
-/* Several steps, each a product as above or a layer norm, over the same m rows: a work-group takes @block of them, a multiple of RVM_ROWS,
- * through all steps. What one step writes into a row only that row of later steps reads, so that no group waits for another, and a
- * group's rows stay in the caches of its core from step to step (chain.c, which also says what the numbers of a step are).
+/* Several steps, each a product as above or a layer norm, over the same m rows: a work-group takes @block of them through all
+ * steps. What one step writes into a row only that row of later steps reads, so that no group waits for another, and a group's rows stay in
+ * the caches of its core from step to step (chain.c, which also says what the numbers of a step are).
  *
  * A norm takes scale for w; out may be a. Global size (ceil (m / block)). */
 #define STEP(s)                                                                                                              \
@@ -150,6 +150,8 @@ chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), S
 {
   const uint first = get_global_id (0) * block, end = min (first + block, m);
   const uint tiles = (end - first + RVM_ROWS - 1) / RVM_ROWS;
+  /* As many of the tiles have a row less as make the block whole; if it is too small for that, the last tile is not full. */
+  const uint missing = tiles * RVM_ROWS - (end - first), full = missing < tiles ? tiles - missing : tiles;
 
 #pragma unroll 1
   for (uint s = 0; s < steps; s++) {
@@ -180,9 +182,16 @@ chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), S
         __global const float *soon = (__global const float *) (w + (size_t) (column + PANEL) * k);
         const uint lines = column + PANEL < n ? (PANEL + tiles - 1) / tiles : 0;
 
-        for (uint row = first; row < end; row += RVM_ROWS, soon += lines * k)
-          gemm_tile (a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, m, n, k, flags,
-              soon, lines);
+        for (uint tile = 0, row = first; tile < tiles; tile++, soon += lines * k)
+          if (tile < full) {
+            gemm_tile (RVM_ROWS, a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, end, n, k,
+                flags, soon, lines);
+            row += RVM_ROWS;
+          } else {
+            gemm_tile (RVM_ROWS - 1, a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, end, n,
+                k, flags, soon, lines);
+            row += RVM_ROWS - 1;
+          }
       }
   }
 }

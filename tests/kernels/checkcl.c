@@ -305,6 +305,7 @@ check_all (void)
       check_attention (1, 2, head_dims[i], 33, 65, 1);
       check_attention (3, 1, head_dims[i], 70, 129, 3);
       check_attention (1, 1, head_dims[i], 17, 64, 12);
+      check_attention (2, 2, head_dims[i], 66, 200, 3);
     }
   }
   check_chain (1, 16, 48);
