@@ -205,7 +205,7 @@ rvm_gelu_slope (vec x)
 
 /* A vector of which only the first @count floats exist (all of them if @count is larger): zeros are read after them, nothing is
  * written there. For the columns after the last whole vector. */
-vec
+__attribute__ ((always_inline)) vec
 load_upto (__global const float *from, uint count)
 {
   float lanes[RVM_VECTOR];
@@ -217,7 +217,7 @@ load_upto (__global const float *from, uint count)
   return VLOAD (lanes);
 }
 
-void
+__attribute__ ((always_inline)) void
 store_upto (vec x, __global float *to, uint count)
 {
   float lanes[RVM_VECTOR];
@@ -231,28 +231,34 @@ store_upto (vec x, __global float *to, uint count)
     to[l] = lanes[l];
 }
 
-/* What a linear layer does to y, its product plus bias, on the way to memory: at most RVM_VECTOR columns, @count of them left in the row.
+/* What a linear layer does to a product on the way to memory, to @vectors (a constant) side by side of which @count floats exist.
  *
- * FLAG_INNER: y is also stored at @inner. FLAG_GELU: y = GELU (y). FLAG_GELU_SLOPE: y is multiplied by GELU' (@inner), which is the
- * way back through FLAG_INNER | FLAG_GELU. FLAG_RESIDUAL: @residual is added last. */
+ * FLAG_BIAS: @bias, readable to the end of the last vector, is added. FLAG_INNER: y is then also stored at @inner. FLAG_GELU: y = GELU (y).
+ * FLAG_GELU_SLOPE: y is multiplied by GELU' (@inner), which is the way back through FLAG_INNER | FLAG_GELU. FLAG_RESIDUAL: @residual is
+ * added last. */
 #define FLAG_BIAS 1u
 #define FLAG_GELU 2u
 #define FLAG_RESIDUAL 4u
 #define FLAG_INNER 8u
 #define FLAG_GELU_SLOPE 16u
 
+#define EACH_VECTOR _Pragma ("unroll") for (uint j = 0; j < vectors; j++)
+
 __attribute__ ((always_inline)) void
-rvm_epilogue (vec y, __global const float *residual, __global float *inner, __global float *to, uint count, uint flags)
+rvm_epilogue (vec *y, uint vectors, __global const float *bias, __global const float *residual, __global float *inner, __global float *to,
+    uint count, uint flags)
 {
+  if (flags & FLAG_BIAS)
+    EACH_VECTOR y[j] += VLOAD (bias + j * RVM_VECTOR);
   if (flags & FLAG_GELU_SLOPE)
-    y *= rvm_gelu_slope (load_upto (inner, count));
+    EACH_VECTOR y[j] *= rvm_gelu_slope (load_upto (inner + j * RVM_VECTOR, count - j * RVM_VECTOR));
   if (flags & FLAG_INNER)
-    store_upto (y, inner, count);
+    EACH_VECTOR store_upto (y[j], inner + j * RVM_VECTOR, count - j * RVM_VECTOR);
   if (flags & FLAG_GELU)
-    y = rvm_gelu (y);
+    EACH_VECTOR y[j] = rvm_gelu (y[j]);
   if (flags & FLAG_RESIDUAL)
-    y += load_upto (residual, count);
-  store_upto (y, to, count);
+    EACH_VECTOR y[j] += load_upto (residual + j * RVM_VECTOR, count - j * RVM_VECTOR);
+  EACH_VECTOR store_upto (y[j], to + j * RVM_VECTOR, count - j * RVM_VECTOR);
 }
 
 /* Sums over a row by a work-group of RVM_GROUP work-items: 1 on CPUs, a power of two on GPUs. Deterministic: the order of

@@ -12,7 +12,5 @@ epilogue (__global const float *restrict bias, __global const float *restrict re
   __global float *to = out + out_offset + (size_t) row * out_stride + c;
   vec y = load_upto (to, n - c);
 
-  if (flags & FLAG_BIAS)
-    y += VLOAD (bias + c);
-  rvm_epilogue (y, residual + (size_t) (row % residual_rows) * n + c, inner + (size_t) row * n + c, to, n - c, flags);
+  rvm_epilogue (&y, 1, bias + c, residual + (size_t) (row % residual_rows) * n + c, inner + (size_t) row * n + c, to, n - c, flags);
 }

@@ -102,16 +102,27 @@ gemm_tile (uint rows, __global const float *a, uint a_stride, __global const wei
     for (uint j = 0; j < RVM_VECTORS; j++)
       sums[i * RVM_VECTORS + j] = acc[i][j];
   STORE_LOOP
-  for (uint i = 0; i < rows; i++)
-    STORE_LOOP
-    for (uint j = 0; j < RVM_VECTORS; j++) {
-      const uint c = column + j * RVM_VECTOR;
-      const vec shift = flags & FLAG_BIAS ? VLOAD (bias + c) : (vec) 0.0f; /* bias is as wide as the panels */
+  for (uint i = 0; i < rows && row + i < m; i++) {
+    /* A division takes as long as all the rest. */
+    const uint added = row + i < residual_rows ? row + i : (row + i) % residual_rows;
+    __global const float *add = residual + (size_t) added * n + column;
+    __global float *in = inner + (size_t) (row + i) * n + column, *to = out + (size_t) (row + i) * out_stride + column;
 
-      if (row + i < m && c < n)
-        rvm_epilogue (sums[i * RVM_VECTORS + j] + shift, residual + (size_t) ((row + i) % residual_rows) * n + c,
-            inner + (size_t) (row + i) * n + c, out + (size_t) (row + i) * out_stride + c, n - c, flags);
+    if (column + PANEL <= n) {
+      vec y[RVM_VECTORS];
+#pragma unroll
+      for (uint j = 0; j < RVM_VECTORS; j++)
+        y[j] = sums[i * RVM_VECTORS + j];
+      rvm_epilogue (y, RVM_VECTORS, bias + column, add, in, to, PANEL, flags);
+    } else {
+      STORE_LOOP
+      for (uint j = 0; column + j * RVM_VECTOR < n; j++) {
+        const uint c = j * RVM_VECTOR;
+        vec y = sums[i * RVM_VECTORS + j];
+        rvm_epilogue (&y, 1, bias + column + c, add + c, in + c, to + c, n - column - c, flags); /* bias is as wide as the panels */
+      }
     }
+  }
 }
 
 #if !RVM_CHAIN
