@@ -1,8 +1,8 @@
 /* Weight file -> device memory.
  *
- * The description of a network is only noted: rvm_loader_finish() then reads and hashes the arrays on a thread of its own, a few ahead of the
- * caller's, which packs them. Checking sums and widening halves takes about as long as packing. The few arrays on their way are all of the
- * file that is in memory twice. */
+ * The description of a network is only noted: rvm_loader_finish() then reads the arrays on a thread of its own, a few ahead of the caller's,
+ * which hashes and packs them. Checking sums and widening halves takes longer than that. The few arrays on their way are all of the file
+ * that is in memory twice. */
 #include "loader.h"
 
 #include <string.h>
@@ -221,11 +221,7 @@ read_piece (RvmLoader *loader, const Task *task, Piece *piece)
     }
     piece->capacity = task->elements;
   }
-  if (!rvm_weights_read (loader->weights, task->array, piece->values, &piece->error))
-    return FALSE;
-  XXH3_128bits_update (loader->hash, task->array->name, strlen (task->array->name) + 1);
-  XXH3_128bits_update (loader->hash, piece->values, task->elements * sizeof (float));
-  return TRUE;
+  return rvm_weights_read (loader->weights, task->array, piece->values, &piece->error);
 }
 
 static gpointer
@@ -262,6 +258,10 @@ fill_vector (RvmBuffer *buffer, const float *values, gsize elements, GError **er
 static gboolean
 do_task (RvmLoader *loader, const Task *task, const float *values)
 {
+  if (values) {
+    XXH3_128bits_update (loader->hash, task->array->name, strlen (task->array->name) + 1);
+    XXH3_128bits_update (loader->hash, values, task->elements * sizeof (float));
+  }
   switch (task->kind) {
     case BEGIN:
       return rvm_gemm_weights_begin (task->linear, &loader->error);
