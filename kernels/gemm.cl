@@ -60,6 +60,35 @@ typedef float weight;
 #define LOAD_WEIGHT(p) VLOAD (p)
 #endif
 
+/* Puts the sums of a tile of @rows away. One copy of it, as it is most of what there is to compile; everything else as in gemm. */
+__attribute__ ((noinline)) void
+finish_tile (const vec *sums, uint rows, __global const float *bias, __global const float *residual, uint residual_rows, __global float *inner,
+    __global float *out, uint out_stride, uint row, uint column, uint m, uint n, uint flags)
+{
+  STORE_LOOP
+  for (uint i = 0; i < rows && row + i < m; i++) {
+    /* A division takes as long as all the rest. */
+    const uint added = row + i < residual_rows ? row + i : (row + i) % residual_rows;
+    __global const float *add = residual + (size_t) added * n + column;
+    __global float *in = inner + (size_t) (row + i) * n + column, *to = out + (size_t) (row + i) * out_stride + column;
+
+    if (column + PANEL <= n) {
+      vec y[RVM_VECTORS];
+#pragma unroll
+      for (uint j = 0; j < RVM_VECTORS; j++)
+        y[j] = sums[i * RVM_VECTORS + j];
+      rvm_epilogue (y, RVM_VECTORS, bias + column, add, in, to, PANEL, flags);
+    } else {
+      STORE_LOOP
+      for (uint j = 0; column + j * RVM_VECTOR < n; j++) {
+        const uint c = j * RVM_VECTOR;
+        vec y = sums[i * RVM_VECTORS + j];
+        rvm_epilogue (&y, 1, bias + column + c, add + c, in + c, to + c, n - column - c, flags); /* bias is as wide as the panels */
+      }
+    }
+  }
+}
+
 /* One tile. @rows: a constant of at most RVM_ROWS; @a, @out: their row 0; @panel: of w; @soon: memory that the next tiles will want, of which
  * @soon_lines lines of cache are fetched for each line of a; everything else as in gemm. */
 __attribute__ ((always_inline)) void
@@ -101,28 +130,7 @@ gemm_tile (uint rows, __global const float *a, uint a_stride, __global const wei
 #pragma unroll
     for (uint j = 0; j < RVM_VECTORS; j++)
       sums[i * RVM_VECTORS + j] = acc[i][j];
-  STORE_LOOP
-  for (uint i = 0; i < rows && row + i < m; i++) {
-    /* A division takes as long as all the rest. */
-    const uint added = row + i < residual_rows ? row + i : (row + i) % residual_rows;
-    __global const float *add = residual + (size_t) added * n + column;
-    __global float *in = inner + (size_t) (row + i) * n + column, *to = out + (size_t) (row + i) * out_stride + column;
-
-    if (column + PANEL <= n) {
-      vec y[RVM_VECTORS];
-#pragma unroll
-      for (uint j = 0; j < RVM_VECTORS; j++)
-        y[j] = sums[i * RVM_VECTORS + j];
-      rvm_epilogue (y, RVM_VECTORS, bias + column, add, in, to, PANEL, flags);
-    } else {
-      STORE_LOOP
-      for (uint j = 0; column + j * RVM_VECTOR < n; j++) {
-        const uint c = j * RVM_VECTOR;
-        vec y = sums[i * RVM_VECTORS + j];
-        rvm_epilogue (&y, 1, bias + column + c, add + c, in + c, to + c, n - column - c, flags); /* bias is as wide as the panels */
-      }
-    }
-  }
+  finish_tile (sums, rows, bias, residual, residual_rows, inner, out, out_stride, row, column, m, n, flags);
 }
 
 #if !RVM_CHAIN

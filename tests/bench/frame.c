@@ -1,7 +1,7 @@
 /* What a frame costs: `frame --model FILE` runs the bare model (no GStreamer) on a picture of noise and prints one JSON line.
  *
  * The yardstick is the best rate of the project's own GEMM in the same process, measured between the frames, so that a noisy
- * machine changes both alike: `of_gemm` is the frame's rate divided by it. Start-up is measured in two children, with an empty
+ * machine changes both alike: `of_gemm` is the frame's rate divided by it. `fma_gflops` is the rate of multiply-adds that touch no memory. Start-up is measured in two children, with an empty
  * cache of built kernels and with a filled one, from the start of the process to the first features on the host. */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -13,6 +13,7 @@
 
 #include "kernels/gemm.h"
 #include "model/stream.h"
+#include "peak.h"
 #include "quantile.h"
 
 #define WARM_STARTS 5 /* the median of them counts */
@@ -306,13 +307,14 @@ measure (JsonBuilder *json, const char *self, GError **error)
   guint stride;
   g_autoptr (RvmStream) stream = model ? make_stream (model, RVM_STREAM_DEFAULT, &pixels, &stride, error) : NULL;
   g_autoptr (RvmQueue) queue = stream ? rvm_queue_new (rvm_model_get_device (model), FALSE, error) : NULL;
+  g_autoptr (Peak) peak = queue ? peak_new (rvm_model_get_device (model), queue, error) : NULL;
   g_autoptr (GPtrArray) products = NULL;
   g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (double));
   g_autofree float *features = NULL;
   double best = 0, flops, median;
   guint64 before;
 
-  if (queue == NULL)
+  if (peak == NULL)
     return FALSE;
   features = g_new (float, (gsize) rvm_stream_get_tokens (stream) * rvm_stream_get_dim (stream));
   if (!rvm_stream_push (stream, pixels, stride, 1, features, NULL, error))
@@ -331,6 +333,8 @@ measure (JsonBuilder *json, const char *self, GError **error)
     if (i >= 0)
       g_array_append_val (times, seconds);
     product_time (g_ptr_array_index (products, (i + 2) % products->len), queue);
+    if (!peak_time (peak, error))
+      return FALSE;
   }
   while (((Product *) g_ptr_array_index (products, products->len - 1))->seconds->len < 3)
     for (guint p = 0; p < products->len; p++)
@@ -350,6 +354,7 @@ measure (JsonBuilder *json, const char *self, GError **error)
   add_number (json, "gflops", flops / 1e9 / median);
   add_number (json, "gemm_gflops", best);
   add_number (json, "of_gemm", flops / 1e9 / median / best);
+  add_number (json, "fma_gflops", peak_gflops (peak));
   if (!add_profile (json, model, features, error))
     return FALSE;
   if (!no_start)

@@ -159,6 +159,8 @@ def compare(args, model, size):
     ours = {label: [run["ms_median"] for run in found] for label, found in runs.items()}
     first = next(iter(runs.values()))[0]
     print(f"\n{os.path.basename(model)} {size}, {tokens} tokens, {first['gflop']:.1f} GFLOP a frame, {args.rounds} rounds of {frames} frames")
+    peak = max(statistics.median(run["fma_gflops"] for run in found) for found in runs.values())
+    print(f"multiply-adds that touch no memory: {peak:.0f} GFLOP/s, with which these alone take {1e3 * first['gflop'] / peak:.1f} ms\n")
     print("| engine | ms a frame, median | best round | of the best GEMM rate |" + "".join(f" its time / ours on {label}, best round |" for label in ours))
     print("| --- | --- | --- | --- |" + " --- |" * len(ours))
     for label, found in runs.items():

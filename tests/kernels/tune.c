@@ -3,11 +3,11 @@
 #include "tune.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/gemm.h"
 #include "kernels/ops.h"
+#include "tests/bench/quantile.h"
 
 #define RUNS 15
 #define RUN_SECONDS 0.004 /* at least, so that the wait at its end is a small part */
@@ -71,14 +71,6 @@ time_shape (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint 
   return ok ? (g_get_monotonic_time () - start) / 1e6 : INFINITY;
 }
 
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  const double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
 /* The time of @candidate as a share of that of @tiles, mean over the shapes. The two take turns, and the median of what neighbours say counts: a
  * shared machine is twice as fast in one second as in the next. */
 static double
@@ -90,7 +82,8 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
 
   for (guint i = 0; i < shapes; i++) {
     RvmGemmWeights *weights[2] = { NULL, NULL };
-    double shares[RUNS], seconds[2] = { INFINITY, INFINITY };
+    g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double));
+    double seconds[2] = { INFINITY, INFINITY };
     guint repeats = 1;
 
     for (guint side = 0; side < 2; side++) {
@@ -104,15 +97,18 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
     if (!isinf (seconds[0]))
       repeats = CLAMP (ceil (RUN_SECONDS / seconds[0]), 1, 64);
     for (guint run = 0; run < RUNS; run++) {
+      double share = INFINITY;
+
       for (guint side = 0; side < 2; side++)
         if (!isinf (seconds[side]))
           seconds[side] = time_shape (tuner, both[side], weights[side], i, repeats);
-      shares[run] = isinf (seconds[1]) ? INFINITY : seconds[1] / seconds[0];
+      if (!isinf (seconds[1]))
+        share = seconds[1] / seconds[0];
+      g_array_append_val (shares, share);
     }
     rvm_gemm_weights_free (weights[0]);
     rvm_gemm_weights_free (weights[1]);
-    qsort (shares, RUNS, sizeof *shares, compare_doubles);
-    mean += shares[RUNS / 2] / shapes;
+    mean += quantile (shares, 0.5) / shapes;
   }
   return mean;
 }
