@@ -36,7 +36,7 @@
 
 #define LANES (RVM_QUERIES * RVM_VECTOR)
 
-/* So few queries in the last vector are taken one by one: a vector costs as much as eight. */
+/* So few queries in the last vector are taken one by one: a whole vector costs more. */
 #if RVM_VECTOR > 1 && RVM_HEAD_DIM % RVM_VECTOR == 0
 #define SINGLES (RVM_VECTOR / 4)
 #else

@@ -1,8 +1,9 @@
 /* What a frame costs: `frame --model FILE` runs the bare model (no GStreamer) on a picture of noise and prints one JSON line.
  *
  * The yardstick is the best rate of the project's own GEMM in the same process, measured between the frames, so that a noisy
- * machine changes both alike: `of_gemm` is the frame's rate divided by it. `fma_gflops` is the rate of multiply-adds that touch no memory. Start-up is measured in two children, with an empty
- * cache of built kernels and with a filled one, from the start of the process to the first features on the host. */
+ * machine changes both alike: `of_gemm` is the frame's rate divided by it. `fma_gflops` is the rate of multiply-adds that touch no
+ * memory (peak.h). Start-up is measured in children, with an empty cache of built kernels and with a filled one, from the start of the
+ * process to the first features on the host. */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <math.h>

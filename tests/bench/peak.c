@@ -1,3 +1,4 @@
+/* A kernel that does nothing else; see peak.h. */
 #include "peak.h"
 
 #include "kernels/launch.h"
