@@ -11,7 +11,7 @@ static const struct {
 } cpu_tiles[] = {
 #include "tuned.inc"
   { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 4, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
-  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 3, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32, .back_tile = 4, .back_block = 64 } },
   { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
 };
 
@@ -30,18 +30,40 @@ rvm_tiles_set_override (const RvmTiles *tiles)
   override = tiles;
 }
 
+/* RVM_TILES as the width of vectors on @device, or what the device says; 0 for the shape meant for GPUs. */
+static guint
+choose_width (const RvmDevice *device)
+{
+  const char *forced = g_getenv ("RVM_TILES");
+
+  if (forced == NULL || *forced == '\0')
+    return rvm_device_is_cpu (device) ? rvm_device_get_vector_width (device) : 0;
+  for (guint i = 0; i < G_N_ELEMENTS (cpu_tiles); i++) {
+    char width[8];
+
+    g_snprintf (width, sizeof width, "%u", cpu_tiles[i].tiles.vector);
+    if (strcmp (forced, width) == 0)
+      return cpu_tiles[i].tiles.vector;
+  }
+  if (strcmp (forced, "gpu") != 0)
+    g_warning ("RVM_TILES=%s is neither gpu nor the width of a vector, 4, 8 or 16: taken for gpu", forced);
+  return 0;
+}
+
 RvmTiles
 rvm_tiles_for_device (const RvmDevice *device)
 {
+  guint width;
+
   if (override)
     return *override;
-  if (!rvm_device_is_cpu (device) || g_strcmp0 (g_getenv ("RVM_TILES"), "gpu") == 0)
+  width = choose_width (device);
+  if (width == 0)
     return gpu_tiles;
   for (guint i = 0; i + 1 < G_N_ELEMENTS (cpu_tiles); i++)
-    if (rvm_device_get_vector_width (device) >= cpu_tiles[i].tiles.vector
+    if (width >= cpu_tiles[i].tiles.vector
         && (cpu_tiles[i].platform == NULL
-            || (rvm_device_get_vector_width (device) == cpu_tiles[i].tiles.vector
-                && strstr (rvm_device_get_name (device), cpu_tiles[i].platform))))
+            || (width == cpu_tiles[i].tiles.vector && strstr (rvm_device_get_name (device), cpu_tiles[i].platform))))
       return cpu_tiles[i].tiles;
   return cpu_tiles[G_N_ELEMENTS (cpu_tiles) - 1].tiles;
 }

@@ -20,8 +20,8 @@ typedef struct {
   guint back_tile, back_block; /* the same on the way back */
 } RvmTiles;
 
-/* The shape for @device. The environment variable RVM_TILES=gpu gives every device the shape meant for GPUs, so that those
- * variants can be tested where there is none. */
+/* The shape for @device. The environment variable RVM_TILES=gpu gives every device the shape meant for GPUs, RVM_TILES=8 that for processors
+ * with vectors of 8 floats (also 4, 16), so that those variants can be tested where there is none. */
 RvmTiles rvm_tiles_for_device (const RvmDevice *device);
 
 /* Until the next call every device has @tiles, which must stay valid; NULL: as measured. For the tuner. Not thread-safe. */
