@@ -2,6 +2,7 @@
 #include "peak.h"
 
 #include "kernels/launch.h"
+#include "kernels/tiles.h"
 #include "quantile.h"
 
 #define SUMS 12 /* independent ones in registers: more than latency times units of any processor known, fewer than AVX2's 16 registers */
@@ -54,7 +55,7 @@ peak_new (RvmDevice *device, RvmQueue *queue, GError **error)
   double seconds;
 
   peak->queue = queue;
-  peak->vector = rvm_device_get_vector_width (device);
+  peak->vector = rvm_tiles_for_device (device).vector;
   peak->group = rvm_device_is_cpu (device) ? 1 : 64;
   peak->items = units * peak->group * 64;
   peak->seconds = g_array_new (FALSE, FALSE, sizeof (double));
