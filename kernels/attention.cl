@@ -51,26 +51,28 @@
 #define VALUE(j, d) v[(size_t) (first + (j)) * value_stride + (d)]
 #endif
 
-/* @vectors, a constant of at most RVM_QUERIES, of queries from @start. */
+/* One head of one picture: where its row 0 is, and how far from row to row. */
+typedef struct {
+  __global const float *q, *k, *v;
+  __global float *out, *normaliser;
+  uint q_stride, k_stride, v_stride, out_stride;
+} Head;
+
+/* @vectors, a constant of at most RVM_QUERIES, of queries from @start to @queries. */
 __attribute__ ((always_inline)) void
-attend (__global const float *query, uint query_offset, uint query_stride, __global const float *key,
-    uint key_offset, uint key_stride, __global const float *value, uint value_offset, uint value_stride,
-    __global float *out, __global float *normaliser, uint queries, uint keys, uint key_block, uint start, uint vectors,
-    __local float *key_tile, __local float *value_tile)
+attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vectors, __local float *key_tile, __local float *value_tile)
 {
-  const uint head = get_global_id (1) * RVM_HEAD_DIM;
-  const size_t picture = get_global_id (2);
-  const uint out_stride = get_global_size (1) * RVM_HEAD_DIM;
-  __global const float *restrict q = query + query_offset + picture * queries * query_stride + head;
-  __global const float *restrict k = key + key_offset + picture * keys * key_stride + head;
-  __global const float *restrict v = value + value_offset + picture * keys * value_stride + head;
+  __global const float *restrict q = head.q;
+  __global const float *restrict k = head.k;
+  __global const float *restrict v = head.v;
+  const uint key_stride = head.k_stride, value_stride = head.v_stride;
   vec q_lanes[RVM_HEAD_DIM * RVM_QUERIES];
   vec sums[RVM_HEAD_DIM * RVM_QUERIES];
   vec scores[RVM_KEY_BLOCK * RVM_QUERIES];
   vec highest[RVM_QUERIES], total[RVM_QUERIES];
 
   /* exp2 of a score is then what exp of the published one is. */
-  rows_to_lanes (q_lanes, q, query_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
+  rows_to_lanes (q_lanes, q, head.q_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
   for (uint i = 0; i < RVM_HEAD_DIM * vectors; i++)
     sums[i] = (vec) 0.0f;
   for (uint x = 0; x < vectors; x++) {
@@ -156,30 +158,22 @@ attend (__global const float *query, uint query_offset, uint query_stride, __glo
   for (uint x = 0; x < vectors; x++) {
     const uint first = start + x * RVM_VECTOR;
     if (first < queries)
-      store_upto (highest[x] + log2 (total[x]), normaliser + (picture * get_global_size (1) + get_global_id (1)) * queries + first,
-          queries - first);
+      store_upto (highest[x] + log2 (total[x]), head.normaliser + first, queries - first);
     total[x] = 1.0f / total[x];
   }
   for (uint d = 0; d < RVM_HEAD_DIM; d++)
 #pragma unroll
     for (uint x = 0; x < vectors; x++)
       sums[d * vectors + x] *= total[x];
-  lanes_to_rows (sums, out + picture * queries * out_stride + head, out_stride, start, queries, RVM_HEAD_DIM, vectors);
+  lanes_to_rows (sums, head.out, head.out_stride, start, queries, RVM_HEAD_DIM, vectors);
 }
 
 #if SINGLES
-/* Query @start alone; the lanes are elements of the head. */
+/* Query @row alone; the lanes are elements of the head. */
 __attribute__ ((noinline)) void
-attend_one (__global const float *query, uint query_offset, uint query_stride, __global const float *key, uint key_offset, uint key_stride,
-    __global const float *value, uint value_offset, uint value_stride, __global float *out, __global float *normaliser, uint queries, uint keys,
-    uint key_block, uint start)
+attend_one (Head head, uint row, uint keys, uint key_block)
 {
-  const uint head = get_global_id (1) * RVM_HEAD_DIM;
-  const size_t picture = get_global_id (2), row = picture * queries + start;
-  const uint out_stride = get_global_size (1) * RVM_HEAD_DIM;
-  __global const float *q = query + query_offset + row * query_stride + head;
-  __global const float *k = key + key_offset + picture * keys * key_stride + head;
-  __global const float *v = value + value_offset + picture * keys * value_stride + head;
+  __global const float *q = head.q + (size_t) row * head.q_stride;
   vec q_parts[RVM_HEAD_DIM / RVM_VECTOR], sums[RVM_HEAD_DIM / RVM_VECTOR], scores[(RVM_KEY_BLOCK + RVM_VECTOR - 1) / RVM_VECTOR];
   float *score = (float *) scores;
   float highest = -FLT_MAX, total = 0.0f;
@@ -197,7 +191,7 @@ attend_one (__global const float *query, uint query_offset, uint query_stride, _
       vec dot = (vec) 0.0f;
 #pragma unroll
       for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
-        dot = fma (q_parts[x], VLOAD (k + (size_t) (first + j) * key_stride + x * RVM_VECTOR), dot);
+        dot = fma (q_parts[x], VLOAD (head.k + (size_t) (first + j) * head.k_stride + x * RVM_VECTOR), dot);
       score[j] = VSUM (dot);
       top = max (top, score[j]);
     }
@@ -214,13 +208,13 @@ attend_one (__global const float *query, uint query_offset, uint query_stride, _
       total += score[j];
 #pragma unroll
       for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
-        sums[x] = fma ((vec) score[j], VLOAD (v + (size_t) (first + j) * value_stride + x * RVM_VECTOR), sums[x]);
+        sums[x] = fma ((vec) score[j], VLOAD (head.v + (size_t) (first + j) * head.v_stride + x * RVM_VECTOR), sums[x]);
     }
   }
-  normaliser[(picture * get_global_size (1) + get_global_id (1)) * queries + start] = highest + log2 (total);
+  head.normaliser[row] = highest + log2 (total);
 #pragma unroll
   for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
-    VSTORE (sums[x] * (1.0f / total), out + row * out_stride + head + x * RVM_VECTOR);
+    VSTORE (sums[x] * (1.0f / total), head.out + (size_t) row * head.out_stride + x * RVM_VECTOR);
 }
 #endif
 
@@ -229,7 +223,16 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
     __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys, uint key_block)
 {
-  const uint start = get_global_id (0) * LANES;
+  const uint start = get_global_id (0) * LANES, column = get_global_id (1) * RVM_HEAD_DIM, out_stride = get_global_size (1) * RVM_HEAD_DIM;
+  const size_t picture = get_global_id (2);
+  const Head head = {
+    query + query_offset + picture * queries * query_stride + column,
+    key + key_offset + picture * keys * key_stride + column,
+    value + value_offset + picture * keys * value_stride + column,
+    out + picture * queries * out_stride + column,
+    normaliser + (picture * get_global_size (1) + get_global_id (1)) * queries,
+    query_stride, key_stride, value_stride, out_stride,
+  };
 #if RVM_GROUP > 1
   __local float key_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM], value_tile[RVM_KEY_BLOCK * RVM_HEAD_DIM];
 #else
@@ -239,19 +242,16 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
 #if SINGLES
   /* 257 queries are 16 vectors and one more. */
   if (queries - start <= SINGLES) {
-    for (uint single = start; single < queries; single++)
-      attend_one (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
-          key_block, single);
+    for (uint row = start; row < queries; row++)
+      attend_one (head, row, keys, key_block);
     return;
   }
 #endif
 #if RVM_QUERIES > 1
   if (queries - start <= RVM_VECTOR) {
-    attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys,
-        key_block, start, 1, key_tile, value_tile);
+    attend (head, start, queries, keys, key_block, 1, key_tile, value_tile);
     return;
   }
 #endif
-  attend (query, query_offset, query_stride, key, key_offset, key_stride, value, value_offset, value_stride, out, normaliser, queries, keys, key_block,
-      start, RVM_QUERIES, key_tile, value_tile);
+  attend (head, start, queries, keys, key_block, RVM_QUERIES, key_tile, value_tile);
 }

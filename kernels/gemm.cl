@@ -201,16 +201,13 @@ chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), S
         __global const float *soon = (__global const float *) (w + (size_t) (column + PANEL) * k);
         const uint lines = column + PANEL < n ? (PANEL + tiles - 1) / tiles : 0;
 
-        for (uint tile = 0, row = first; tile < tiles; tile++, soon += lines * k)
-          if (tile < full) {
+        for (uint tile = 0, row = first; tile < tiles; row += tile < full ? RVM_ROWS : RVM_ROWS - 1, tile++, soon += lines * k)
+          if (tile < full)
             gemm_tile (RVM_ROWS, a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, end, n, k,
                 flags, soon, lines);
-            row += RVM_ROWS;
-          } else {
+          else
             gemm_tile (RVM_ROWS - 1, a, a_stride, w + (size_t) column * k, bias, residual, residual_rows, inner, out, out_stride, row, column, end, n,
                 k, flags, soon, lines);
-            row += RVM_ROWS - 1;
-          }
       }
   }
 }

@@ -30,23 +30,22 @@ rvm_tiles_set_override (const RvmTiles *tiles)
   override = tiles;
 }
 
-/* RVM_TILES as the width of vectors on @device, or what the device says; 0 for the shape meant for GPUs. */
+/* Floats in a vector, by RVM_TILES or as @device says; 0 for the shape meant for GPUs. */
 static guint
 choose_width (const RvmDevice *device)
 {
+  static const struct {
+    const char *name;
+    guint width;
+  } names[] = { { "gpu", 0 }, { "4", 4 }, { "8", 8 }, { "16", 16 } };
   const char *forced = g_getenv ("RVM_TILES");
 
   if (forced == NULL || *forced == '\0')
     return rvm_device_is_cpu (device) ? rvm_device_get_vector_width (device) : 0;
-  for (guint i = 0; i < G_N_ELEMENTS (cpu_tiles); i++) {
-    char width[8];
-
-    g_snprintf (width, sizeof width, "%u", cpu_tiles[i].tiles.vector);
-    if (strcmp (forced, width) == 0)
-      return cpu_tiles[i].tiles.vector;
-  }
-  if (strcmp (forced, "gpu") != 0)
-    g_warning ("RVM_TILES=%s is neither gpu nor the width of a vector, 4, 8 or 16: taken for gpu", forced);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (forced, names[i].name) == 0)
+      return names[i].width;
+  g_warning_once ("RVM_TILES=%s is neither gpu nor the width of a vector, 4, 8 or 16: taken for gpu", forced); /* every launch comes here */
   return 0;
 }
 

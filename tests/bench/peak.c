@@ -48,16 +48,16 @@ Peak *
 peak_new (RvmDevice *device, RvmQueue *queue, GError **error)
 {
   g_autoptr (Peak) peak = g_new0 (Peak, 1);
-  const guint units = MAX (1, rvm_device_get_compute_units (device));
+  const RvmTiles tiles = rvm_tiles_for_device (device);
   g_autofree char *options = NULL;
   cl_program program;
   cl_int status;
   double seconds;
 
   peak->queue = queue;
-  peak->vector = rvm_tiles_for_device (device).vector;
-  peak->group = rvm_device_is_cpu (device) ? 1 : 64;
-  peak->items = units * peak->group * 64;
+  peak->vector = tiles.vector;
+  peak->group = tiles.group;
+  peak->items = MAX (1, rvm_device_get_compute_units (device)) * peak->group * 64;
   peak->seconds = g_array_new (FALSE, FALSE, sizeof (double));
   options = g_strdup_printf ("-DRVM_VECTOR=%u -DSUMS=%d", peak->vector, SUMS);
   program = rvm_device_build_program (device, "multiply_add", source, options, error);

@@ -83,32 +83,29 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
   for (guint i = 0; i < shapes; i++) {
     RvmGemmWeights *weights[2] = { NULL, NULL };
     g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double));
-    double seconds[2] = { INFINITY, INFINITY };
+    gboolean ok = TRUE;
     guint repeats = 1;
 
-    for (guint side = 0; side < 2; side++) {
-      if (!attention)
-        weights[side] = make_weights (tuner, both[side], products[i][2], products[i][1]);
-      if (!attention && weights[side] == NULL)
-        continue;
-      time_shape (tuner, both[side], weights[side], i, 1); /* builds kernels */
-      seconds[side] = time_shape (tuner, both[side], weights[side], i, 1);
+    for (guint side = 0; side < 2 && !attention; side++) {
+      weights[side] = make_weights (tuner, both[side], products[i][2], products[i][1]);
+      ok = ok && weights[side];
     }
-    if (!isinf (seconds[0]))
-      repeats = CLAMP (ceil (RUN_SECONDS / seconds[0]), 1, 64);
-    for (guint run = 0; run < RUNS; run++) {
-      double share = INFINITY;
+    /* The first run builds kernels, the second says how many make a run long enough. */
+    for (int run = -2; run < RUNS && ok; run++) {
+      double seconds[2], share;
 
       for (guint side = 0; side < 2; side++)
-        if (!isinf (seconds[side]))
-          seconds[side] = time_shape (tuner, both[side], weights[side], i, repeats);
-      if (!isinf (seconds[1]))
-        share = seconds[1] / seconds[0];
-      g_array_append_val (shares, share);
+        seconds[side] = time_shape (tuner, both[side], weights[side], i, repeats);
+      ok = !isinf (seconds[0]) && !isinf (seconds[1]);
+      share = seconds[1] / seconds[0];
+      if (run == -1 && ok)
+        repeats = CLAMP (ceil (RUN_SECONDS / seconds[0]), 1, 64);
+      else if (run >= 0)
+        g_array_append_val (shares, share);
     }
     rvm_gemm_weights_free (weights[0]);
     rvm_gemm_weights_free (weights[1]);
-    mean += quantile (shares, 0.5) / shapes;
+    mean += (ok ? quantile (shares, 0.5) : INFINITY) / shapes;
   }
   return mean;
 }
