@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "analysis.h"
+#include "video/analysis.h"
 #include "analytics.h"
 #include "meta/gstrvmmeta.h"
 #include "profile_report.h"

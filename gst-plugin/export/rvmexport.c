@@ -38,7 +38,7 @@
 #include "export_lines.h"
 #include "export_safetensors.h"
 #include "export_writers.h"
-#include "mask_png.h"
+#include "video/mask_png.h"
 #include "settings.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_export_debug);

@@ -3,7 +3,7 @@
  * here; the element knows pixels. Belongs to the streaming thread. */
 #pragma once
 
-#include "mask_png.h"
+#include "video/mask_png.h"
 #include "meta/gstrvmtrackmeta.h"
 #include "model/propagate.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "gst-plugin/mask_png.h"
+#include "video/mask_png.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

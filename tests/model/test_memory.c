@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "gst-plugin/mask_png.h"
+#include "video/mask_png.h"
 #include "kernels/error.h"
 #include "model/safetensors.h"
 #include "model/state.h"

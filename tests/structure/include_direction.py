@@ -5,8 +5,14 @@ import re
 import sys
 import tempfile
 
-ROOMS = {"kernels": [], "model": ["kernels"], "gst-plugin": ["kernels", "model"], "trainer": ["kernels", "model"]}
-OUTSIDE = [(re.compile(r"CL/|clblast"), {"kernels"}), (re.compile(r"gst/"), {"gst-plugin", "trainer"})]
+ROOMS = {
+    "kernels": [],
+    "model": ["kernels"],
+    "video": ["kernels", "model"],
+    "gst-plugin": ["kernels", "model", "video"],
+    "trainer": ["kernels", "model", "video"],
+}
+OUTSIDE = [(re.compile(r"CL/|clblast"), {"kernels"}), (re.compile(r"gst/"), {"video", "gst-plugin", "trainer"})]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 
