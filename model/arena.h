@@ -4,7 +4,7 @@
  * without device only counts, which is how memory is predicted before it is taken. */
 #pragma once
 
-#include "kernels/buffer.h"
+#include "kernels/runtime/buffer.h"
 
 G_BEGIN_DECLS
 

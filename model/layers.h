@@ -5,7 +5,7 @@
  * batch * tokens; widths in floats. */
 #pragma once
 
-#include "kernels/ops.h"
+#include "kernels/ops/tokens.h"
 #include "loader.h"
 
 G_BEGIN_DECLS

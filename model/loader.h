@@ -4,8 +4,8 @@
  * and is checked once, at its end. */
 #pragma once
 
-#include "kernels/buffer.h"
-#include "kernels/gemm.h"
+#include "kernels/runtime/buffer.h"
+#include "kernels/ops/linear.h"
 #include "parameters.h"
 #include "weights.h"
 

@@ -4,8 +4,8 @@
 #include <glib.h>
 
 #include "config.h"
-#include "kernels/device.h"
-#include "kernels/gemm.h"
+#include "kernels/runtime/device.h"
+#include "kernels/ops/linear.h"
 
 G_BEGIN_DECLS
 

@@ -4,7 +4,7 @@
  * of its bias, or a vector of its own. */
 #pragma once
 
-#include "kernels/gemm.h"
+#include "kernels/ops/linear.h"
 #include "npy.h"
 
 G_BEGIN_DECLS

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "kernels/propagate.h"
+#include "kernels/ops/propagate.h"
 
 #define MAX_CONTEXT 256
 

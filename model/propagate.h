@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "kernels/device.h"
+#include "kernels/runtime/device.h"
 
 G_BEGIN_DECLS
 

@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-#include "kernels/queue.h"
+#include "kernels/runtime/queue.h"
 #include "model.h"
 #include "state.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gradients.h"
-#include "kernels/optimiser.h"
+#include "kernels/ops/optimiser.h"
 
 G_BEGIN_DECLS
 

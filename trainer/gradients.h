@@ -3,7 +3,7 @@
  * A gradient starts empty: what is added first replaces it, so nothing has to be zeroed. */
 #pragma once
 
-#include "kernels/gemm_backward.h"
+#include "kernels/ops/linear_backward.h"
 #include "model/model_private.h"
 
 G_BEGIN_DECLS

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "kernels/mark.h"
+#include "kernels/runtime/mark.h"
 #include "parallel.h"
 
 enum { POLL_MICROSECONDS = 100 };

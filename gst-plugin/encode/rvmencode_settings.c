@@ -2,7 +2,7 @@
  * the field behind it (settings.h). */
 #include "rvmencode_settings.h"
 
-#include "kernels/gemm.h"
+#include "kernels/ops/linear.h"
 #include "meta/gstrvmmeta.h"
 #include "rvmencode_types.h"
 

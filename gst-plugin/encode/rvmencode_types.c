@@ -1,7 +1,7 @@
 /* Registration of the property types. */
 #include "rvmencode_types.h"
 
-#include "kernels/gemm.h"
+#include "kernels/ops/linear.h"
 
 GType
 gst_rvm_gemm_get_type (void)

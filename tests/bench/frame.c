@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernels/gemm.h"
+#include "kernels/ops/linear.h"
 #include "model/stream.h"
 #include "peak.h"
 #include "quantile.h"

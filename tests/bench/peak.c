@@ -1,8 +1,8 @@
 /* A kernel that does nothing else; see peak.h. */
 #include "peak.h"
 
-#include "kernels/launch.h"
-#include "kernels/tiles.h"
+#include "kernels/runtime/cl.h"
+#include "kernels/ops/tiles.h"
 #include "quantile.h"
 
 #define SUMS 12 /* independent ones in registers: more than latency times units of any processor known, fewer than AVX2's 16 registers */

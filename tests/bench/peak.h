@@ -1,7 +1,7 @@
 /* The rate of multiply-adds that touch no memory: what no product of matrices can exceed. */
 #pragma once
 
-#include "kernels/queue.h"
+#include "kernels/runtime/queue.h"
 
 typedef struct _Peak Peak;
 

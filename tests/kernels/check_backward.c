@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/gemm_backward.h"
-#include "kernels/ops_backward.h"
+#include "kernels/ops/linear_backward.h"
+#include "kernels/ops/attention_backward.h"
 #include "on_device.h"
 #include "reference.h"
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/gemm.h"
-#include "kernels/ops.h"
+#include "kernels/ops/linear.h"
+#include "kernels/ops/tokens.h"
 #include "functions.h"
 #include "on_device.h"
 #include "reference.h"
@@ -437,7 +437,7 @@ main (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &only_device, "only this device: index or part of its name", "DEVICE" },
     { "bench", 'b', 0, G_OPTION_ARG_NONE, &bench, "time the kernels instead", NULL },
-    { "tune", 't', 0, G_OPTION_ARG_NONE, &tune, "find the fastest tiles and print them as a row of kernels/tuned.inc", NULL },
+    { "tune", 't', 0, G_OPTION_ARG_NONE, &tune, "find the fastest tiles and print them as a row of kernels/ops/tuned.inc", NULL },
     { "table", 0, 0, G_OPTION_ARG_FILENAME, &table, "with --tune: put the row into this file", "FILE" },
     { "quick", 'q', 0, G_OPTION_ARG_NONE, &quick, "tiny sizes and the native GEMM only, for simulators", NULL },
     G_OPTION_ENTRY_NULL,

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#include "kernels/launch.h"
-#include "kernels/tiles.h"
+#include "kernels/runtime/cl.h"
+#include "kernels/ops/tiles.h"
 
 #define COUNT (1u << 20)
 

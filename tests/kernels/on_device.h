@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "kernels/queue.h"
+#include "kernels/runtime/queue.h"
 
 static RvmDevice *device;
 static RvmQueue *queue;

@@ -1,4 +1,4 @@
-/* The kernels in plain C, in double precision: the oracle of checkcl. Shapes as in kernels/ops.h and kernels/gemm.h. */
+/* The kernels in plain C, in double precision: the oracle of checkcl. Shapes as in kernels/ops/. */
 #pragma once
 
 #include <glib.h>

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <utime.h>
 
-#include "kernels/gemm.h"
-#include "kernels/launch.h"
-#include "kernels/program_cache.h"
+#include "kernels/ops/linear.h"
+#include "kernels/runtime/cl.h"
+#include "kernels/runtime/program_cache.h"
 
 #define SOURCE "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
 

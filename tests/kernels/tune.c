@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/gemm.h"
-#include "kernels/ops.h"
+#include "kernels/ops/linear.h"
+#include "kernels/ops/tokens.h"
 #include "tests/bench/quantile.h"
 
 #define RUNS 15

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/turns.h"
+#include "kernels/runtime/turns.h"
 #include "model/stream.h"
 
 #define MODEL TEST_DATA "/tiny.npz"

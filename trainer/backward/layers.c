@@ -54,7 +54,7 @@ rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffe
 {
   RvmGemmGradient *out = rvm_gradients_find_linear (b->gradients, layer->out), *in = rvm_gradients_find_linear (b->gradients, layer->in);
 
-  /* The two products are one launch (kernels/chain.h), since nothing comes between them. */
+  /* The two products are one launch (kernels/ops/chain.h), since nothing comes between them. */
   rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (out),
       &(RvmGemm){ .a = g, .a_stride = layer->dim, .out = b->hidden, .out_stride = layer->hidden, .m = rows, .inner = act->inner });
   rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (in),

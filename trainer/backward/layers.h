@@ -2,7 +2,7 @@
  * gradient with regard to its output, into the one with regard to its input, in place, and adds to the gradients of its weights. */
 #pragma once
 
-#include "kernels/ops_backward.h"
+#include "kernels/ops/attention_backward.h"
 #include "model/activations.h"
 #include "trainer/gradients.h"
 

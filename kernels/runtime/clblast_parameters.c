@@ -6,7 +6,7 @@
  *   MWG=64
  *   NWG=64
  *   ... */
-#include "gemm_private.h"
+#include "kernels/ops/linear_private.h"
 
 #include <clblast_c.h>
 

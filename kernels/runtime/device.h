@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-#include "error.h"
+#include "kernels/error.h"
 #include "turns.h"
 
 G_BEGIN_DECLS

@@ -1,8 +1,8 @@
 /* The in-order list of launches of one stream, with a first error that sticks. */
 #include "queue.h"
 
-#include "chain.h"
-#include "launch.h"
+#include "kernels/ops/chain.h"
+#include "cl.h"
 
 struct _RvmQueue {
   RvmDevice *device;

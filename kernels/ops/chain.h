@@ -6,7 +6,7 @@
  * every kernel joins nothing. */
 #pragma once
 
-#include "launch.h"
+#include "kernels/runtime/cl.h"
 #include "tiles.h"
 
 G_BEGIN_DECLS

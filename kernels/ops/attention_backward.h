@@ -3,7 +3,7 @@
  * on the same device give the same bytes. */
 #pragma once
 
-#include "ops.h"
+#include "tokens.h"
 
 G_BEGIN_DECLS
 

@@ -1,7 +1,7 @@
 /* How kernels are shaped for a device: vector width, register tiles, group sizes. Private to kernels/ and its tests. */
 #pragma once
 
-#include "device.h"
+#include "kernels/runtime/device.h"
 
 G_BEGIN_DECLS
 

@@ -1,7 +1,7 @@
 /* The inside of RvmDevice, for device.c, which opens it, and program.c, which keeps its programs. */
 #pragma once
 
-#include "launch.h"
+#include "cl.h"
 
 struct _RvmDevice {
   guint refs; /* under the lock of device.c's table */

@@ -2,7 +2,7 @@
  * candidates need registers too. */
 #include "propagate.h"
 
-#include "launch.h"
+#include "kernels/runtime/cl.h"
 #include "tiles.h"
 
 static guint

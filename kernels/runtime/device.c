@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "device_private.h"
-#include "gemm_private.h"
+#include "kernels/ops/linear_private.h"
 
 #include <CL/cl_ext.h> /* CL_PLATFORM_NOT_FOUND_KHR */
 

@@ -1,8 +1,8 @@
 /* What gemm.c and gemm_clblast.c share. */
 #pragma once
 
-#include "gemm.h"
-#include "launch.h"
+#include "linear.h"
+#include "kernels/runtime/cl.h"
 #include "tiles.h"
 
 struct _RvmGemmWeights {

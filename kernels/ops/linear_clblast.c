@@ -1,6 +1,6 @@
 /* The product through CLBlast: its SGEMM, then epilogue.cl for what SGEMM cannot do. */
-#include "device_private.h"
-#include "gemm_private.h"
+#include "kernels/runtime/device_private.h"
+#include "linear_private.h"
 
 #include <clblast_c.h>
 
@@ -46,7 +46,7 @@ epilogue (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm, g
   char options[32];
 
   g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u", weights->tiles.vector);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "epilogue", "epilogue", options), "epilogue", 2,
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear_epilogue", "epilogue", options), "epilogue", 2,
       (const gsize[]){ weights->padded_n / weights->tiles.vector, gemm->m }, NULL, G_N_ELEMENTS (args), args);
 }
 

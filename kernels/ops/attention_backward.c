@@ -1,7 +1,7 @@
 /* Launchers of the backward kernels. */
-#include "ops_backward.h"
+#include "attention_backward.h"
 
-#include "launch.h"
+#include "kernels/runtime/cl.h"
 #include "tiles.h"
 
 #define MOST_KEYS 112   /* of a block of attention_whole_backward.cl, for heads of up to 32 */
@@ -29,7 +29,7 @@ rvm_sum_rows (RvmQueue *queue, const RvmRowSum *sum)
     RVM_ARG_UINT (sum->accumulate),
   };
 
-  rvm_queue_launch_columns (queue, "layernorm_backward", "sum_rows", sum->dim, 1, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_columns (queue, "norm_backward", "sum_rows", sum->dim, 1, G_N_ELEMENTS (args), args);
 }
 
 void
@@ -46,7 +46,7 @@ rvm_layernorm_backward (RvmQueue *queue, const RvmLayerNormBackward *norm)
     .accumulate = norm->accumulate,
   };
 
-  rvm_queue_launch_rows (queue, "layernorm_backward", "layernorm_backward", blocks, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "norm_backward", "layernorm_backward", blocks, G_N_ELEMENTS (args), args);
   rvm_sum_rows (queue, &sum);
   if (norm->dbias) {
     sum.offset = dim;
@@ -76,7 +76,7 @@ attention_backward_whole (RvmQueue *queue, const RvmTiles *tiles, const RvmAtten
     RVM_ARG_BUFFER (backward->dquery), RVM_ARG_BUFFER (backward->dkey), RVM_ARG_BUFFER (backward->dvalue),
     RVM_ARG_UINT (forward->queries), RVM_ARG_UINT (forward->keys),
   };
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention_whole_backward", "attention_backward_whole", options),
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "attention_backward_whole", "attention_backward_whole", options),
       "attention_backward_whole", 2, (const gsize[]){ forward->heads, forward->batch }, (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
 }
 

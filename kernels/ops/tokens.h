@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "queue.h"
+#include "kernels/runtime/queue.h"
 
 G_BEGIN_DECLS
 

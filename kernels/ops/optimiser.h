@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "queue.h"
+#include "kernels/runtime/queue.h"
 
 G_BEGIN_DECLS
 

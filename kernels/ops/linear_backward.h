@@ -4,7 +4,7 @@
  * bias are sums over rows, kept here in the layout of the weights, so that an optimiser sees flat arrays. */
 #pragma once
 
-#include "gemm.h"
+#include "linear.h"
 
 G_BEGIN_DECLS
 

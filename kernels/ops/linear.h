@@ -9,8 +9,8 @@
 
 #include <glib.h>
 
-#include "buffer.h"
-#include "queue.h"
+#include "kernels/runtime/buffer.h"
+#include "kernels/runtime/queue.h"
 
 G_BEGIN_DECLS
 

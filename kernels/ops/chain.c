@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "gemm_private.h"
+#include "linear_private.h"
 
 #define MAX_STEPS 6       /* of the kernel: the longest run in the network, from one attention to the next */
 
@@ -174,7 +174,7 @@ launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint
   }
   g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_HALF=%d", tiles->gemm_vector,
       tiles->gemm_rows, tiles->gemm_vectors, half);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm", "chain", options), "chain", 1, (const gsize[]){ (m + block - 1) / block },
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear", "chain", options), "chain", 1, (const gsize[]){ (m + block - 1) / block },
       (const gsize[]){ 1 }, at, args);
 }
 

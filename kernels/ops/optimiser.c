@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "launch.h"
+#include "kernels/runtime/cl.h"
 
 #define BLOCK 4096 /* RVM_BLOCK of adamw.cl */
 
@@ -18,7 +18,7 @@ rvm_square_sums (RvmQueue *queue, const RvmBuffer *x, guint count, RvmBuffer *ou
 {
   const RvmArg args[] = { RVM_ARG_BUFFER (x), RVM_ARG_UINT (count), RVM_ARG_BUFFER (out), RVM_ARG_UINT (offset) };
 
-  rvm_queue_launch_rows (queue, "adamw", "square_sums", rvm_square_sums_count (count), G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "optimiser", "square_sums", rvm_square_sums_count (count), G_N_ELEMENTS (args), args);
 }
 
 void
@@ -31,5 +31,5 @@ rvm_adamw (RvmQueue *queue, RvmBuffer *x, const RvmBuffer *gradient, RvmBuffer *
     RVM_ARG_FLOAT (adamw->epsilon), RVM_ARG_FLOAT (adamw->decay),
   };
 
-  rvm_queue_launch_columns (queue, "adamw", "adamw", count, 1, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_columns (queue, "optimiser", "adamw", count, 1, G_N_ELEMENTS (args), args);
 }

@@ -1,5 +1,5 @@
 /* The two shapes of launch that most kernels have. */
-#include "launch.h"
+#include "kernels/runtime/cl.h"
 
 #include "tiles.h"
 

@@ -5,7 +5,7 @@ import sys
 
 
 def main(out, files):
-    text = ['#include "embedded.h"', "", "#include <string.h>", ""]
+    text = ['#include "kernels/runtime/embedded.h"', "", "#include <string.h>", ""]
     rows = []
     for path in map(pathlib.Path, files):
         data = path.read_bytes() + b"\0"

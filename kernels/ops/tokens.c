@@ -1,9 +1,9 @@
 /* Launchers of the forward kernels: they choose the build options and the global size, nothing else. */
-#include "ops.h"
+#include "tokens.h"
 
 #include "chain.h"
-#include "gemm_private.h"
-#include "launch.h"
+#include "linear_private.h"
+#include "kernels/runtime/cl.h"
 #include "tiles.h"
 
 void
@@ -14,7 +14,7 @@ rvm_patches (RvmQueue *queue, const RvmBuffer *pixels, RvmBuffer *out, guint bat
     RVM_ARG_BUFFER (pixels), RVM_ARG_BUFFER (out), RVM_ARG_UINT (rows), RVM_ARG_UINT (columns), RVM_ARG_UINT (patch),
   };
 
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patch", "patches", ""), "patches", 2, global, NULL, G_N_ELEMENTS (args), args);
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patches", "patches", ""), "patches", 2, global, NULL, G_N_ELEMENTS (args), args);
 }
 
 void
@@ -27,7 +27,7 @@ rvm_visible_patches (RvmQueue *queue, const RvmBuffer *pixels, const RvmBuffer *
     RVM_ARG_UINT (columns), RVM_ARG_UINT (patch),
   };
 
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patch", "visible_patches", ""), "visible_patches", 2, global, NULL,
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "patches", "visible_patches", ""), "visible_patches", 2, global, NULL,
       G_N_ELEMENTS (args), args);
 }
 
@@ -102,7 +102,7 @@ rvm_layernorm_launch_step (RvmQueue *queue, const RvmChainStep *step)
     RVM_ARG_UINT (step->bias != NULL), RVM_ARG_BUFFER (step->out), RVM_ARG_UINT (step->n), RVM_ARG_FLOAT (step->epsilon),
   };
 
-  rvm_queue_launch_rows (queue, "layernorm", "layernorm", step->m, G_N_ELEMENTS (args), args);
+  rvm_queue_launch_rows (queue, "norm", "layernorm", step->m, G_N_ELEMENTS (args), args);
 }
 
 void

@@ -1,11 +1,11 @@
 /* The weights of linear layers, packed for their provider, and the native product. */
-#include "gemm.h"
+#include "linear.h"
 
 #include <string.h>
 
 #include "chain.h"
-#include "gemm_private.h"
-#include "half.h"
+#include "linear_private.h"
+#include "kernels/half.h"
 
 /* Weights beyond the largest half are stored as it: they do not occur, and an infinity would turn into NaN downstream. */
 #define MAX_HALF 65504.0f
@@ -238,7 +238,7 @@ rvm_gemm_launch_step (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep
 
   g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_HALF=%d", tiles->gemm_vector,
       tiles->gemm_rows, tiles->gemm_vectors, tiles->gemm_side, step->half);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm", "gemm", options), "gemm", 2, global,
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear", "gemm", options), "gemm", 2, global,
       (const gsize[]){ tiles->gemm_side, tiles->gemm_side }, G_N_ELEMENTS (args), args);
 }
 

@@ -1,10 +1,10 @@
 /* Gradients of linear layers. */
-#include "gemm_backward.h"
+#include "linear_backward.h"
 
 #include <string.h>
 
-#include "gemm_private.h"
-#include "ops_backward.h"
+#include "linear_private.h"
+#include "attention_backward.h"
 
 #define MOST_TILES 8 /* of a work-item, which share a copied panel of D */
 
@@ -79,7 +79,7 @@ rvm_gemm_gradient_refresh (RvmQueue *queue, RvmGemmGradient *gradient)
   if (weights->provider == RVM_GEMM_CLBLAST)
     return; /* it reads the weights themselves */
   make_options (&weights->tiles, options);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm_backward", "transpose_panels", options), "transpose_panels", 2,
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear_backward", "transpose_panels", options), "transpose_panels", 2,
       (const gsize[]){ weights->n, (weights->k + weights->panel - 1) / weights->panel }, NULL, G_N_ELEMENTS (args), args);
 }
 
@@ -124,7 +124,7 @@ add_native (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuffer *a, guin
 
   make_options (tiles, shape);
   g_snprintf (options, sizeof options, "%s -DRVM_SPAN=%u", shape, span);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "gemm_backward", "gemm_gradient", options), "gemm_gradient", 2, global,
+  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear_backward", "gemm_gradient", options), "gemm_gradient", 2, global,
       (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
 }
 

@@ -1,8 +1,8 @@
 /* A marker command and its event. */
 #include "mark.h"
 
-#include "error.h"
-#include "launch.h"
+#include "kernels/error.h"
+#include "cl.h"
 
 struct _RvmMark {
   cl_event event;
