@@ -23,6 +23,8 @@ static const RvmConfig configs[] = {
 /* One head's queries, scores and sums are private memory of a kernel. */
 #define MAX_HEAD_DIM 512
 
+#define DECODER_BLOCKS "decoder/xa_blocks_"
+
 const RvmConfig *
 rvm_config_find (const char *name)
 {
@@ -203,6 +205,8 @@ get_dim (const RvmWeights *weights, const char *name, guint n_dims, guint axis, 
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), name);
     return 0;
   }
+  if (!rvm_weights_check (weights, array, NULL, error))
+    return 0;
   if (array->n_dims != n_dims || array->dims[axis] == 0 || array->dims[axis] > G_MAXUINT16) {
     g_autofree char *shape = rvm_array_format_shape (array);
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %u dimensions of 1 to %u",
@@ -212,18 +216,63 @@ get_dim (const RvmWeights *weights, const char *name, guint n_dims, guint axis, 
   return array->dims[axis];
 }
 
-static gboolean
-has_prefix (const RvmWeights *weights, const char *prefix)
+/* The names of the arrays of a block, after "BLOCKS0": "/attention_norm/scale". */
+static GHashTable *
+list_block_names (gboolean is_cross)
 {
-  for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++)
-    if (g_str_has_prefix (rvm_weights_get_array (weights, i)->name, prefix))
-      return TRUE;
-  return FALSE;
+  g_autoptr (GArray) arrays = g_array_new (FALSE, TRUE, sizeof (RvmArray));
+  GHashTable *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  if (is_cross)
+    add_attention (arrays, "", "ca_attention", 1, 1);
+  add_attention (arrays, "", "attention", 1, 1);
+  add_mlp (arrays, "", 1, 1);
+  for (guint i = 0; i < arrays->len; i++)
+    g_hash_table_add (names, g_array_index (arrays, RvmArray, i).name);
+  return names;
 }
 
-/* Sizes of the transformer whose blocks are named BLOCKS0, BLOCKS1, ...; the number of layers is the first that has no array. */
+/* The number of the block that @name is an array of; -1 if it is none of those in @block_names. */
+static gint64
+get_block (const char *name, const char *blocks, GHashTable *block_names)
+{
+  const gsize length = strlen (blocks), digits = g_str_has_prefix (name, blocks) ? strspn (name + length, "0123456789") : 0;
+
+  if (digits == 0 || digits > 9 || (digits > 1 && name[length] == '0') || !g_hash_table_contains (block_names, name + length + digits))
+    return -1;
+  return g_ascii_strtoll (name + length, NULL, 10);
+}
+
+/* How many blocks there are, named BLOCKS0, BLOCKS1, ...; an array of one beyond a hole in the numbering is an error, as a layer is missing
+ * then. Arrays that no block has do not count. */
 static gboolean
-derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, const char *blocks, GError **error)
+count_blocks (const RvmWeights *weights, const char *blocks, gboolean is_cross, guint *count, GError **error)
+{
+  g_autoptr (GHashTable) block_names = list_block_names (is_cross), found = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
+    const gint64 block = get_block (rvm_weights_get_array (weights, i)->name, blocks, block_names);
+
+    if (block >= 0)
+      g_hash_table_add (found, GUINT_TO_POINTER ((guint) block + 1));
+  }
+  for (*count = 0; g_hash_table_contains (found, GUINT_TO_POINTER (*count + 1));)
+    ++*count;
+  for (guint i = 0; *count < g_hash_table_size (found) && i < rvm_weights_get_n_arrays (weights); i++) {
+    const char *name = rvm_weights_get_array (weights, i)->name;
+
+    if (get_block (name, blocks, block_names) > (gint64) *count) {
+      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' belongs to no layer: a layer before it is missing",
+          rvm_weights_get_path (weights), name);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* Sizes of the transformer whose blocks are named BLOCKS0, BLOCKS1, ... */
+static gboolean
+derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, const char *blocks, gboolean is_cross, GError **error)
 {
   g_autofree char *query = g_strconcat (blocks, "0/attention/query/kernel", NULL);
   g_autofree char *dense = g_strconcat (blocks, "0/mlp/dense_in/kernel", NULL);
@@ -240,71 +289,77 @@ derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, con
         rvm_weights_get_path (weights), query, config->heads, head_dim, config->dim);
     return FALSE;
   }
-  for (config->layers = 0; config->layers <= MAX_LAYERS; config->layers++) {
-    g_autofree char *prefix = g_strdup_printf ("%s%u/", blocks, config->layers);
-    if (!has_prefix (weights, prefix))
-      break;
-  }
-  return TRUE;
+  return count_blocks (weights, blocks, is_cross, &config->layers, error);
 }
 
-/* Every array of @config is in @weights with its shape; and none of a layer beyond the last, which a hole in the numbering leaves. */
+/* Every array of @config is in @weights, can be read and has its shape. */
 static gboolean
 check_arrays (const RvmConfig *config, const RvmWeights *weights, GError **error)
 {
   g_autoptr (GArray) arrays = rvm_config_list_arrays (config, TRUE);
-  g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal);
 
   for (guint i = 0; i < arrays->len; i++) {
     const RvmArray *expected = &g_array_index (arrays, RvmArray, i);
     const RvmArray *found = rvm_weights_find (weights, expected->name);
 
-    g_hash_table_add (known, expected->name);
     if (found == NULL) {
       rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), expected->name);
       return FALSE;
     }
-    if (found->n_dims != expected->n_dims || memcmp (found->dims, expected->dims, found->n_dims * sizeof found->dims[0]) != 0) {
-      g_autofree char *got = rvm_array_format_shape (found), *want = rvm_array_format_shape (expected);
-      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %s", rvm_weights_get_path (weights),
-          expected->name, got, want);
+    if (!rvm_weights_check (weights, found, expected, error))
       return FALSE;
-    }
-  }
-  for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
-    const char *name = rvm_weights_get_array (weights, i)->name;
-    if ((g_str_has_prefix (name, "encoder/layers_") || g_str_has_prefix (name, "rnn_core/transformer/xa_blocks_"))
-        && !g_hash_table_contains (known, name)) {
-      rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' belongs to no layer: a layer before it is missing",
-          rvm_weights_get_path (weights), name);
-      return FALSE;
-    }
   }
   return TRUE;
 }
 
+static gboolean
+derive_decoder (RvmConfig *config, const RvmWeights *weights, GError **error)
+{
+  guint blocks;
+
+  if (!count_blocks (weights, DECODER_BLOCKS, TRUE, &blocks, error))
+    return FALSE;
+  if (blocks == 0)
+    return TRUE;
+  if (!derive_transformer (&config->decoder, weights, DECODER_BLOCKS, TRUE, error))
+    return FALSE;
+  config->deltas = get_dim (weights, "delta_embedder/kernel", 2, 0, error);
+  return config->deltas != 0;
+}
+
 gboolean
-rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, GError **error)
+rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean with_decoder, GError **error)
 {
   g_autoptr (GError) reason = NULL;
 
   memset (config, 0, sizeof *config);
-  if (!derive_transformer (&config->encoder, weights, "encoder/layers_", error)
-      || !derive_transformer (&config->core, weights, "rnn_core/transformer/xa_blocks_", error))
+  if (!derive_transformer (&config->encoder, weights, "encoder/layers_", FALSE, error)
+      || !derive_transformer (&config->core, weights, "rnn_core/transformer/xa_blocks_", TRUE, error))
     return FALSE;
   config->patch = get_dim (weights, "tokenizer/patch_embedding/Conv_0/kernel", 5, 1, error);
-  if (config->patch == 0)
+  if (config->patch == 0 || (with_decoder && !derive_decoder (config, weights, error)))
     return FALSE;
-  if (has_prefix (weights, "decoder/")) {
-    if (!derive_transformer (&config->decoder, weights, "decoder/xa_blocks_", error))
-      return FALSE;
-    config->deltas = get_dim (weights, "delta_embedder/kernel", 2, 0, error);
-    if (config->deltas == 0)
-      return FALSE;
-  }
   if (!rvm_config_validate (config, &reason)) {
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: %s", rvm_weights_get_path (weights), reason->message);
     return FALSE;
   }
   return check_arrays (config, weights, error);
+}
+
+GPtrArray *
+rvm_config_list_others (const RvmConfig *config, const RvmWeights *weights)
+{
+  g_autoptr (GArray) arrays = rvm_config_list_arrays (config, TRUE);
+  g_autoptr (GHashTable) needed = g_hash_table_new (g_str_hash, g_str_equal);
+  GPtrArray *others = g_ptr_array_new ();
+
+  for (guint i = 0; i < arrays->len; i++)
+    g_hash_table_add (needed, g_array_index (arrays, RvmArray, i).name);
+  for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
+    const RvmArray *array = rvm_weights_get_array (weights, i);
+
+    if (!g_hash_table_contains (needed, array->name))
+      g_ptr_array_add (others, (gpointer) array);
+  }
+  return others;
 }

@@ -30,9 +30,12 @@ gboolean rvm_config_validate (const RvmConfig *config, GError **error);
 /* (transfer full) (element-type RvmArray): every array of a model of these sizes, encoder and core first, dtype F32, by name. */
 GArray *rvm_config_list_arrays (const RvmConfig *config, gboolean with_decoder);
 
-/* Derives the sizes and checks that every array of encoder and core (and of the decoder, if any of its arrays is there) is present
- * with the right shape. Errors name file and array, what was found and what was expected. */
-gboolean rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, GError **error);
+/* Derives the sizes and checks that every array of encoder and core is present, of a type that can be read, with the right shape. With
+ * @with_decoder, so are those of the decoder, if there is a block of it; else they are not looked at, and there are no layers of it. Arrays
+ * that the model does not have are not looked at either. Errors name file and array, what was found and what was expected. */
+gboolean rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean with_decoder, GError **error);
+/* (transfer container) (element-type RvmArray): the arrays of @weights that a model of these sizes does not need. */
+GPtrArray *rvm_config_list_others (const RvmConfig *config, const RvmWeights *weights);
 
 guint64 rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder);
 

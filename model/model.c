@@ -50,7 +50,7 @@ load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision pr
   RvmModel *model;
   RvmConfig config;
 
-  if (weights == NULL || !rvm_config_from_weights (&config, weights, error))
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, trainable, error))
     return NULL;
   if (trainable && config.decoder.layers == 0) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: has no decoder, which training needs (array 'decoder_embedder/kernel')", path);

@@ -5,17 +5,18 @@
 
 static const struct {
   const char *name;  /* safetensors */
-  const char *descr; /* npy; NULL: none */
+  const char *descr; /* npy */
   gsize size;
 } dtypes[] = {
   [RVM_DTYPE_F32] = { "F32", "<f4", 4 },
   [RVM_DTYPE_F16] = { "F16", "<f2", 2 },
-  [RVM_DTYPE_BF16] = { "BF16", NULL, 2 },
+  [RVM_DTYPE_BF16] = { "BF16", "<V2", 2 },
   [RVM_DTYPE_F64] = { "F64", "<f8", 8 },
   [RVM_DTYPE_U8] = { "U8", "|u1", 1 },
   [RVM_DTYPE_BOOL] = { "BOOL", "|b1", 1 },
   [RVM_DTYPE_I32] = { "I32", "<i4", 4 },
   [RVM_DTYPE_I64] = { "I64", "<i8", 8 },
+  [RVM_DTYPE_OTHER] = { "other", NULL, 0 },
 };
 
 gsize
@@ -28,6 +29,25 @@ const char *
 rvm_dtype_get_name (RvmDType dtype)
 {
   return dtypes[dtype].name;
+}
+
+const char *
+rvm_array_get_dtype_name (const RvmArray *array)
+{
+  return array->dtype == RVM_DTYPE_OTHER ? array->other : rvm_dtype_get_name (array->dtype);
+}
+
+void
+rvm_array_set_other_dtype (RvmArray *array, const char *name, gsize length)
+{
+  const gsize room = sizeof array->other - 1;
+
+  array->dtype = RVM_DTYPE_OTHER;
+  memset (array->other, 0, sizeof array->other);
+  for (gsize i = 0; i < MIN (length, room); i++)
+    array->other[i] = g_ascii_isprint (name[i]) ? name[i] : '?';
+  if (length > room)
+    memcpy (array->other + room - 3, "...", 3);
 }
 
 gboolean
@@ -109,21 +129,56 @@ take_string (Parser *parser, char *out, gsize size)
   return TRUE;
 }
 
+/* Moves past any Python literal of strings, numbers and nested brackets, up to the comma or brace that ends it. */
+static gboolean
+skip_value (Parser *parser)
+{
+  const char *start = parser->at;
+  guint depth = 0;
+  char quote = 0;
+
+  for (gboolean escaped = FALSE; parser->at < parser->end; parser->at++) {
+    const char c = *parser->at;
+
+    if (quote) {
+      if (!escaped && c == quote)
+        quote = 0;
+      escaped = !escaped && c == '\\';
+    } else if (depth == 0 && (c == ',' || c == '}')) {
+      break;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (c == '(' || c == '[' || c == '{') {
+      depth++;
+    } else if ((c == ')' || c == ']' || c == '}') && depth-- == 0) {
+      return FALSE;
+    }
+  }
+  return parser->at < parser->end && parser->at > start;
+}
+
+/* A plain type is a string. A structured one is a list of fields, which is kept as its text. */
 static gboolean
 parse_descr (Parser *parser, RvmArray *array)
 {
-  char descr[32];
+  char descr[RVM_MAX_DTYPE_NAME];
+  const char *start;
 
-  if (!take_string (parser, descr, sizeof descr))
-    return fail (parser, "npy header: 'descr' is not a plain type (structured types are not supported)");
-  if (strchr (descr, 'O'))
-    return fail (parser, "npy header: dtype '%s' is a Python object array, expected plain numbers", descr);
-  for (guint i = 0; i < G_N_ELEMENTS (dtypes); i++)
-    if (g_strcmp0 (dtypes[i].descr, descr) == 0) {
-      array->dtype = i;
-      return TRUE;
-    }
-  return fail (parser, "npy header: dtype '%s' is not supported (little-endian f2, f4, f8, i4, i8, u1, b1 are)", descr);
+  if (take_string (parser, descr, sizeof descr)) {
+    for (guint i = 0; i < RVM_DTYPE_OTHER; i++)
+      /* NumPy writes a type that it does not know by its size alone; loaded and saved again, it has '|' for its order. */
+      if (strcmp (dtypes[i].descr, descr) == 0 || (i == RVM_DTYPE_BF16 && strcmp (descr, "|V2") == 0)) {
+        array->dtype = i;
+        return TRUE;
+      }
+    rvm_array_set_other_dtype (array, descr, strlen (descr));
+    return TRUE;
+  }
+  start = parser->at;
+  if (!skip_value (parser))
+    return fail (parser, "npy header: 'descr' is not a type");
+  rvm_array_set_other_dtype (array, start, parser->at - start);
+  return TRUE;
 }
 
 static gboolean
@@ -157,7 +212,6 @@ static gboolean
 parse_dict (Parser *parser, RvmArray *array)
 {
   gboolean descr = FALSE, order = FALSE, shape = FALSE;
-  guint64 elements, bytes;
   char key[32];
 
   if (!take (parser, "{"))
@@ -171,9 +225,8 @@ parse_dict (Parser *parser, RvmArray *array)
         return FALSE;
     } else if (strcmp (key, "fortran_order") == 0 && !order) {
       order = TRUE;
-      if (take (parser, "True"))
-        return fail (parser, "npy header: the array is in Fortran order, expected C order (numpy.ascontiguousarray)");
-      if (!take (parser, "False"))
+      array->fortran = take (parser, "True");
+      if (!array->fortran && !take (parser, "False"))
         return fail (parser, "npy header: 'fortran_order' is neither True nor False");
     } else if (strcmp (key, "shape") == 0 && !shape) {
       shape = TRUE;
@@ -187,10 +240,7 @@ parse_dict (Parser *parser, RvmArray *array)
   }
   if (!descr || !order || !shape)
     return fail (parser, "npy header: '%s' is missing", !descr ? "descr" : !order ? "fortran_order" : "shape");
-  if (!rvm_array_get_size (array, &elements, &bytes)) {
-    g_autofree char *text = rvm_array_format_shape (array);
-    return fail (parser, "npy header: shape %s is too large", text);
-  }
+  array->fortran = array->fortran && array->n_dims > 1;
   return TRUE;
 }
 

@@ -9,6 +9,7 @@
 typedef struct {
   zip_uint64_t index;
   gsize header_size;
+  GError *fault; /* why the array cannot be read, or NULL */
 } Entry;
 
 struct _RvmNpz {
@@ -18,6 +19,12 @@ struct _RvmNpz {
   GArray *entries; /* of Entry, in the same order */
   GHashTable *by_name;
 };
+
+static void
+entry_clear (gpointer data)
+{
+  g_clear_error (&((Entry *) data)->fault);
+}
 
 void
 rvm_npz_free (RvmNpz *npz)
@@ -50,31 +57,48 @@ read_fully (zip_file_t *file, gpointer data, gsize size)
   return done;
 }
 
-static gboolean
-read_header (RvmNpz *npz, zip_uint64_t index, const zip_stat_t *info, const char *where, RvmArray *array, gsize *header_size,
-    GError **error)
+/* Fills @array and @entry as far as they can be read; what is wrong goes to @entry->fault. */
+static void
+read_header (RvmNpz *npz, const zip_stat_t *info, RvmArray *array, Entry *entry)
 {
   g_autofree guint8 *data = g_malloc (MAX_HEADER);
-  zip_file_t *file = zip_fopen_index (npz->zip, index, 0);
+  g_autofree char *where = g_strdup_printf ("%s: entry '%s'", npz->path, info->name);
+  zip_file_t *file = zip_fopen_index (npz->zip, entry->index, 0);
   gssize size = file ? read_fully (file, data, MIN (info->size, MAX_HEADER)) : -1;
+  g_autofree char *shape = NULL;
   guint64 elements, bytes;
 
+  if (size < 0)
+    rvm_error_set (&entry->fault, RVM_ERROR_FORMAT, "%s: damaged: %s", where, file ? zip_file_strerror (file) : zip_strerror (npz->zip));
   if (file)
     zip_fclose (file);
-  if (size < 0) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: damaged: %s", where, zip_strerror (npz->zip));
-    return FALSE;
+  if (entry->fault || !rvm_npy_parse_header (data, size, where, array, &entry->header_size, &entry->fault)) {
+    *array = (RvmArray){ .name = array->name };
+    rvm_array_set_other_dtype (array, "unreadable", strlen ("unreadable"));
+    return;
   }
-  if (!rvm_npy_parse_header (data, size, where, array, header_size, error))
-    return FALSE;
-  if (!rvm_array_get_size (array, &elements, &bytes) || info->size != *header_size + bytes) {
-    g_autofree char *shape = rvm_array_format_shape (array);
-    rvm_error_set (error, RVM_ERROR_FORMAT,
+  if (array->dtype == RVM_DTYPE_OTHER)
+    return;
+  shape = rvm_array_format_shape (array);
+  if (!rvm_array_get_size (array, &elements, &bytes))
+    rvm_error_set (&entry->fault, RVM_ERROR_FORMAT, "%s: shape %s is too large", where, shape);
+  else if (info->size != entry->header_size + bytes)
+    rvm_error_set (&entry->fault, RVM_ERROR_FORMAT,
         "%s: shape %s of %s needs %" G_GUINT64_FORMAT " bytes, the entry holds %" G_GUINT64_FORMAT, where, shape,
-        rvm_dtype_get_name (array->dtype), bytes, (guint64) (info->size - MIN (info->size, *header_size)));
-    return FALSE;
-  }
-  return TRUE;
+        rvm_dtype_get_name (array->dtype), bytes, (guint64) (info->size - MIN (info->size, entry->header_size)));
+  else if (array->fortran)
+    rvm_error_set (&entry->fault, RVM_ERROR_FORMAT, "%s: the array is in Fortran order, expected C order (numpy.ascontiguousarray)", where);
+}
+
+/* Of two entries of one name, neither is the one that was meant. */
+static void
+note_repeated (RvmNpz *npz, guint position)
+{
+  Entry *entry = &g_array_index (npz->entries, Entry, position);
+
+  if (entry->fault == NULL)
+    rvm_error_set (&entry->fault, RVM_ERROR_FORMAT, "%s: entry '%s.npy': there are two of it", npz->path,
+        rvm_npz_get_array (npz, position)->name);
 }
 
 static gboolean
@@ -82,26 +106,25 @@ add_entry (RvmNpz *npz, zip_uint64_t index, GError **error)
 {
   RvmArray array = { 0 };
   Entry entry = { .index = index };
-  g_autofree char *where = NULL;
   zip_stat_t info;
+  guint before;
 
   if (zip_stat_index (npz->zip, index, 0, &info) != 0 || !(info.valid & ZIP_STAT_NAME) || !(info.valid & ZIP_STAT_SIZE)) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: entry %" G_GUINT64_FORMAT " has no name or size", npz->path, (guint64) index);
     return FALSE;
   }
-  if (!g_str_has_suffix (info.name, ".npy")) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: a zip, but not an npz file: entry '%s' is no .npy array", npz->path, info.name);
-    return FALSE;
-  }
-  where = g_strdup_printf ("%s: entry '%s'", npz->path, info.name);
-  if (!read_header (npz, index, &info, where, &array, &entry.header_size, error))
-    return FALSE;
+  if (!g_str_has_suffix (info.name, ".npy"))
+    return TRUE;
   array.name = g_strndup (info.name, strlen (info.name) - strlen (".npy"));
+  read_header (npz, &info, &array, &entry);
+  before = GPOINTER_TO_UINT (g_hash_table_lookup (npz->by_name, array.name));
   g_array_append_val (npz->arrays, array);
   g_array_append_val (npz->entries, entry);
-  if (!g_hash_table_insert (npz->by_name, array.name, GUINT_TO_POINTER (npz->arrays->len))) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: there are two of it", where);
-    return FALSE;
+  if (before) {
+    note_repeated (npz, before - 1);
+    note_repeated (npz, npz->arrays->len - 1);
+  } else {
+    g_hash_table_insert (npz->by_name, array.name, GUINT_TO_POINTER (npz->arrays->len));
   }
   return TRUE;
 }
@@ -117,6 +140,7 @@ rvm_npz_open (const char *path, GError **error)
   npz->arrays = g_array_new (FALSE, TRUE, sizeof (RvmArray));
   g_array_set_clear_func (npz->arrays, (GDestroyNotify) rvm_array_clear);
   npz->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+  g_array_set_clear_func (npz->entries, entry_clear);
   npz->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   npz->zip = zip_open (path, ZIP_RDONLY, &code);
   if (npz->zip == NULL) {
@@ -129,13 +153,13 @@ rvm_npz_open (const char *path, GError **error)
     return NULL;
   }
   count = zip_get_num_entries (npz->zip, 0);
-  if (count <= 0) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: an npz file without arrays", path);
-    return NULL;
-  }
   for (zip_int64_t i = 0; i < count; i++)
     if (!add_entry (npz, i, error))
       return NULL;
+  if (npz->arrays->len == 0) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: a zip, but not an npz file: %s", path, count > 0 ? "none of its entries is an .npy array" : "it is empty");
+    return NULL;
+  }
   return g_steal_pointer (&npz);
 }
 
@@ -159,15 +183,39 @@ rvm_npz_find (const RvmNpz *npz, const char *name)
   return position ? rvm_npz_get_array (npz, position - 1) : NULL;
 }
 
+static const Entry *
+find_entry (const RvmNpz *npz, const RvmArray *array)
+{
+  return &g_array_index (npz->entries, Entry, array - (const RvmArray *) npz->arrays->data);
+}
+
+gboolean
+rvm_npz_check (const RvmNpz *npz, const RvmArray *array, GError **error)
+{
+  const Entry *entry = find_entry (npz, array);
+
+  if (entry->fault)
+    g_propagate_error (error, g_error_copy (entry->fault));
+  return entry->fault == NULL;
+}
+
 gboolean
 rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GError **error)
 {
-  const Entry *entry = &g_array_index (npz->entries, Entry, array - (const RvmArray *) npz->arrays->data);
-  g_autofree guint8 *header = g_malloc (entry->header_size);
-  zip_file_t *file = zip_fopen_index (npz->zip, entry->index, 0);
+  const Entry *entry = find_entry (npz, array);
+  g_autofree guint8 *header = NULL;
+  zip_file_t *file;
   gboolean ok = FALSE;
   guint8 beyond;
 
+  if (!rvm_npz_check (npz, array, error))
+    return FALSE;
+  if (array->dtype == RVM_DTYPE_OTHER) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s': values of dtype %s cannot be read", npz->path, array->name, array->other);
+    return FALSE;
+  }
+  header = g_malloc (entry->header_size);
+  file = zip_fopen_index (npz->zip, entry->index, 0);
   /* Reading on past the end makes libzip compare the checksum. */
   if (file)
     ok = read_fully (file, header, entry->header_size) == (gssize) entry->header_size && read_fully (file, data, size) == (gssize) size

@@ -188,15 +188,15 @@ read_values (RvmState *state, RvmWeights *weights, const char *path, GError **er
   guint64 elements, bytes;
   float *values;
 
-  if (array == NULL || rvm_weights_get_n_arrays (weights) != 1) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is no state file: expected the one array '" ARRAY "'", path);
+  if (array == NULL) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is no state file: expected the array '" ARRAY "'", path);
     return FALSE;
   }
   if (array->dtype != RVM_DTYPE_F32 || array->n_dims != 2 || array->dims[0] == 0 || array->dims[1] == 0 || array->dims[0] > G_MAXINT
       || array->dims[1] > G_MAXINT || !rvm_array_get_size (array, &elements, &bytes)) {
     g_autofree char *shape = rvm_array_format_shape (array);
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '" ARRAY "' is %s of %s, expected (tokens, dim) of F32", path, shape,
-        rvm_dtype_get_name (array->dtype));
+        rvm_array_get_dtype_name (array));
     return FALSE;
   }
   values = g_try_malloc (bytes);

@@ -2,6 +2,8 @@
 #include "weights.h"
 
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +17,8 @@ struct _RvmWeights {
   RvmSafetensors *safetensors;
   GHashTable *by_name;         /* name -> const RvmArray, borrowed */
   GHashTable *no_metadata;
-  guint16 *halves;             /* reused */
-  gsize n_halves;
+  gpointer stored;             /* values as the file has them, reused */
+  gsize stored_size;
 };
 
 void
@@ -28,7 +30,7 @@ rvm_weights_free (RvmWeights *weights)
   g_clear_pointer (&weights->no_metadata, g_hash_table_unref);
   rvm_npz_free (weights->npz);
   rvm_safetensors_free (weights->safetensors);
-  g_free (weights->halves);
+  g_free (weights->stored);
   g_free (weights->path);
   g_free (weights);
 }
@@ -77,11 +79,6 @@ rvm_weights_open (const char *path, GError **error)
   for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
     const RvmArray *array = rvm_weights_get_array (weights, i);
 
-    if (array->dtype != RVM_DTYPE_F32 && array->dtype != RVM_DTYPE_F16 && array->dtype != RVM_DTYPE_BF16) {
-      rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' has dtype %s, expected F32, F16 or BF16", path, array->name,
-          rvm_dtype_get_name (array->dtype));
-      return NULL;
-    }
     g_hash_table_insert (weights->by_name, array->name, (gpointer) array);
   }
   return g_steal_pointer (&weights);
@@ -144,11 +141,81 @@ all_finite (const float *values, gsize count)
   return bad == 0;
 }
 
+/* " of shape (3, 4)", or nothing. */
+static char *
+format_expected_shape (const RvmArray *expected)
+{
+  g_autofree char *shape = expected ? rvm_array_format_shape (expected) : NULL;
+
+  return shape ? g_strconcat (" of shape ", shape, NULL) : g_strdup ("");
+}
+
+gboolean
+rvm_weights_check (const RvmWeights *weights, const RvmArray *array, const RvmArray *expected, GError **error)
+{
+  const char *dtype = rvm_array_get_dtype_name (array);
+
+  if (weights->npz && !rvm_npz_check (weights->npz, array, error))
+    return FALSE;
+  if (array->dtype != RVM_DTYPE_F32 && array->dtype != RVM_DTYPE_F16 && array->dtype != RVM_DTYPE_BF16 && array->dtype != RVM_DTYPE_F64) {
+    g_autofree char *found = rvm_array_format_shape (array), *wanted = format_expected_shape (expected);
+
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' has dtype %s%s and shape %s, expected F32, F16, BF16 or F64%s", weights->path,
+        array->name, dtype, *dtype == '>' ? " (big-endian)" : strcmp (dtype, "|O") == 0 ? " (Python objects)" : "", found, wanted);
+    return FALSE;
+  }
+  if (expected && (array->n_dims != expected->n_dims || memcmp (array->dims, expected->dims, array->n_dims * sizeof array->dims[0]) != 0)) {
+    g_autofree char *found = rvm_array_format_shape (array), *wanted = rvm_array_format_shape (expected);
+
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' has shape %s, expected %s", weights->path, array->name, found, wanted);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* @stored of @dtype, which is not F32, to float32. A double that float32 has no room for becomes infinite. */
+static void
+convert (RvmDType dtype, gconstpointer stored, float *values, gsize count)
+{
+  const guint16 *halves = stored;
+  const double *doubles = stored;
+
+  if (dtype == RVM_DTYPE_F16)
+    for (gsize i = 0; i < count; i++)
+      values[i] = rvm_half_to_float (halves[i]);
+  else if (dtype == RVM_DTYPE_BF16)
+    for (gsize i = 0; i < count; i++)
+      values[i] = rvm_bfloat_to_float (halves[i]);
+  else
+    for (gsize i = 0; i < count; i++)
+      values[i] = fabs (doubles[i]) <= FLT_MAX ? (float) doubles[i] : INFINITY;
+}
+
+/* Room for @size bytes as the file stores them. */
+static gboolean
+reserve (RvmWeights *weights, const RvmArray *array, gsize size, guint64 elements, GError **error)
+{
+  if (size <= weights->stored_size)
+    return TRUE;
+  g_free (weights->stored);
+  weights->stored_size = 0;
+  weights->stored = g_try_malloc (size); /* a deflated entry says its size itself */
+  if (weights->stored == NULL) {
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'", weights->path, elements,
+        array->name);
+    return FALSE;
+  }
+  weights->stored_size = size;
+  return TRUE;
+}
+
 gboolean
 rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GError **error)
 {
   guint64 elements, bytes;
 
+  if (!rvm_weights_check (weights, array, NULL, error))
+    return FALSE;
   if (!rvm_array_get_size (array, &elements, &bytes)) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' is too large", weights->path, array->name);
     return FALSE;
@@ -157,28 +224,13 @@ rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GEr
     if (!read_bytes (weights, array, values, bytes, error))
       return FALSE;
   } else {
-    if (elements > weights->n_halves) {
-      g_free (weights->halves);
-      weights->n_halves = 0;
-      weights->halves = g_try_new (guint16, elements); /* a deflated entry says its size itself */
-      if (weights->halves == NULL) {
-        rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'", weights->path, elements,
-            array->name);
-        return FALSE;
-      }
-      weights->n_halves = elements;
-    }
-    if (!read_bytes (weights, array, weights->halves, bytes, error))
+    if (!reserve (weights, array, bytes, elements, error) || !read_bytes (weights, array, weights->stored, bytes, error))
       return FALSE;
-    if (array->dtype == RVM_DTYPE_F16)
-      for (gsize i = 0; i < elements; i++)
-        values[i] = rvm_half_to_float (weights->halves[i]);
-    else
-      for (gsize i = 0; i < elements; i++)
-        values[i] = rvm_bfloat_to_float (weights->halves[i]);
+    convert (array->dtype, weights->stored, values, elements);
   }
   if (!all_finite (values, elements)) {
-    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' holds NaN or infinite values", weights->path, array->name);
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' holds NaN or infinite values%s", weights->path, array->name,
+        array->dtype == RVM_DTYPE_F64 ? ", or such as float32 has no room for" : "");
     return FALSE;
   }
   return TRUE;

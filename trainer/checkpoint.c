@@ -147,13 +147,40 @@ read_from_file (const RvmArray *array, float *values, gpointer user_data, GError
   return rvm_weights_read (user_data, rvm_weights_find (user_data, array->name), values, error);
 }
 
+/* What a checkpoint is read for: the model's arrays and their moments, sorted. Others are not needed, and not looked at. */
+static GArray *
+list_needed (RvmWeights *weights, GError **error)
+{
+  g_autoptr (GArray) model = NULL;
+  GArray *needed;
+  RvmConfig config;
+
+  if (!rvm_config_from_weights (&config, weights, TRUE, error))
+    return NULL;
+  model = rvm_config_list_arrays (&config, TRUE);
+  needed = g_array_new (FALSE, FALSE, sizeof (RvmArray));
+  for (guint i = 0; i < model->len; i++) {
+    const char *name = g_array_index (model, RvmArray, i).name;
+
+    g_array_append_val (needed, *rvm_weights_find (weights, name));
+    for (guint which = 0; which < G_N_ELEMENTS (moment_names); which++) {
+      g_autofree char *moment = g_strconcat (moment_names[which], name, NULL);
+      const RvmArray *found = rvm_weights_find (weights, moment);
+
+      if (found)
+        g_array_append_val (needed, *found);
+    }
+  }
+  g_array_sort (needed, compare_names);
+  return needed;
+}
+
 static gboolean
 verify (RvmWeights *weights, guint64 *step, GError **error)
 {
-  const guint n = rvm_weights_get_n_arrays (weights);
   const char *recorded = g_hash_table_lookup (rvm_weights_get_metadata (weights), "hash");
   const char *number = g_hash_table_lookup (rvm_weights_get_metadata (weights), "step");
-  g_autoptr (GArray) arrays = g_array_new (FALSE, FALSE, sizeof (RvmArray));
+  g_autoptr (GArray) arrays = NULL;
   g_autofree char *hash = NULL;
 
   if (recorded == NULL || number == NULL || !g_ascii_string_to_unsigned (number, 10, 0, G_MAXUINT64, step, NULL)) {
@@ -161,10 +188,8 @@ verify (RvmWeights *weights, guint64 *step, GError **error)
         rvm_weights_get_path (weights));
     return FALSE;
   }
-  for (guint i = 0; i < n; i++)
-    g_array_append_val (arrays, *rvm_weights_get_array (weights, i));
-  g_array_sort (arrays, compare_names);
-  hash = hash_arrays ((const RvmArray *) arrays->data, n, read_from_file, weights, error);
+  arrays = list_needed (weights, error);
+  hash = arrays ? hash_arrays ((const RvmArray *) arrays->data, arrays->len, read_from_file, weights, error) : NULL;
   if (hash == NULL)
     return FALSE;
   if (strcmp (hash, recorded) != 0) {

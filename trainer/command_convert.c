@@ -28,6 +28,25 @@ parse_dtype (const char *text, RvmDType *dtype)
   return FALSE;
 }
 
+/* What is in the file that was read and not in the one that was written: a step, an optimiser's moments, the decoder if it was not wanted. */
+static void
+print_left_out (const RvmConfig *config, const RvmWeights *weights)
+{
+  g_autoptr (GPtrArray) others = rvm_config_list_others (config, weights);
+  const guint shown = MIN (others->len, 5);
+
+  if (others->len == 0)
+    return;
+  g_print ("%s: left out %u arrays:", rvm_weights_get_path (weights), others->len);
+  for (guint i = 0; i < shown; i++) {
+    const RvmArray *array = g_ptr_array_index (others, i);
+    g_print ("%s %s (%s)", i ? "," : "", array->name, rvm_array_get_dtype_name (array));
+  }
+  if (shown < others->len)
+    g_print (" and %u more", others->len - shown);
+  g_print ("\n");
+}
+
 int
 rvm_command_convert (int argc, char **argv)
 {
@@ -38,7 +57,7 @@ rvm_command_convert (int argc, char **argv)
     { "no-decoder", 0, 0, G_OPTION_ARG_NONE, &no_decoder, "leave out what only training needs", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("IN OUT - the same weights in another format or type");
+  g_autoptr (GOptionContext) context = g_option_context_new ("IN OUT - the same weights in another format or type; arrays that the model does not need are left out");
   g_autoptr (RvmWeights) weights = NULL;
   g_autoptr (GArray) arrays = NULL;
   g_autoptr (GError) error = NULL;
@@ -53,7 +72,7 @@ rvm_command_convert (int argc, char **argv)
     return 2;
   }
   weights = rvm_weights_open (argv[1], &error);
-  if (weights == NULL || !rvm_config_from_weights (&config, weights, &error))
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, !no_decoder, &error))
     return rvm_command_fail (error, 1);
   arrays = rvm_config_list_arrays (&config, !no_decoder);
   for (guint i = 0; i < arrays->len; i++)
@@ -63,5 +82,6 @@ rvm_command_convert (int argc, char **argv)
     return rvm_command_fail (error, 1);
   g_print ("%s: %u arrays, %s, %" G_GUINT64_FORMAT " parameters\n", argv[2], arrays->len, rvm_dtype_get_name (dtype),
       rvm_config_count_parameters (&config, !no_decoder));
+  print_left_out (&config, weights);
   return 0;
 }

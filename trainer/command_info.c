@@ -9,11 +9,21 @@ print_transformer (const char *name, const RvmTransformerConfig *config)
   g_print ("%-12s width %u, %u layers, %u heads, MLP %u\n", name, config->dim, config->layers, config->heads, config->mlp);
 }
 
+/* What the model does not need and the file has all the same: a step, an optimiser's moments. */
+static void
+print_others (const RvmConfig *config, const RvmWeights *weights)
+{
+  g_autoptr (GPtrArray) others = rvm_config_list_others (config, weights);
+
+  if (others->len)
+    g_print ("%-12s %u arrays that the model does not need\n", "besides", others->len);
+}
+
 int
 rvm_command_info (int argc, char **argv)
 {
   g_autoptr (GOptionContext) context = g_option_context_new ("[FILE] - sizes, arrays and metadata of a weight file, by default of the bundled one");
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = NULL, decoder_error = NULL;
   g_autoptr (RvmWeights) weights = NULL;
   GHashTableIter iter;
   gpointer key, value;
@@ -28,7 +38,9 @@ rvm_command_info (int argc, char **argv)
   }
   path = argc == 2 ? argv[1] : rvm_default_model_get_path ();
   weights = rvm_weights_open (path, &error);
-  if (weights == NULL || !rvm_config_from_weights (&config, weights, &error)) {
+  /* A decoder that cannot be used is no reason not to describe what can. */
+  if (weights == NULL
+      || (!rvm_config_from_weights (&config, weights, TRUE, &decoder_error) && !rvm_config_from_weights (&config, weights, FALSE, &error))) {
     if (argc == 1)
       rvm_default_model_explain (&error);
     return rvm_command_fail (error, 1);
@@ -38,15 +50,18 @@ rvm_command_info (int argc, char **argv)
   print_transformer ("core", &config.core);
   if (config.decoder.layers)
     print_transformer ("decoder", &config.decoder);
+  else if (decoder_error)
+    g_print ("%-12s cannot be used: %s\n", "decoder", decoder_error->message);
   g_print ("%-12s %" G_GUINT64_FORMAT " without decoder, %" G_GUINT64_FORMAT " in all\n", "parameters",
       rvm_config_count_parameters (&config, FALSE), rvm_config_count_parameters (&config, TRUE));
+  print_others (&config, weights);
   g_hash_table_iter_init (&iter, rvm_weights_get_metadata (weights));
   while (g_hash_table_iter_next (&iter, &key, &value))
     g_print ("%-12s %s\n", (const char *) key, (const char *) value);
   for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
     const RvmArray *array = rvm_weights_get_array (weights, i);
     g_autofree char *shape = rvm_array_format_shape (array);
-    g_print ("  %-4s %-24s %s\n", rvm_dtype_get_name (array->dtype), shape, array->name);
+    g_print ("  %-4s %-24s %s\n", rvm_array_get_dtype_name (array), shape, array->name);
   }
   return 0;
 }

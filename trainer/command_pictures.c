@@ -70,7 +70,7 @@ read_recipe (const char *path, RvmRecipe *recipe, GError **error)
     recipe->width = recipe->height = 256; /* as the published models */
   else if (!rvm_recipe_parse (recipe, text, path, error))
     return FALSE;
-  return rvm_config_from_weights (&recipe->model, weights, error);
+  return rvm_config_from_weights (&recipe->model, weights, TRUE, error);
 }
 
 /* @grid_code: the model was trained on batches of many grids. */

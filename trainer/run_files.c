@@ -203,6 +203,7 @@ rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guin
 typedef struct {
   const RvmRecipe *recipe;
   RvmWeights *init; /* NULL: nothing to start from */
+  GHashTable *given; /* names of the arrays of its model: others are not needed, whatever they are called */
 } Start;
 
 /* Opens or shuts the update gate of given weights, if the recipe says so. */
@@ -241,7 +242,7 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
     memset (values, 0, elements * sizeof (float));
     return TRUE;
   }
-  given = start->init ? rvm_weights_find (start->init, array->name) : NULL;
+  given = g_hash_table_contains (start->given, array->name) ? rvm_weights_find (start->init, array->name) : NULL;
   if (given && !rvm_weights_read (start->init, given, values, error))
     return FALSE;
   if (given == NULL) {
@@ -259,7 +260,7 @@ open_init (const char *init, RvmRecipe *recipe, GError **error)
   g_autoptr (RvmWeights) weights = rvm_weights_open (init, error);
   RvmConfig config;
 
-  if (weights == NULL || !rvm_config_from_weights (&config, weights, error))
+  if (weights == NULL || !rvm_config_from_weights (&config, weights, TRUE, error))
     return NULL;
   if (config.decoder.layers == 0) {
     config.decoder = recipe->model.decoder;
@@ -267,6 +268,24 @@ open_init (const char *init, RvmRecipe *recipe, GError **error)
   }
   recipe->model = config;
   return g_steal_pointer (&weights);
+}
+
+/* (transfer full) (element-type utf8): the names of the arrays of the model in @init (nullable). */
+static GHashTable *
+list_given (RvmWeights *init, GError **error)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GArray) arrays = NULL;
+  RvmConfig config;
+
+  if (init == NULL)
+    return g_steal_pointer (&names);
+  if (!rvm_config_from_weights (&config, init, TRUE, error))
+    return NULL;
+  arrays = rvm_config_list_arrays (&config, TRUE);
+  for (guint i = 0; i < arrays->len; i++)
+    g_hash_table_add (names, g_strdup (g_array_index (arrays, RvmArray, i).name));
+  return g_steal_pointer (&names);
 }
 
 /* A checkpoint of step 0: the one way to start is to resume. The model is loaded from plain weights first. */
@@ -282,9 +301,10 @@ write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, R
   g_autoptr (RvmGradients) gradients = NULL;
   g_autoptr (RvmOptimiser) optimiser = NULL;
   g_autoptr (RvmQueue) queue = NULL;
-  Start start = { recipe, init };
+  g_autoptr (GHashTable) given = list_given (init, error);
+  Start start = { recipe, init, given };
 
-  if (metadata == NULL
+  if (given == NULL || metadata == NULL
       || !rvm_weights_save (plain, (const RvmArray *) arrays->data, arrays->len, start_values, &start, metadata, error))
     return FALSE;
   model = rvm_model_load_trainable (plain, &model_options, error);

@@ -60,6 +60,8 @@ read_array (RvmWeights * weights, const gchar * name, guint n_dims, guint * dims
   gdouble *out;
   guint n = 1;
 
+  if (array && !rvm_weights_check (weights, array, NULL, error))
+    return NULL;
   for (guint i = 0; good && i < n_dims; i++) {
     good = array->dims[i] > 0 && array->dims[i] <= G_MAXUINT16 && (dims[i] == 0 || array->dims[i] == dims[i]);
     dims[i] = array->dims[i];

@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 
 corpus = pathlib.Path(sys.argv[1])
+TINY = pathlib.Path(__file__).parent.parent / "data" / "tiny.npz"
 
 
 def write(kind, name, content):
@@ -22,6 +23,29 @@ def write(kind, name, content):
 def npy(array):
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.asarray(array))
+    return stream.getvalue()
+
+
+def npy_header(dtype, shape, order="False"):
+    text = f"{{'descr': {dtype}, 'fortran_order': {order}, 'shape': {shape}, }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
+
+
+def others_npz(arrays={}):
+    """Arrays of the kinds that other programs leave in a file, an entry that is none, and two of one name."""
+    stream = io.BytesIO()
+    entries = {name: npy(array) for name, array in arrays.items()}
+    entries |= {"bfloat16": npy_header("'<V2'", "(3,)") + bytes(6), "wide": npy(np.ones(2)), "step": npy(np.int64(7)), "key": npy(np.zeros(2, "<u4")),
+                "name": npy(np.array("small")), "object": npy_header("'|O'", "(1,)") + b"pickle", "big": npy(np.ones(2, ">f4")),
+                "order": npy_header("'<f4'", "(2, 2)", "True") + bytes(16), "none": npy(np.zeros((0, 3))), "short": npy_header("'<f4'", "(9,)"),
+                "damaged": b"no header", "huge": npy_header("'<f4'", "(4611686018427387904, 16, 0)")}
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name + ".npy"), content)
+        archive.writestr(zipfile.ZipInfo("folder/"), b"")
+        archive.writestr(zipfile.ZipInfo("twice.npy"), npy(np.ones(2, "<f4")))
+        archive.writestr(zipfile.ZipInfo("twice.npy"), npy(np.ones(2, "<f4")))
     return stream.getvalue()
 
 
@@ -71,12 +95,23 @@ if __name__ == "__main__":
     write("npy", "halves", npy(np.zeros((2, 3, 4), "<f2"))[:128])
     write("npy", "version-2", b"\x93NUMPY\x02\x00" + struct.pack("<I", 52) + b"{'descr': '<i8', 'fortran_order': False, 'shape': ()}"[:51] + b"\n")
     write("npy", "fortran", npy(np.zeros((2, 2), "|u1", order="F"))[:128])
+    for name, dtype, shape in (("bfloat16", "'<V2'", "(2, 3)"), ("void", "'|V2'", "(2, 3)"), ("float8", "'<f1'", "(3,)"), ("string", "'<U5'", "()"),
+                               ("object", "'|O'", "(1, 2)"), ("big-endian", "'>f4'", "(2, 1)"), ("no-values", "'<u4'", "(0, 3)"),
+                               ("structured", "[('a', '<f4'), (\"b'\", '<i4', (2,))]", "(2,)"), ("empty-structure", "[]", "()"),
+                               ("many-dimensions", "'<f4'", str((1,) * 64)), ("escaped", "[('a\\'b', '<f4')]", "()")):
+        write("npy", name, npy_header(dtype, shape))
     write("npz", "stored.npz", npz({"a": np.ones((2, 3), "<f4"), "b/c": np.arange(4, dtype="<f2")}))
     write("npz", "deflated.npz", npz({"a": np.zeros((64,), "<f4")}, zipfile.ZIP_DEFLATED))
+    write("npz", "others.npz", others_npz())
     arrays = {"a": np.ones((2, 3)), "b/c": np.arange(4)}
     write("safetensors", "plain.safetensors", safetensors(arrays))
     write("safetensors", "halves.safetensors", safetensors(arrays, "BF16", {"made-by": "a test", "id": "\u00e9\u4e2d"}))
-    write("weights", "model.safetensors", safetensors(model(pathlib.Path(__file__).parent.parent / "data" / "tiny.npz"), "F16"))
+    write("weights", "model.safetensors", safetensors(model(TINY), "F16"))
+    others = {name: {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]} for name, dtype, shape in (
+        ("step", "I64", [0]), ("key", "U32", [3, 0]), ("quantised", "F8_E4M3", [0]), ("flags", "BOOL", [0]), ("half-bytes", "F4", [0, 2]))}
+    text = json.dumps(others, separators=(",", ":")).encode()
+    write("safetensors", "others.safetensors", struct.pack("<Q", len(text)) + text)
+    write("weights", "others.npz", others_npz({name: np.asarray(array, "<f2") for name, array in model(TINY).items()}))
     write("weights", "halves.npz", npz({"x/kernel": np.ones(2, "<f2")}))
     write("recipe", "model.ini", b"[model]\npatch=8\ndim=48\nheads=3\n\n[data]\nwidth=64\nheight=64\nflip=false\n")
     write("recipe", "numbers.ini", b"# a comment\n[optimiser]\nrate = 1.5e-4\nepsilon=1e-30\n[training]\nmask-ratio=0.95\nsteps=1000000000000\nseed=9007199254740991\n")
