@@ -60,10 +60,15 @@ with tempfile.TemporaryDirectory() as name:
     got, features = run(folder, f"basis-file={folder}/basis.npz")
     check(got, colours(features, mean, components, deviation), "given by a file")
 
+    # As doubles, in numpy's own type, and beside what a program keeps in the same file.
+    np.savez(folder / "more.npz", mean=mean, components=components, deviation=deviation, step=np.int32(7), name=np.array("small"), fit=np.array([None]))
+    again, _ = run(folder, f"basis-file={folder}/more.npz")
+    assert np.array_equal(got, again)
+
     good = {"mean": mean.astype("f"), "components": components.astype("f"), "deviation": deviation.astype("f")}
     for change, message in (({"mean": None}, "'mean' is missing"), ({"components": good["components"][:2]}, "'components' has the shape (2, 48)"),
                             ({"components": good["components"][:, :40]}, "'components' has the shape (3, 40)"),
-                            ({"deviation": np.zeros(3, "f")}, "deviation[0] is 0"),
+                            ({"deviation": np.zeros(3, "f")}, "deviation[0] is 0"), ({"deviation": np.ones(3, int)}, "'deviation' has dtype I64"),
                             ({"mean": good["mean"][:40], "components": good["components"][:, :40]}, "of 40 numbers, these have 48")):
         np.savez(folder / "bad.npz", **{key: value for key, value in {**good, **change}.items() if value is not None})
         error, _ = run(folder, f"basis-file={folder}/bad.npz")

@@ -96,6 +96,46 @@ START_TEST (test_saved_state_goes_on_to_the_byte)
 }
 END_TEST
 
+/* @path with another array, of a type that nothing here knows, beside the state. */
+static void
+add_array (const char *path)
+{
+  static const char more[] = ",\"note\":{\"dtype\":\"F8_E8M0\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+  g_autofree char *content = NULL;
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  guint64 length;
+  gsize size, data, end;
+
+  ck_assert (g_file_get_contents (path, &content, &size, NULL));
+  memcpy (&length, content, sizeof length);
+  end = data = 8 + GUINT64_FROM_LE (length);
+  while (content[end - 1] != '}')
+    end--;
+  g_byte_array_append (out, (const guint8 *) content, end - 1);
+  g_byte_array_append (out, (const guint8 *) more, strlen (more));
+  length = GUINT64_TO_LE ((guint64) out->len - 8);
+  memcpy (out->data, &length, sizeof length);
+  g_byte_array_append (out, (const guint8 *) content + data, size - data);
+  ck_assert (g_file_set_contents (path, (const char *) out->data, out->len, NULL));
+}
+
+START_TEST (test_state_file_with_other_arrays)
+{
+  g_autoptr (GPtrArray) expected = undisturbed ("", 4);
+  g_autofree char *path = path_of ("more.safetensors"), *settings = g_strdup_printf ("state-file=%s", path);
+  GstHarness *harness = start ("", CAPS), *warm;
+
+  assert_frames (harness, expected, 0, 2);
+  ck_assert (signal_file (harness, "save-state", path));
+  add_array (path);
+  warm = start (settings, CAPS);
+  assert_frames (warm, expected, 2, 4);
+  gst_harness_teardown (warm);
+  gst_harness_teardown (harness);
+  g_unlink (path);
+}
+END_TEST
+
 START_TEST (test_hash_is_of_the_frames_alone)
 {
   g_autofree char *expected = NULL;
@@ -318,6 +358,7 @@ main (int argc, char **argv)
   gst_check_init (&argc, &argv);
   folder = g_dir_make_tmp ("rvm-state-XXXXXX", NULL);
   tcase_add_test (tests, test_saved_state_goes_on_to_the_byte);
+  tcase_add_test (tests, test_state_file_with_other_arrays);
   tcase_add_test (tests, test_hash_is_of_the_frames_alone);
   tcase_add_test (tests, test_hash_is_of_the_frames_in_any_pieces);
   tcase_add_test (tests, test_seek_back_finds_a_snapshot);

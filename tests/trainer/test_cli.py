@@ -89,7 +89,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     bad(lambda a: a.pop("encoder/LayerNorm_0/bias"), "encoder/LayerNorm_0/bias", "missing")
     bad(lambda a: a.update({"encoder/LayerNorm_0/bias": np.zeros(47, np.float32)}), "encoder/LayerNorm_0/bias", "(47,)", "(48,)")
-    bad(lambda a: a.update(cls_token=a["cls_token"].astype(np.float64)), "cls_token", "F64")
+    bad(lambda a: a.update(cls_token=a["cls_token"].astype(np.int64)), "cls_token", "I64", "(1, 48)")
     bad(lambda a: a.update(cls_token=np.array([[None] * 48])), "cls_token", "object")
     bad(lambda a: a.update({"encoder/layers_0/attention/query/kernel": np.zeros((48, 5, 10), np.float32)}), "heads")
     kernel = "encoder/layers_0/mlp/dense_in/kernel"
