@@ -51,8 +51,21 @@ print_row (const char *name, const RvmScore *scores, guint kinds, gboolean point
     if (points)
       g_print ("| %.3f ", scores[i].pck);
     else
-      g_print ("| %.3f %.3f **%.3f** ", scores[i].j, scores[i].f, (scores[i].j + scores[i].f) / 2);
+      g_print ("| %.3f %.3f **%.3f** ", scores[i].j, scores[i].f, scores[i].jf);
   g_print ("|\n");
+}
+
+/* Over sequences, whose scores lie one after the other, @kinds of each. A single one has no deviation. */
+static void
+print_means (const RvmScore *scores, guint count, guint kinds, gboolean points)
+{
+  g_autofree RvmScore *means = g_new0 (RvmScore, kinds), *errors = g_new0 (RvmScore, kinds);
+
+  for (guint kind = 0; kind < kinds; kind++)
+    rvm_score_mean (scores + kind, count, kinds, &means[kind], &errors[kind]);
+  print_row ("mean", means, kinds, points);
+  if (count > 1)
+    print_row ("standard error", errors, kinds, points);
 }
 
 static gboolean
@@ -61,11 +74,11 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
 {
   const guint kinds = RVM_EVALUATE_KINDS (n_models);
   g_auto (GStrv) names = name_kinds (files, n_models);
-  g_autofree RvmScore *scores = g_new0 (RvmScore, kinds), *means = g_new0 (RvmScore, kinds);
+  g_autoptr (GArray) scores = g_array_new (FALSE, TRUE, sizeof (RvmScore)); /* @kinds of each sequence */
   guint count = 0;
 
   g_print ("%s; %u x %u pixels, %u context frames, radius %u, %u matches, warm-up %u\n\n| sequence ",
-      points ? "PCK at 0.2 of the root of the object's area" : "J, F and their mean", evaluation->width,
+      points ? "PCK at 0.2 of the root of the object's area" : "J, F and their mean, without the first and the last frame of a sequence", evaluation->width,
       evaluation->height, evaluation->propagation.context, evaluation->propagation.radius, evaluation->propagation.top, evaluation->warm_up);
   for (guint i = 0; i < kinds; i++)
     g_print ("| %s ", names[i]);
@@ -75,8 +88,8 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
   g_print ("|\n");
   for (guint s = 0; s < sequences->len; s += every) {
     const RvmDavisSequence *sequence = g_ptr_array_index (sequences, s);
-
     g_autoptr (RvmMarkedPoints) marked = NULL;
+    RvmScore *row;
 
     if (only && strcmp (only, sequence->name) != 0)
       continue;
@@ -89,15 +102,11 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
       if (marked == NULL)
         return FALSE;
     }
-    if (!rvm_evaluate_sequence (evaluation, models, n_models, sequence, marked, scores, error))
+    g_array_set_size (scores, (count + 1) * kinds);
+    row = &g_array_index (scores, RvmScore, count++ * kinds);
+    if (!rvm_evaluate_sequence (evaluation, models, n_models, sequence, marked, row, error))
       return FALSE;
-    print_row (sequence->name, scores, kinds, points != NULL);
-    for (guint i = 0; i < kinds; i++) {
-      means[i].j += scores[i].j;
-      means[i].f += scores[i].f;
-      means[i].pck += scores[i].pck;
-    }
-    count++;
+    print_row (sequence->name, row, kinds, points != NULL);
   }
   if (count == 0) {
     if (points)
@@ -106,12 +115,7 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
       g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "there is no sequence '%s'", only);
     return FALSE;
   }
-  for (guint i = 0; i < kinds; i++) {
-    means[i].j /= count;
-    means[i].f /= count;
-    means[i].pck /= count;
-  }
-  print_row ("mean", means, kinds, points != NULL);
+  print_means ((const RvmScore *) scores->data, count, kinds, points != NULL);
   return TRUE;
 }
 

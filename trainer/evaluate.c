@@ -244,14 +244,17 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
   g_autoptr (RvmDavisReader) reader = rvm_davis_reader_new (sequence, evaluation->width, evaluation->height, error);
   g_autoptr (GError) failure = NULL;
   RvmDavisFrame frame;
-  guint index = 0;
+  guint index = 0, end = evaluation->frames ? evaluation->frames : G_MAXUINT;
 
   if (reader == NULL)
     return FALSE;
+  /* DAVIS's own code compares neither the first mask of a sequence nor the last (davis2017-evaluation, evaluation.py). Points are not its. */
+  if (job->points == NULL)
+    end = MIN (end, sequence->masks->len - 1);
   for (guint i = 0; job->points && i < job->points->start->frame && failure == NULL; i++)
     if (!rvm_davis_reader_next (reader, &frame, &failure))
       break;
-  for (; evaluation->frames == 0 || index < evaluation->frames; index++) {
+  for (; index < end; index++) {
     if (!rvm_davis_reader_next (reader, &frame, &failure))
       break;
     if (!job_frame (job, evaluation, &frame, index, error))
@@ -262,7 +265,8 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
     return FALSE;
   }
   if (index < 2 || (job->points && job->points->asked == 0)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "sequence '%s' has %u frames: nothing to follow", sequence->name, index);
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "sequence '%s': nothing to compare in %u of its %u frames%s", sequence->name, index,
+        sequence->masks->len, job->points ? "" : " (the first is given, the last is left out)");
     return FALSE;
   }
   *compared = index - 1;
@@ -270,9 +274,15 @@ job_run (Job *job, const RvmEvaluation *evaluation, const RvmDavisSequence *sequ
 }
 
 static RvmScore
+make_score (double j, double f, double pck)
+{
+  return (RvmScore){ .j = j, .f = f, .jf = (j + f) / 2, .pck = pck };
+}
+
+static RvmScore
 score_of (const Kind *kind, double frames, double asked)
 {
-  return (RvmScore){ kind->j / frames, kind->f / frames, kind->right / asked };
+  return make_score (kind->j / frames, kind->f / frames, kind->right / asked);
 }
 
 gboolean
@@ -296,7 +306,7 @@ rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models,
   if (good) {
     const double asked = MAX (points.asked, 1);
 
-    scores[0] = (RvmScore){ job.copy_j / n, job.copy_f / n, job.copy_right / asked };
+    scores[0] = make_score (job.copy_j / n, job.copy_f / n, job.copy_right / asked);
     scores[1] = score_of (&job.colours, n, asked);
     for (guint i = 0; i < n_models; i++) {
       scores[2 + 2 * i] = score_of (&job.models[i].core, n, asked);
@@ -305,4 +315,27 @@ rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models,
   }
   job_clear (&job);
   return good;
+}
+
+/* Of the field at @offset of each score. */
+static double
+mean_of (const RvmScore *scores, guint count, guint stride, gsize offset, double *error)
+{
+  double mean = 0, squares = 0;
+
+  for (guint i = 0; i < count; i++)
+    mean += G_STRUCT_MEMBER (double, scores + (gsize) i * stride, offset) / count;
+  for (guint i = 0; i < count; i++)
+    squares += pow (G_STRUCT_MEMBER (double, scores + (gsize) i * stride, offset) - mean, 2);
+  *error = count > 1 ? sqrt (squares / (count - 1) / count) : 0;
+  return mean;
+}
+
+void
+rvm_score_mean (const RvmScore *scores, guint count, guint stride, RvmScore *mean, RvmScore *error)
+{
+  mean->j = mean_of (scores, count, stride, G_STRUCT_OFFSET (RvmScore, j), &error->j);
+  mean->f = mean_of (scores, count, stride, G_STRUCT_OFFSET (RvmScore, f), &error->f);
+  mean->jf = mean_of (scores, count, stride, G_STRUCT_OFFSET (RvmScore, jf), &error->jf);
+  mean->pck = mean_of (scores, count, stride, G_STRUCT_OFFSET (RvmScore, pck), &error->pck);
 }

@@ -18,7 +18,8 @@ typedef struct {
 
 /* What one kind of features achieved on one sequence. */
 typedef struct {
-  double j, f; /* means over objects and all frames after the first */
+  double j, f; /* means over objects and frames; as in DAVIS's own code without the first frame, which is given, and the sequence's last */
+  double jf;   /* the mean of the two */
   double pck;  /* of points: the share that is no further away than 0.2 times the root of the object's area */
 } RvmScore;
 
@@ -30,5 +31,9 @@ typedef struct {
  * instead of the mask, and pck is the score; the area is that of the sequence's mask in the same frame. */
 gboolean rvm_evaluate_sequence (const RvmEvaluation *evaluation, RvmModel *const *models, guint n_models, const RvmDavisSequence *sequence,
     const RvmMarkedPoints *points, RvmScore *scores, GError **error);
+
+/* Over @count scores that are @stride apart, each of another sequence: their @mean, and its standard @error, the deviation of a single score
+ * (with count - 1 degrees of freedom) divided by the root of @count; 0 of a single one. */
+void rvm_score_mean (const RvmScore *scores, guint count, guint stride, RvmScore *mean, RvmScore *error);
 
 G_END_DECLS

@@ -98,7 +98,7 @@ list_values (RvmMask * mask)
 }
 
 RvmMask *
-rvm_mask_read_png (const gchar * path, GError ** error)
+rvm_mask_read_png_or_empty (const gchar * path, GError ** error)
 {
   g_autoptr (RvmMask) mask = g_new0 (RvmMask, 1);
   Job job = { 0 };
@@ -120,7 +120,15 @@ rvm_mask_read_png (const gchar * path, GError ** error)
     return NULL;
   }
   list_values (mask);
-  if (mask->n_values == 0) {
+  return g_steal_pointer (&mask);
+}
+
+RvmMask *
+rvm_mask_read_png (const gchar * path, GError ** error)
+{
+  g_autoptr (RvmMask) mask = rvm_mask_read_png_or_empty (path, error);
+
+  if (mask && mask->n_values == 0) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "mask '%s' has no object: all pixels are 0, the background", path);
     return NULL;
   }

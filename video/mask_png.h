@@ -19,6 +19,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmMask, rvm_mask_free)
 
 /* RVM_ERROR_FILE if @path cannot be read, RVM_ERROR_FORMAT if it is no such PNG, is larger than 16384 x 16384 pixels, or has no object. */
 RvmMask *rvm_mask_read_png (const gchar * path, GError ** error);
+/* The same, but that it may have no object: where objects have left the picture. */
+RvmMask *rvm_mask_read_png_or_empty (const gchar * path, GError ** error);
 
 /* Writes @pixels (height, width) to a temporary file that is renamed when complete. RVM_ERROR_FILE. */
 gboolean rvm_mask_write_png (const gchar * path, const guint8 * pixels,

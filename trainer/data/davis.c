@@ -1,5 +1,6 @@
-/* DAVIS from a folder. Everything is decoded by GStreamer through RvmReader; a mask's colours stand for its objects, in the order in which
- * they appear in the first mask, black is the background. */
+/* DAVIS from a folder. Pictures are decoded by GStreamer through RvmReader. A mask's numbers stand for its objects, as rvmtrack takes them: the
+ * indexes of an indexed PNG, whatever its palette, or the levels of a grey one. Those of the first mask are followed, in ascending order; 0,
+ * and numbers that the first mask does not have, are the background. */
 #include "davis.h"
 
 #include <gst/video/video.h>
@@ -7,8 +8,7 @@
 
 #include "kernels/error.h"
 #include "reader.h"
-
-#define MAX_OBJECTS 254
+#include "video/mask_png.h"
 
 struct _RvmDavisReader {
   const RvmDavisSequence *sequence;
@@ -18,7 +18,8 @@ struct _RvmDavisReader {
   GstVideoConverter *converter;
   guint in_width, in_height;
   guint8 *pixels, *mask;
-  GArray *colours; /* guint32, of the objects */
+  guint objects;        /* of the first mask */
+  guint8 label_of[256]; /* number in a mask -> 0 or 1 + object */
   guint mask_width, mask_height;
 };
 
@@ -102,7 +103,6 @@ rvm_davis_reader_new (const RvmDavisSequence *sequence, guint width, guint heigh
   reader->width = width;
   reader->height = height;
   reader->pixels = g_malloc ((gsize) width * height * 3);
-  reader->colours = g_array_new (FALSE, FALSE, sizeof (guint32));
   if (sequence->video) {
     reader->video = rvm_reader_new (sequence->video, RVM_READER_RGB, 0, error);
     if (reader->video == NULL)
@@ -120,7 +120,6 @@ rvm_davis_reader_free (RvmDavisReader *reader)
   g_clear_pointer (&reader->converter, gst_video_converter_free);
   g_free (reader->pixels);
   g_free (reader->mask);
-  g_array_unref (reader->colours);
   g_free (reader);
 }
 
@@ -157,43 +156,28 @@ resize (RvmDavisReader *reader, const guint8 *from, guint width, guint height)
   gst_video_frame_unmap (&source);
 }
 
-/* The label of @colour; colours of the first mask become objects, later ones that are new the background. */
-static guint8
-label_of (RvmDavisReader *reader, guint32 colour)
-{
-  if (colour == 0)
-    return 0;
-  for (guint i = 0; i < reader->colours->len; i++)
-    if (g_array_index (reader->colours, guint32, i) == colour)
-      return i + 1;
-  if (reader->index > 0 || reader->colours->len >= MAX_OBJECTS)
-    return 0;
-  g_array_append_val (reader->colours, colour);
-  return reader->colours->len;
-}
-
 static gboolean
 read_mask (RvmDavisReader *reader, const char *path, GError **error)
 {
-  g_autoptr (RvmReader) file = rvm_reader_new (path, RVM_READER_RGB, 0, error);
-  const guint8 *rgb = file ? rvm_reader_next (file, NULL, error) : NULL;
-  guint width, height;
+  const gboolean first = reader->index == 0;
+  g_autoptr (RvmMask) mask = first ? rvm_mask_read_png (path, error) : rvm_mask_read_png_or_empty (path, error);
 
-  if (rgb == NULL)
+  if (mask == NULL)
     return FALSE;
-  width = rvm_reader_get_width (file);
-  height = rvm_reader_get_height (file);
-  if (reader->mask == NULL) {
-    reader->mask = g_malloc ((gsize) width * height);
-    reader->mask_width = width;
-    reader->mask_height = height;
-  } else if (width != reader->mask_width || height != reader->mask_height) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: a mask of %u x %u pixels, expected %u x %u as the first", path, width, height,
-        reader->mask_width, reader->mask_height);
+  if (first) {
+    reader->mask = g_malloc ((gsize) mask->width * mask->height);
+    reader->mask_width = mask->width;
+    reader->mask_height = mask->height;
+    reader->objects = mask->n_values;
+    for (guint i = 0; i < mask->n_values; i++)
+      reader->label_of[mask->values[i]] = 1 + i;
+  } else if (mask->width != reader->mask_width || mask->height != reader->mask_height) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: a mask of %u x %u pixels, expected %u x %u as the first", path, mask->width,
+        mask->height, reader->mask_width, reader->mask_height);
     return FALSE;
   }
-  for (gsize i = 0; i < (gsize) width * height; i++)
-    reader->mask[i] = label_of (reader, rgb[3 * i] << 16 | rgb[3 * i + 1] << 8 | rgb[3 * i + 2]);
+  for (gsize i = 0; i < (gsize) mask->width * mask->height; i++)
+    reader->mask[i] = reader->label_of[mask->pixels[i]];
   return TRUE;
 }
 
@@ -224,7 +208,7 @@ rvm_davis_reader_next (RvmDavisReader *reader, RvmDavisFrame *frame, GError **er
   reader->index++;
   *frame = (RvmDavisFrame){
     .pixels = reader->pixels, .mask = reader->mask, .mask_width = reader->mask_width, .mask_height = reader->mask_height,
-    .objects = reader->colours->len,
+    .objects = reader->objects,
   };
   return TRUE;
 }

@@ -1,4 +1,5 @@
-/* Sequences of DAVIS with their masks, as published (JPEGImages/480p, Annotations/480p) or compact (video/SEQ.mp4, masks/SEQ/NNNNN.png). */
+/* Sequences of DAVIS with their masks, as published (JPEGImages/480p, Annotations/480p) or compact (video/SEQ.mp4, masks/SEQ/NNNNN.png). Masks
+ * are PNG, indexed or grey, of at most 8 bits; others are an error that names the file. */
 #pragma once
 
 #include <glib.h>
@@ -25,7 +26,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDavisReader, rvm_davis_reader_free)
 
 typedef struct {
   const guint8 *pixels;          /* RGB (height, width, 3) of the size asked for */
-  const guint8 *mask;            /* (mask_height, mask_width): 0 background, 1 + n the n-th object of the first mask */
+  const guint8 *mask;            /* (mask_height, mask_width): 0 background, 1 + n the n-th object of the first mask, by its number there */
   guint mask_width, mask_height; /* as published */
   guint objects;                 /* of the first mask */
 } RvmDavisFrame;
