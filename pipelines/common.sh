@@ -45,7 +45,12 @@ rvm_parse() {
   for name in size frames; do
     [[ ${!name} =~ ^[0-9]*$ ]] || rvm_wrong "--$name takes a whole number, not '${!name}'"
   done
-  [ -z "$model" ] || model=$(rvm_file "$model")
+  [ -z "$model" ] || model=$(rvm_weights "$model")
+}
+
+# The file that --model names, or that fetch-weights has downloaded under the name of a published model.
+rvm_weights() {
+  if [[ ! -f $1 && $1 =~ ^(small|base|large|huge)16$ ]]; then "$here/fetch-weights" --where "$1"; else rvm_file "$1"; fi
 }
 
 # The absolute name of a file that must exist; pipelines may run elsewhere.

@@ -1,6 +1,8 @@
 """Shared by the Python applications of this folder: their environment, and a pipeline's run."""
 import os
 import pathlib
+import re
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -20,6 +22,18 @@ def fail(message):
 
 
 def video_file(name):
+    if not os.path.isfile(name):
+        fail(f"no such file: {name}")
+    return os.path.abspath(name)
+
+
+def weights_file(name):
+    """The file that --model names, or that fetch-weights has downloaded under the name of a published model (small16, ...)."""
+    if not os.path.isfile(name) and re.fullmatch("(small|base|large|huge)16", name):
+        found = subprocess.run([HERE / "fetch-weights", "--where", name], stdout=subprocess.PIPE, text=True)
+        if found.returncode:
+            sys.exit(found.returncode)
+        return found.stdout.rstrip("\n")
     if not os.path.isfile(name):
         fail(f"no such file: {name}")
     return os.path.abspath(name)

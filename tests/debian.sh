@@ -98,7 +98,7 @@ else
   tar -c --exclude='./build*' . | tar -x -C "$work/source"
 fi
 if ! $clean; then
-  inside "$root" "/checkouts/$name/source/pipelines/install-packages" viewer > "$cache/debian$number-packages.log" 2>&1 || {
+  inside "$root" "/checkouts/$name/source/pipelines/install-packages" viewer fetch > "$cache/debian$number-packages.log" 2>&1 || {
     tail -n 5 "$cache/debian$number-packages.log" >&2
     cannot "the packages cannot be installed, see above and $cache/debian$number-packages.log (is ${mirror:-the mirror} reachable from here?)"
   }
