@@ -4,7 +4,9 @@
 
 #include <gst/video/video.h>
 
-#include "gstrvmserialise.h"
+#include "gstrvmcopies.h"
+#include "gstrvmfields.h"
+#include "gstrvmregister.h"
 
 GType
 gst_rvm_feature_parts_get_type (void)
@@ -43,18 +45,8 @@ feature_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
 {
   GstRvmFeatureMeta *self = (GstRvmFeatureMeta *) meta;
 
-  self->parts = 0;
-  self->rows = self->columns = self->dim = 0;
   self->data = NULL;
-  self->generation = self->frames_since_reset = 0;
-  self->update_pts = GST_CLOCK_TIME_NONE;
-  self->carried = FALSE;
-  self->model_id = NULL;
-  self->frame_width = self->frame_height = 0;
-  self->analysis_width = self->analysis_height = 0;
-  self->restored = FALSE;
-  self->restored_pts = self->restored_age = GST_CLOCK_TIME_NONE;
-  self->carried_count = self->dropped_count = 0;
+  gst_rvm_fields_init (&gst_rvm_feature_fields, GST_RVM_IN_META, self);
   return TRUE;
 }
 
@@ -64,7 +56,7 @@ feature_meta_free (GstMeta * meta, GstBuffer * buffer)
   GstRvmFeatureMeta *self = (GstRvmFeatureMeta *) meta;
 
   g_clear_pointer (&self->data, g_bytes_unref);
-  g_clear_pointer (&self->model_id, g_free);
+  gst_rvm_fields_clear (&gst_rvm_feature_fields, GST_RVM_IN_META, self);
 }
 
 static gboolean
@@ -91,45 +83,41 @@ feature_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   }
 
   copy = gst_rvm_buffer_add_feature_meta (dest, self->parts, self->rows,
-      self->columns, self->dim, self->data, self->model_id);
+      self->columns, self->dim, self->data, NULL);
   if (copy == NULL)
     return FALSE;
-  copy->generation = self->generation;
-  copy->frames_since_reset = self->frames_since_reset;
-  copy->update_pts = self->update_pts;
-  copy->carried = self->carried;
+  gst_rvm_fields_copy (&gst_rvm_feature_fields, GST_RVM_IN_META, self, GST_RVM_IN_META, copy);
   copy->frame_width = width;
   copy->frame_height = height;
-  copy->analysis_width = self->analysis_width;
-  copy->analysis_height = self->analysis_height;
-  copy->restored = self->restored;
-  copy->restored_pts = self->restored_pts;
-  copy->restored_age = self->restored_age;
-  copy->carried_count = self->carried_count;
-  copy->dropped_count = self->dropped_count;
   return TRUE;
+}
+
+static GBytes *
+feature_meta_to_bytes (const GstMeta * meta)
+{
+  return gst_rvm_feature_meta_to_bytes ((const GstRvmFeatureMeta *) meta);
+}
+
+static GstMeta *
+feature_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+{
+  return (GstMeta *) gst_rvm_buffer_add_feature_meta_from_bytes (buffer, bytes);
 }
 
 const GstMetaInfo *
 gst_rvm_feature_meta_get_info (void)
 {
+  static const GstRvmMetaBytes bytes = { feature_meta_to_bytes, feature_meta_from_bytes };
   static const GstMetaInfo *info = NULL;
 
   if (g_once_init_enter ((GstMetaInfo **) & info)) {
     const GstMetaInfo *registered =
         gst_rvm_meta_register (GST_RVM_FEATURE_META_API_TYPE, "GstRvmFeatureMeta",
         sizeof (GstRvmFeatureMeta), feature_meta_init, feature_meta_free,
-        feature_meta_transform);
+        feature_meta_transform, &bytes);
     g_once_init_leave ((GstMetaInfo **) & info, (GstMetaInfo *) registered);
   }
   return info;
-}
-
-static gsize
-count_rows (GstRvmFeatureParts parts, guint rows, guint columns)
-{
-  return (parts & GST_RVM_FEATURE_CLASS ? 1 : 0) +
-      (parts & GST_RVM_FEATURE_PATCHES ? (gsize) rows * columns : 0);
 }
 
 GstRvmFeatureMeta *
@@ -137,13 +125,10 @@ gst_rvm_buffer_add_feature_meta (GstBuffer * buffer, GstRvmFeatureParts parts,
     guint rows, guint columns, guint dim, GBytes * data, const gchar * model_id)
 {
   GstRvmFeatureMeta *meta;
-  gsize size;
 
   g_return_val_if_fail (GST_IS_BUFFER (buffer), NULL);
   g_return_val_if_fail (data != NULL, NULL);
-  if (!g_size_checked_mul (&size, count_rows (parts, rows, columns), dim)
-      || !g_size_checked_mul (&size, size, sizeof (gfloat))
-      || size != g_bytes_get_size (data))
+  if (!gst_rvm_features_fit (parts, rows, columns, dim, g_bytes_get_size (data)))
     return NULL;
 
   meta = (GstRvmFeatureMeta *) gst_buffer_add_meta (buffer,
@@ -159,13 +144,38 @@ gst_rvm_buffer_add_feature_meta (GstBuffer * buffer, GstRvmFeatureParts parts,
   return meta;
 }
 
+GstMeta *
+gst_rvm_buffer_find_meta (GstBuffer * buffer, GType api, gboolean (*matches) (const GstMeta * meta, gconstpointer names),
+    gconstpointer names)
+{
+  GstMeta *meta, *last = NULL;
+  gpointer state = NULL;
+
+  while ((meta = gst_buffer_iterate_meta_filtered (buffer, &state, api)))
+    if ((matches == NULL || matches (meta, names)) && (last == NULL || gst_meta_compare_seqnum (last, meta) < 0))
+      last = meta;
+  return last;
+}
+
+static gboolean
+is_of_encoder (const GstMeta * meta, gconstpointer encoder)
+{
+  return g_strcmp0 (((const GstRvmFeatureMeta *) meta)->encoder, encoder) == 0;
+}
+
 GstRvmFeatureMeta *
-gst_rvm_buffer_get_feature_meta (GstBuffer * buffer)
+gst_rvm_buffer_get_feature_meta_from (GstBuffer * buffer, const gchar * encoder)
 {
   g_return_val_if_fail (GST_IS_BUFFER (buffer), NULL);
 
-  return (GstRvmFeatureMeta *) gst_buffer_get_meta (buffer,
-      GST_RVM_FEATURE_META_API_TYPE);
+  return (GstRvmFeatureMeta *) gst_rvm_buffer_find_meta (buffer, GST_RVM_FEATURE_META_API_TYPE,
+      encoder ? is_of_encoder : NULL, encoder);
+}
+
+GstRvmFeatureMeta *
+gst_rvm_buffer_get_feature_meta (GstBuffer * buffer)
+{
+  return gst_rvm_buffer_get_feature_meta_from (buffer, NULL);
 }
 
 GBytes *
@@ -177,19 +187,31 @@ gst_rvm_feature_meta_get_data (const GstRvmFeatureMeta * meta)
 GBytes *
 gst_rvm_feature_meta_get_class_token (const GstRvmFeatureMeta * meta)
 {
-  if (!(meta->parts & GST_RVM_FEATURE_CLASS))
-    return NULL;
-  return g_bytes_new_from_bytes (meta->data, 0, meta->dim * sizeof (gfloat));
+  return gst_rvm_values_get_class_token (meta->data, meta->parts, meta->dim);
 }
 
 GBytes *
 gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta * meta)
 {
-  const gsize token = meta->dim * sizeof (gfloat);
+  return gst_rvm_values_get_patches (meta->data, meta->parts, meta->rows, meta->columns, meta->dim);
+}
 
-  if (!(meta->parts & GST_RVM_FEATURE_PATCHES))
-    return NULL;
-  return g_bytes_new_from_bytes (meta->data,
-      meta->parts & GST_RVM_FEATURE_CLASS ? token : 0,
-      (gsize) meta->rows * meta->columns * token);
+GBytes *
+gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta * meta)
+{
+  g_autoptr (GstRvmFeatures) features = gst_rvm_feature_meta_get_features (meta);
+
+  return gst_rvm_features_to_bytes (features);
+}
+
+GstRvmFeatureMeta *
+gst_rvm_buffer_add_feature_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GstRvmFeatures) features = gst_rvm_features_new_from_bytes (bytes, &error);
+
+  if (features)
+    return gst_rvm_buffer_add_features (buffer, features);
+  GST_WARNING ("%s", error->message);
+  return NULL;
 }

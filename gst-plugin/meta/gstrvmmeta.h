@@ -52,8 +52,17 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  *   if its times are those of another stream
  * @carried_count: buffers of the stream so far that carried features of earlier frames, this one included
  * @dropped_count: those of them that were not analysed because they were late
+ * @encoder: (nullable): the name of the rvmencode element that found the features
+ * @stream_id: (nullable): the id of the stream that the frame belongs to, as in its STREAM_START event
+ * @source: identifies what the features come from: another random number for each start of each rvmencode, in any process, and for each
+ *   stream it sees; at most %G_MAXINT64; 0 if unknown
+ * @update: the number of the analysed frame within @source, 1 for the first; it never goes back; 0 if unknown. Buffers of equal @source and
+ *   equal @update have equal features
  *
- * Features of a frame. The fields may be read; @data and @model_id belong to the meta.
+ * Features of a frame. The fields may be read; strings and @data belong to the meta, which goes with its buffer. What has to live longer is
+ * copied by gst_rvm_feature_meta_get_features(), or by gst_rvm_buffer_get_features() in the first place, as bindings should do.
+ *
+ * A buffer that has passed several rvmencode has a meta of each; see gst_rvm_buffer_get_feature_meta_from().
  */
 struct _GstRvmFeatureMeta {
   GstMeta meta;
@@ -80,6 +89,11 @@ struct _GstRvmFeatureMeta {
   GstClockTime restored_age;
   guint64 carried_count;
   guint64 dropped_count;
+
+  gchar *encoder;
+  gchar *stream_id;
+  guint64 source;
+  guint64 update;
 };
 
 GST_RVM_API GType gst_rvm_feature_meta_api_get_type (void);
@@ -97,7 +111,7 @@ GST_RVM_API const GstMetaInfo *gst_rvm_feature_meta_get_info (void);
  * @data: (transfer none): the values; its size must be that of the parts
  * @model_id: identifies the weights
  *
- * Attaches features. The caller then fills in provenance and mapping.
+ * Attaches features. The caller then fills in provenance and mapping; strings are owned by the meta.
  *
  * Returns: (transfer none) (nullable): the meta, %NULL if the size of @data does not fit.
  */
@@ -108,9 +122,24 @@ GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta (GstBuffer *buffe
  * gst_rvm_buffer_get_feature_meta:
  * @buffer: a buffer
  *
+ * The features of the nearest rvmencode upstream, that is, those attached last. In languages other than C, use
+ * gst_rvm_buffer_get_features(): what this function returns must not be touched once the buffer is gone.
+ *
  * Returns: (transfer none) (nullable): the features on @buffer, valid as long as it is.
  */
 GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta (GstBuffer *buffer);
+
+/**
+ * gst_rvm_buffer_get_feature_meta_from:
+ * @buffer: a buffer
+ * @encoder: (nullable): the name of the rvmencode whose features are wanted, or %NULL: the nearest one upstream
+ *
+ * Returns: (transfer none) (nullable): the features that @encoder attached to @buffer (the last ones, if several are called so), valid as
+ *   long as it is.
+ *
+ * Since: 0.1
+ */
+GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta_from (GstBuffer *buffer, const gchar *encoder);
 
 /**
  * gst_rvm_feature_meta_get_data:
@@ -149,7 +178,10 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta *meta
  * @buffer: a writable buffer
  * @bytes: what gst_rvm_feature_meta_to_bytes() returned
  *
- * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else.
+ * gst_rvm_features_new_from_bytes() does the same in two steps and says what is wrong with bytes that are refused.
+ *
+ * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else or were written by another version of this library,
+ *   with a warning in the debug log.
  */
 GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
 

@@ -1,6 +1,9 @@
-/* What arrives may come from anybody: every count is checked against the bytes that are there before anything is allocated. Masks are
- * runs of equal values. */
-#include "gstrvmserialise.h"
+/* Features and tracks as bytes, little-endian, so that they can cross to other processes: what GStreamer 1.24's unixfdsink does by the hooks of
+ * GstMetaInfo, and older versions' applications may do themselves.
+ *
+ * A byte with the version, then the fields in the order of their table (gstrvmfields.h): 32 bits for numbers, sizes (twice) and flags, 64
+ * for counts, times and ids, a length of 32 bits and UTF-8 for a text. Then the floats of features, or the tracks and their mask, as runs
+ * of equal values. What arrives may come from anybody: every count is compared with the bytes that are there before anything is allocated. */
 
 /* GStreamer's inline variants store to unaligned addresses where the processor can, which sanitizers do not like. */
 #define GST_BYTE_READER_DISABLE_INLINES
@@ -10,28 +13,115 @@
 #include <gst/video/video.h>
 #include <string.h>
 
+#include "gstrvmcopies.h"
+#include "gstrvmfields.h"
+#include "gstrvmregister.h"
+
 #define MAX_SIDE 16384          /* of a mask: a few runs can stand for all its pixels */
+#define NO_TEXT G_MAXUINT32     /* the length of NULL */
+
+/* Sets @error to what is wrong with the bytes of @what; FALSE. */
+static gboolean G_GNUC_PRINTF (3, 4)
+fail (GError ** error, const gchar * what, const gchar * format, ...)
+{
+  g_autofree gchar *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_DECODE, "%s as bytes: %s", what, text);
+  return FALSE;
+}
 
 static void
 put_text (GstByteWriter * out, const gchar * text)
 {
-  const guint size = text ? strlen (text) : 0;
+  g_autofree gchar *valid = text ? g_utf8_make_valid (text, -1) : NULL;
 
-  gst_byte_writer_put_uint32_le (out, size);
-  gst_byte_writer_put_data (out, (const guint8 *) text, size);
+  gst_byte_writer_put_uint32_le (out, valid ? strlen (valid) : NO_TEXT);
+  if (valid)
+    gst_byte_writer_put_data (out, (const guint8 *) valid, strlen (valid));
 }
 
-/* (transfer full) (nullable): NULL if it does not fit. */
-static gchar *
-get_text (GstByteReader * in)
+static gboolean
+get_text (GstByteReader * in, gchar ** text)
 {
-  const guint8 *text;
+  const guint8 *bytes;
   guint32 size;
 
-  if (!gst_byte_reader_get_uint32_le (in, &size) || !gst_byte_reader_get_data (in, size, &text)
-      || !g_utf8_validate ((const gchar *) text, size, NULL))
-    return NULL;
-  return g_strndup ((const gchar *) text, size);
+  g_clear_pointer (text, g_free);
+  if (!gst_byte_reader_get_uint32_le (in, &size))
+    return FALSE;
+  if (size == NO_TEXT)
+    return TRUE;
+  if (!gst_byte_reader_get_data (in, size, &bytes) || !g_utf8_validate ((const gchar *) bytes, size, NULL))
+    return FALSE;
+  *text = g_strndup ((const gchar *) bytes, size);
+  return TRUE;
+}
+
+static void
+put_fields (GstByteWriter * out, const GstRvmFields * fields, gconstpointer copy)
+{
+  for (guint i = 0; i < fields->n; i++) {
+    const GstRvmField *field = &fields->list[i];
+    gconstpointer at = G_STRUCT_MEMBER_P (copy, field->offsets[GST_RVM_IN_COPY]);
+
+    switch (field->kind) {
+      case GST_RVM_FIELD_UINT:
+        gst_byte_writer_put_uint32_le (out, *(const guint *) at);
+        break;
+      case GST_RVM_FIELD_SIZE:
+        gst_byte_writer_put_uint32_le (out, ((const guint *) at)[0]);
+        gst_byte_writer_put_uint32_le (out, ((const guint *) at)[1]);
+        break;
+      case GST_RVM_FIELD_FLAG:
+        gst_byte_writer_put_uint32_le (out, *(const gboolean *) at != FALSE);
+        break;
+      case GST_RVM_FIELD_TEXT:
+        put_text (out, *(gchar * const *) at);
+        break;
+      default:
+        gst_byte_writer_put_uint64_le (out, *(const guint64 *) at);
+    }
+  }
+}
+
+static gboolean
+get_field (const GstRvmField * field, gpointer at, GstByteReader * in)
+{
+  switch (field->kind) {
+    case GST_RVM_FIELD_UINT:
+      return gst_byte_reader_get_uint32_le (in, at);
+    case GST_RVM_FIELD_SIZE:
+      return gst_byte_reader_get_uint32_le (in, at) && gst_byte_reader_get_uint32_le (in, (guint *) at + 1);
+    case GST_RVM_FIELD_FLAG:{
+      guint32 flag;
+
+      if (!gst_byte_reader_get_uint32_le (in, &flag))
+        return FALSE;
+      *(gboolean *) at = flag != 0;
+      return TRUE;
+    }
+    case GST_RVM_FIELD_TEXT:
+      return get_text (in, at);
+    default:
+      return gst_byte_reader_get_uint64_le (in, at);
+  }
+}
+
+static gboolean
+get_fields (GstByteReader * in, const GstRvmFields * fields, gpointer copy, GError ** error)
+{
+  for (guint i = 0; i < fields->n; i++) {
+    const GstRvmField *field = &fields->list[i];
+
+    if (get_field (field, G_STRUCT_MEMBER_P (copy, field->offsets[GST_RVM_IN_COPY]), in))
+      continue;
+    return fail (error, fields->what, "'%s' is cut off%s", field->name, field->kind == GST_RVM_FIELD_TEXT ? " or is not UTF-8" : "");
+  }
+  return TRUE;
 }
 
 static GBytes *
@@ -53,78 +143,57 @@ swap_floats (gconstpointer values, gsize size)
   return (guint8 *) swapped;
 }
 
-GBytes *
-gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta * meta)
+/* The version, with which bytes begin. */
+static gboolean
+get_version (GstByteReader * in, const gchar * what, GError ** error)
 {
-  const guint32 numbers[] = { meta->parts, meta->rows, meta->columns, meta->dim, meta->frame_width, meta->frame_height,
-    meta->analysis_width, meta->analysis_height, meta->carried != FALSE, meta->restored != FALSE
-  };
-  const guint64 counts[] = { meta->generation, meta->frames_since_reset, meta->update_pts, meta->restored_pts,
-    meta->restored_age, meta->carried_count, meta->dropped_count
-  };
+  guint8 version;
+
+  if (!gst_byte_reader_get_uint8 (in, &version))
+    return fail (error, what, "there are none");
+  return version == GST_RVM_SERIALISE_VERSION || fail (error, what, "they are of version %u, expected %u: both sides need the same"
+      " version of gst-rvm", version, GST_RVM_SERIALISE_VERSION);
+}
+
+GBytes *
+gst_rvm_features_to_bytes (const GstRvmFeatures * features)
+{
   gsize size;
-  gconstpointer values = g_bytes_get_data (meta->data, &size);
+  gconstpointer values = g_bytes_get_data (features->_data, &size);
   g_autofree guint8 *swapped = swap_floats (values, size);
   GstByteWriter out;
 
-  gst_byte_writer_init_with_size (&out, size + 256, FALSE);
+  gst_byte_writer_init_with_size (&out, size + 512, FALSE);
   gst_byte_writer_put_uint8 (&out, GST_RVM_SERIALISE_VERSION);
-  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
-    gst_byte_writer_put_uint32_le (&out, numbers[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
-    gst_byte_writer_put_uint64_le (&out, counts[i]);
-  put_text (&out, meta->model_id);
+  put_fields (&out, &gst_rvm_feature_fields, features);
   gst_byte_writer_put_data (&out, swapped, size);
   return finish (&out);
 }
 
-GstRvmFeatureMeta *
-gst_rvm_buffer_add_feature_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+GstRvmFeatures *
+gst_rvm_features_new_from_bytes (GBytes * bytes, GError ** error)
 {
+  g_autoptr (GstRvmFeatures) features = gst_rvm_features_new ();
+  const gchar *what = gst_rvm_feature_fields.what;
+  const guint8 *values = NULL;
   GstByteReader in;
-  guint32 numbers[10];
-  guint64 counts[7];
-  const guint8 *values;
-  guint8 version;
-  g_autofree gchar *model_id = NULL;
-  g_autoptr (GBytes) data = NULL;
-  GstRvmFeatureMeta *meta;
   guint left;
 
+  g_return_val_if_fail (bytes != NULL, NULL);
+
   gst_byte_reader_init (&in, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (!gst_byte_reader_get_uint8 (&in, &version) || version != GST_RVM_SERIALISE_VERSION)
-    return NULL;
-  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
-    if (!gst_byte_reader_get_uint32_le (&in, &numbers[i]))
-      return NULL;
-  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
-    if (!gst_byte_reader_get_uint64_le (&in, &counts[i]))
-      return NULL;
-  model_id = get_text (&in);
-  if (model_id == NULL || numbers[0] > (GST_RVM_FEATURE_CLASS | GST_RVM_FEATURE_PATCHES))
+  if (!get_version (&in, what, error) || !get_fields (&in, &gst_rvm_feature_fields, features, error))
     return NULL;
   left = gst_byte_reader_get_remaining (&in);
-  if (!gst_byte_reader_get_data (&in, left, &values))
+  if (!gst_rvm_features_fit (features->parts, features->rows, features->columns, features->dim, left)) {
+    fail (error, what, "%u bytes of values, which are not %u x %u patches of %u floats (parts %u)", left, features->rows,
+        features->columns, features->dim, features->parts);
     return NULL;
-  data = g_bytes_new_take (swap_floats (values, left), left);
-  /* It compares the size with rows, columns and dim. */
-  meta = gst_rvm_buffer_add_feature_meta (buffer, numbers[0], numbers[1], numbers[2], numbers[3], data, model_id);
-  if (meta == NULL)
+  }
+  if (left > 0 && !gst_byte_reader_get_data (&in, left, &values))
     return NULL;
-  meta->frame_width = numbers[4];
-  meta->frame_height = numbers[5];
-  meta->analysis_width = numbers[6];
-  meta->analysis_height = numbers[7];
-  meta->carried = numbers[8] != 0;
-  meta->restored = numbers[9] != 0;
-  meta->generation = counts[0];
-  meta->frames_since_reset = counts[1];
-  meta->update_pts = counts[2];
-  meta->restored_pts = counts[3];
-  meta->restored_age = counts[4];
-  meta->carried_count = counts[5];
-  meta->dropped_count = counts[6];
-  return meta;
+  features->_data = g_bytes_new_take (swap_floats (values, left), left);
+  return g_steal_pointer (&features);
 }
 
 static void
@@ -155,12 +224,12 @@ get_track (GstByteReader * in, GstRvmTrack * track)
       || !gst_byte_reader_get_float64_le (in, &track->width) || !gst_byte_reader_get_float64_le (in, &track->height)
       || !gst_byte_reader_get_float64_le (in, &track->confidence)
       || !gst_byte_reader_get_uint64_le (in, &track->first_seen) || !gst_byte_reader_get_uint64_le (in, &track->last_seen)
-      || (label = get_text (in)) == NULL || kind > GST_RVM_TRACK_MASK)
+      || !get_text (in, &label) || kind > GST_RVM_TRACK_MASK)
     return FALSE;
   track->kind = kind;
   track->visible = visible != 0;
   track->mask_value = value;
-  track->label = *label ? g_quark_from_string (label) : 0;
+  track->label = label && *label ? g_quark_from_string (label) : 0;
   return TRUE;
 }
 
@@ -209,17 +278,18 @@ get_mask (GstByteReader * in, guint width, guint height)
 }
 
 GBytes *
-gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta * meta)
+gst_rvm_tracks_to_bytes (const GstRvmTracks * tracks)
 {
   guint width = 0, height = 0;
-  g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (meta, &width, &height);
+  g_autoptr (GBytes) mask = gst_rvm_tracks_get_mask (tracks, &width, &height);
   GstByteWriter out;
 
-  gst_byte_writer_init_with_size (&out, 256, FALSE);
+  gst_byte_writer_init_with_size (&out, 512, FALSE);
   gst_byte_writer_put_uint8 (&out, GST_RVM_SERIALISE_VERSION);
-  gst_byte_writer_put_uint32_le (&out, meta->n_tracks);
-  for (guint i = 0; i < meta->n_tracks; i++)
-    put_track (&out, &meta->tracks[i]);
+  put_fields (&out, &gst_rvm_track_fields, tracks);
+  gst_byte_writer_put_uint32_le (&out, tracks->n_tracks);
+  for (guint i = 0; i < tracks->n_tracks; i++)
+    put_track (&out, &tracks->_tracks[i]);
   gst_byte_writer_put_uint32_le (&out, width);
   gst_byte_writer_put_uint32_le (&out, height);
   if (mask)
@@ -227,87 +297,56 @@ gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta * meta)
   return finish (&out);
 }
 
-GstRvmTrackMeta *
-gst_rvm_buffer_add_track_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+/* The mask and nothing behind it; @mask stays NULL if there is none. */
+static gboolean
+get_rest (GstByteReader * in, GstBuffer ** mask, GError ** error)
 {
-  g_autoptr (GArray) tracks = g_array_new (FALSE, TRUE, sizeof (GstRvmTrack));
-  g_autoptr (GstBuffer) mask = NULL;
-  GstRvmTrackMeta *meta;
+  const gchar *what = gst_rvm_track_fields.what;
+  guint32 width, height;
+
+  if (!gst_byte_reader_get_uint32_le (in, &width) || !gst_byte_reader_get_uint32_le (in, &height))
+    return fail (error, what, "the size of the mask is cut off");
+  if (width > MAX_SIDE || height > MAX_SIDE)
+    return fail (error, what, "a mask of %u x %u pixels, expected at most %u a side", width, height, MAX_SIDE);
+  if (width || height) {
+    *mask = get_mask (in, width, height);
+    if (*mask == NULL)
+      return fail (error, what, "the mask is not of %u x %u pixels", width, height);
+  }
+  return gst_byte_reader_get_remaining (in) == 0
+      || fail (error, what, "%u bytes too many", gst_byte_reader_get_remaining (in));
+}
+
+GstRvmTracks *
+gst_rvm_tracks_new_from_bytes (GBytes * bytes, GError ** error)
+{
+  g_autoptr (GArray) list = g_array_new (FALSE, TRUE, sizeof (GstRvmTrack));
+  g_autoptr (GstRvmTracks) tracks = gst_rvm_tracks_new ();
+  const gchar *what = gst_rvm_track_fields.what;
   GstByteReader in;
-  guint32 n, width, height;
-  guint8 version;
+  guint32 n;
+
+  g_return_val_if_fail (bytes != NULL, NULL);
 
   gst_byte_reader_init (&in, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (!gst_byte_reader_get_uint8 (&in, &version) || version != GST_RVM_SERIALISE_VERSION
-      || !gst_byte_reader_get_uint32_le (&in, &n))
+  if (!get_version (&in, what, error) || !get_fields (&in, &gst_rvm_track_fields, tracks, error))
     return NULL;
+  if (!gst_byte_reader_get_uint32_le (&in, &n)) {
+    fail (error, what, "the number of tracks is cut off");
+    return NULL;
+  }
   for (guint i = 0; i < n; i++) {
     GstRvmTrack track = { 0 };
 
-    if (!get_track (&in, &track))
+    if (!get_track (&in, &track)) {
+      fail (error, what, "track %u of %u is cut off, of no known kind, or has a label that is not UTF-8", i + 1, n);
       return NULL;
-    g_array_append_val (tracks, track);
+    }
+    g_array_append_val (list, track);
   }
-  if (!gst_byte_reader_get_uint32_le (&in, &width) || !gst_byte_reader_get_uint32_le (&in, &height) || width > MAX_SIDE
-      || height > MAX_SIDE)
+  if (!get_rest (&in, &tracks->_mask, error))
     return NULL;
-  if (width || height) {
-    mask = get_mask (&in, width, height);
-    if (mask == NULL)
-      return NULL;
-  }
-  if (gst_byte_reader_get_remaining (&in) != 0)
-    return NULL;
-  meta = gst_rvm_buffer_add_track_meta (buffer, (const GstRvmTrack *) tracks->data, tracks->len);
-  gst_buffer_replace (&meta->mask, mask);
-  return meta;
+  tracks->n_tracks = list->len;
+  tracks->_tracks = (GstRvmTrack *) g_array_free (g_steal_pointer (&list), FALSE);
+  return g_steal_pointer (&tracks);
 }
-
-#if GST_CHECK_VERSION (1, 24, 0)
-
-static gboolean
-serialise (const GstMeta * meta, GstByteArrayInterface * out, guint8 * version)
-{
-  g_autoptr (GBytes) bytes = meta->info->api == GST_RVM_TRACK_META_API_TYPE
-      ? gst_rvm_track_meta_to_bytes ((const GstRvmTrackMeta *) meta)
-      : gst_rvm_feature_meta_to_bytes ((const GstRvmFeatureMeta *) meta);
-
-  *version = GST_RVM_SERIALISE_VERSION;
-  return gst_byte_array_interface_append_data (out, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-}
-
-static GstMeta *
-deserialise (const GstMetaInfo * info, GstBuffer * buffer, const guint8 * data, gsize size, guint8 version)
-{
-  g_autoptr (GBytes) bytes = g_bytes_new_static (data, size);
-
-  if (version != GST_RVM_SERIALISE_VERSION)
-    return NULL;
-  return info->api == GST_RVM_TRACK_META_API_TYPE ? (GstMeta *) gst_rvm_buffer_add_track_meta_from_bytes (buffer, bytes)
-      : (GstMeta *) gst_rvm_buffer_add_feature_meta_from_bytes (buffer, bytes);
-}
-
-const GstMetaInfo *
-gst_rvm_meta_register (GType api, const gchar * impl, gsize size, GstMetaInitFunction init, GstMetaFreeFunction free,
-    GstMetaTransformFunction transform)
-{
-  GstMetaInfo *info = gst_meta_info_new (api, impl, size);
-
-  info->init_func = init;
-  info->free_func = free;
-  info->transform_func = transform;
-  info->serialize_func = serialise;
-  info->deserialize_func = deserialise;
-  return gst_meta_info_register (info);
-}
-
-#else
-
-const GstMetaInfo *
-gst_rvm_meta_register (GType api, const gchar * impl, gsize size, GstMetaInitFunction init, GstMetaFreeFunction free,
-    GstMetaTransformFunction transform)
-{
-  return gst_meta_register (api, impl, size, init, free, transform);
-}
-
-#endif

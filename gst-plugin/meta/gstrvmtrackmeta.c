@@ -2,9 +2,10 @@
 #include "gstrvmtrackmeta.h"
 
 #include <gst/video/video.h>
-#include <string.h>
 
-#include "gstrvmserialise.h"
+#include "gstrvmcopies.h"
+#include "gstrvmfields.h"
+#include "gstrvmregister.h"
 
 GType
 gst_rvm_track_get_type (void)
@@ -71,6 +72,7 @@ track_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   self->n_tracks = 0;
   self->tracks = NULL;
   self->mask = NULL;
+  gst_rvm_fields_init (&gst_rvm_track_fields, GST_RVM_IN_META, self);
   return TRUE;
 }
 
@@ -81,6 +83,7 @@ track_meta_free (GstMeta * meta, GstBuffer * buffer)
 
   g_clear_pointer (&self->tracks, g_free);
   gst_clear_buffer (&self->mask);
+  gst_rvm_fields_clear (&gst_rvm_track_fields, GST_RVM_IN_META, self);
 }
 
 static gboolean
@@ -88,6 +91,7 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     GQuark type, gpointer data)
 {
   const GstRvmTrackMeta *self = (const GstRvmTrackMeta *) meta;
+  guint width = self->frame_width, height = self->frame_height;
   gdouble x_scale = 1, y_scale = 1;
   GstRvmTrackMeta *copy;
 
@@ -97,6 +101,8 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   } else if (GST_VIDEO_META_TRANSFORM_IS_SCALE (type)) {
     const GstVideoMetaTransform *scale = data;
 
+    width = GST_VIDEO_INFO_WIDTH (scale->out_info);
+    height = GST_VIDEO_INFO_HEIGHT (scale->out_info);
     x_scale = (gdouble) GST_VIDEO_INFO_WIDTH (scale->out_info)
         / GST_VIDEO_INFO_WIDTH (scale->in_info);
     y_scale = (gdouble) GST_VIDEO_INFO_HEIGHT (scale->out_info)
@@ -106,6 +112,9 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   }
   copy = gst_rvm_buffer_add_track_meta (dest, self->tracks, self->n_tracks);
   gst_buffer_replace (&copy->mask, self->mask);
+  gst_rvm_fields_copy (&gst_rvm_track_fields, GST_RVM_IN_META, self, GST_RVM_IN_META, copy);
+  copy->frame_width = width;
+  copy->frame_height = height;
   for (guint i = 0; i < copy->n_tracks; i++) {
     copy->tracks[i].x *= x_scale;
     copy->tracks[i].width *= x_scale;
@@ -115,16 +124,29 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   return TRUE;
 }
 
+static GBytes *
+track_meta_to_bytes (const GstMeta * meta)
+{
+  return gst_rvm_track_meta_to_bytes ((const GstRvmTrackMeta *) meta);
+}
+
+static GstMeta *
+track_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+{
+  return (GstMeta *) gst_rvm_buffer_add_track_meta_from_bytes (buffer, bytes);
+}
+
 const GstMetaInfo *
 gst_rvm_track_meta_get_info (void)
 {
+  static const GstRvmMetaBytes bytes = { track_meta_to_bytes, track_meta_from_bytes };
   static const GstMetaInfo *info = NULL;
 
   if (g_once_init_enter ((GstMetaInfo **) & info)) {
     const GstMetaInfo *registered =
         gst_rvm_meta_register (GST_RVM_TRACK_META_API_TYPE, "GstRvmTrackMeta",
         sizeof (GstRvmTrackMeta), track_meta_init, track_meta_free,
-        track_meta_transform);
+        track_meta_transform, &bytes);
     g_once_init_leave ((GstMetaInfo **) & info, (GstMetaInfo *) registered);
   }
   return info;
@@ -144,13 +166,35 @@ gst_rvm_buffer_add_track_meta (GstBuffer * buffer, const GstRvmTrack * tracks,
   return meta;
 }
 
+typedef struct
+{
+  const gchar *encoder, *tracker;       /* or NULL: any */
+} Names;
+
+static gboolean
+is_of_names (const GstMeta * meta, gconstpointer data)
+{
+  const GstRvmTrackMeta *self = (const GstRvmTrackMeta *) meta;
+  const Names *names = data;
+
+  return (names->encoder == NULL || g_strcmp0 (self->encoder, names->encoder) == 0)
+      && (names->tracker == NULL || g_strcmp0 (self->tracker, names->tracker) == 0);
+}
+
+GstRvmTrackMeta *
+gst_rvm_buffer_get_track_meta_from (GstBuffer * buffer, const gchar * encoder, const gchar * tracker)
+{
+  const Names names = { encoder, tracker };
+
+  g_return_val_if_fail (GST_IS_BUFFER (buffer), NULL);
+
+  return (GstRvmTrackMeta *) gst_rvm_buffer_find_meta (buffer, GST_RVM_TRACK_META_API_TYPE, is_of_names, &names);
+}
+
 GstRvmTrackMeta *
 gst_rvm_buffer_get_track_meta (GstBuffer * buffer)
 {
-  g_return_val_if_fail (GST_IS_BUFFER (buffer), NULL);
-
-  return (GstRvmTrackMeta *) gst_buffer_get_meta (buffer,
-      GST_RVM_TRACK_META_API_TYPE);
+  return gst_rvm_buffer_get_track_meta_from (buffer, NULL, NULL);
 }
 
 gboolean
@@ -171,27 +215,7 @@ GBytes *
 gst_rvm_track_meta_get_mask (const GstRvmTrackMeta * meta, guint * width,
     guint * height)
 {
-  GstVideoMeta *video;
-  GstMapInfo map;
-  guint8 *pixels, *plane;
-  gint stride;
-
-  if (meta->mask == NULL)
-    return NULL;
-  video = gst_buffer_get_video_meta (meta->mask);
-  if (!gst_video_meta_map (video, 0, &map, (gpointer *) & plane, &stride,
-          GST_MAP_READ))
-    return NULL;
-  pixels = g_malloc ((gsize) video->width * video->height);
-  for (guint y = 0; y < video->height; y++)
-    memcpy (pixels + (gsize) y * video->width, plane + (gssize) y * stride,
-        video->width);
-  gst_video_meta_unmap (video, 0, &map);
-  if (width)
-    *width = video->width;
-  if (height)
-    *height = video->height;
-  return g_bytes_new_take (pixels, (gsize) video->width * video->height);
+  return gst_rvm_mask_get_pixels (meta->mask, width, height);
 }
 
 GstRvmTrack *
@@ -199,4 +223,24 @@ gst_rvm_track_meta_get_track (const GstRvmTrackMeta * meta, guint index)
 {
   return index < meta->n_tracks ? gst_rvm_track_copy (&meta->tracks[index]) :
       NULL;
+}
+
+GBytes *
+gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta * meta)
+{
+  g_autoptr (GstRvmTracks) tracks = gst_rvm_track_meta_get_tracks (meta);
+
+  return gst_rvm_tracks_to_bytes (tracks);
+}
+
+GstRvmTrackMeta *
+gst_rvm_buffer_add_track_meta_from_bytes (GstBuffer * buffer, GBytes * bytes)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GstRvmTracks) tracks = gst_rvm_tracks_new_from_bytes (bytes, &error);
+
+  if (tracks)
+    return gst_rvm_buffer_add_tracks (buffer, tracks);
+  GST_WARNING ("%s", error->message);
+  return NULL;
 }

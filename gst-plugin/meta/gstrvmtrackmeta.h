@@ -82,8 +82,19 @@ typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
  * @tracks: (array length=n_tracks): the tracks, by id
  * @mask: (nullable): where there are masks, a picture that covers the whole frame: GRAY8 with a #GstVideoMeta that tells its size (that
  *   of the frame on which it was found; it stays when the frame is scaled). A pixel is the @mask_value of its track, or 0. Shared: do not write.
+ * @tracker: (nullable): the name of the rvmtrack element that followed them; ids are unique within one
+ * @encoder: (nullable): the name of the rvmencode element whose features it followed
+ * @source: the run of that element, as in #GstRvmFeatureMeta; 0 if unknown
+ * @update: the number of the analysed frame that the places are of, as in #GstRvmFeatureMeta; 0 if unknown. Tracks of equal @tracker,
+ *   @source and @update are equal
+ * @frame_width: pixels of the picture that the places are in, 0 if unknown
+ * @frame_height: pixels of the picture that the places are in, 0 if unknown
  *
- * All tracks of a frame. Positions follow a change of scale; elements that cut or move the picture drop the meta.
+ * All tracks of a frame. Positions follow a change of scale; elements that cut or move the picture drop the meta. The fields may be read from
+ * C; strings, @tracks and @mask belong to the meta, which goes with its buffer. Bindings use #GstRvmTracks, which gst_rvm_buffer_get_tracks()
+ * returns.
+ *
+ * A buffer that has passed several rvmtrack has a meta of each; see gst_rvm_buffer_get_track_meta_from().
  */
 struct _GstRvmTrackMeta {
   GstMeta meta;
@@ -91,6 +102,13 @@ struct _GstRvmTrackMeta {
   guint n_tracks;
   GstRvmTrack *tracks;
   GstBuffer *mask;
+
+  gchar *tracker;
+  gchar *encoder;
+  guint64 source;
+  guint64 update;
+  guint frame_width;
+  guint frame_height;
 };
 
 GST_RVM_API GType gst_rvm_track_meta_api_get_type (void);
@@ -104,6 +122,8 @@ GST_RVM_API const GstMetaInfo *gst_rvm_track_meta_get_info (void);
  * @tracks: (array length=n_tracks): tracks, copied
  * @n_tracks: how many
  *
+ * Attaches tracks. The caller then fills in where they come from; strings are owned by the meta.
+ *
  * Returns: (transfer none): the new meta.
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, const GstRvmTrack *tracks, guint n_tracks);
@@ -112,9 +132,24 @@ GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, c
  * gst_rvm_buffer_get_track_meta:
  * @buffer: a buffer
  *
- * Returns: (transfer none) (nullable): its tracks.
+ * The tracks of the nearest rvmtrack upstream, that is, those attached last. In languages other than C, use gst_rvm_buffer_get_tracks(): what
+ * this function returns must not be touched once the buffer is gone.
+ *
+ * Returns: (transfer none) (nullable): its tracks, valid as long as @buffer is.
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta (GstBuffer *buffer);
+
+/**
+ * gst_rvm_buffer_get_track_meta_from:
+ * @buffer: a buffer
+ * @encoder: (nullable): the name of the rvmencode whose features the tracks were followed with, or %NULL: any
+ * @tracker: (nullable): the name of the rvmtrack that followed them, or %NULL: the nearest one upstream
+ *
+ * Returns: (transfer none) (nullable): the tracks of these elements on @buffer (the last ones, if there are several), valid as long as it is.
+ *
+ * Since: 0.1
+ */
+GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta_from (GstBuffer *buffer, const gchar *encoder, const gchar *tracker);
 
 /**
  * gst_rvm_track_meta_set_mask:
@@ -157,7 +192,10 @@ GST_RVM_API GBytes *gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta *meta);
  * @buffer: a writable buffer
  * @bytes: what gst_rvm_track_meta_to_bytes() returned
  *
- * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else.
+ * gst_rvm_tracks_new_from_bytes() does the same in two steps and says what is wrong with bytes that are refused.
+ *
+ * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else or were written by another version of this library,
+ *   with a warning in the debug log.
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
 

@@ -1,0 +1,27 @@
+/* What the library's files share of the metas' reference-counted copies. Private to the library. */
+#pragma once
+
+#include "gstrvmfeatures.h"
+#include "gstrvmtracks.h"
+
+G_BEGIN_DECLS
+
+/* With one reference, all fields unknown, no values, tracks or mask. */
+GstRvmFeatures *gst_rvm_features_new (void);
+GstRvmTracks *gst_rvm_tracks_new (void);
+
+/* Whether @size bytes are the values of such features. */
+gboolean gst_rvm_features_fit (guint parts, guint rows, guint columns, guint dim, gsize size);
+
+/* (transfer full) (nullable): parts of the values @data, which may be NULL. */
+GBytes *gst_rvm_values_get_class_token (GBytes * data, guint parts, guint dim);
+GBytes *gst_rvm_values_get_patches (GBytes * data, guint parts, guint rows, guint columns, guint dim);
+
+/* (transfer full) (nullable): the pixels of @mask (nullable), without padding. */
+GBytes *gst_rvm_mask_get_pixels (GstBuffer * mask, guint * width, guint * height);
+
+/* The meta of @api on @buffer that was added last, of those that @matches (nullable) takes. */
+GstMeta *gst_rvm_buffer_find_meta (GstBuffer * buffer, GType api,
+    gboolean (*matches) (const GstMeta * meta, gconstpointer names), gconstpointer names);
+
+G_END_DECLS

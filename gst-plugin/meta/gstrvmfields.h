@@ -1,0 +1,58 @@
+/* The fields of the metas, each once: a table that says what a field is called in rvmexport's files, of what kind it is, and where it lies in the
+ * meta and in its reference-counted copy. Initialisation, copies, bytes and rvmexport walk these tables, so that a new field is a member of
+ * both structures and a line here. Not installed; exported for the plugin. */
+#pragma once
+
+#include "gstrvmfeatures.h"
+#include "gstrvmtracks.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  GST_RVM_FIELD_UINT,           /* guint */
+  GST_RVM_FIELD_SIZE,           /* two guint, one behind the other: width, height */
+  GST_RVM_FIELD_FLAG,           /* gboolean */
+  GST_RVM_FIELD_COUNT,          /* guint64 */
+  GST_RVM_FIELD_TIME,           /* GstClockTime */
+  GST_RVM_FIELD_ID,             /* guint64 that stands for something, 0: unknown */
+  GST_RVM_FIELD_TEXT,           /* gchar *, owned, may be NULL */
+} GstRvmFieldKind;
+
+/* The two structures that have the fields. */
+typedef enum
+{
+  GST_RVM_IN_META,
+  GST_RVM_IN_COPY,
+} GstRvmOwner;
+
+typedef struct
+{
+  const gchar *name;            /* key of JSON lines */
+  GstRvmFieldKind kind;
+  gboolean in_lines;            /* whether it has a key there */
+  gsize offsets[2];             /* by GstRvmOwner */
+} GstRvmField;
+
+typedef struct
+{
+  const gchar *what;            /* for messages */
+  const GstRvmField *list;      /* in the order of bytes and of JSON lines */
+  guint n;
+} GstRvmFields;
+
+GST_RVM_API const GstRvmFields gst_rvm_feature_fields;   /* of GstRvmFeatureMeta, GstRvmFeatures */
+GST_RVM_API const GstRvmFields gst_rvm_track_fields;     /* of GstRvmTrackMeta, GstRvmTracks */
+
+/* Unknown, which is NONE for times and 0 for the rest. */
+GST_RVM_API void gst_rvm_fields_init (const GstRvmFields * fields,
+    GstRvmOwner owner, gpointer structure);
+/* Frees texts. */
+GST_RVM_API void gst_rvm_fields_clear (const GstRvmFields * fields,
+    GstRvmOwner owner, gpointer structure);
+/* @to was initialised. */
+GST_RVM_API void gst_rvm_fields_copy (const GstRvmFields * fields,
+    GstRvmOwner from_owner, gconstpointer from, GstRvmOwner to_owner,
+    gpointer to);
+
+G_END_DECLS
