@@ -3,10 +3,11 @@
 #include "encode_session.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "video/analysis.h"
 #include "analytics.h"
-#include "meta/gstrvmmeta.h"
+#include "meta/gstrvmfields.h"
 #include "profile_report.h"
 #include "model/scene.h"
 
@@ -18,13 +19,12 @@ struct _RvmEncodeSession
   guint width, height;          /* of the analysis picture */
   gboolean fresh;               /* the next analysed frame starts a generation */
   gboolean same_stream;         /* the restored state's time is of this stream */
-  RvmEncodeOrigin origin;
+  GstRvmFeatureMeta now;        /* on no buffer: the features found last, and where
+                                 * they come from. The data is NULL before the first
+                                 * of a state and of a source */
   RvmState *state;              /* after the frame analysed last; or NULL */
   gfloat *encoded[2];           /* this frame and the one before, for scene cuts */
   gboolean have_encoded;        /* encoded[0] is of the frame analysed last */
-  GBytes *features;             /* found last, since the last reset; or NULL */
-  guint parts;                  /* of @features */
-  GstClockTime update_pts;
 };
 
 static void
@@ -38,21 +38,48 @@ free_encoded (RvmEncodeSession * session)
 static void
 forget_origin (RvmEncodeSession * session)
 {
-  session->origin.frames_since_reset = 0;
-  session->origin.restored = FALSE;
-  session->origin.restored_pts = GST_CLOCK_TIME_NONE;
-  session->origin.restored_age = GST_CLOCK_TIME_NONE;
+  session->now.frames_since_reset = 0;
+  session->now.restored = FALSE;
+  session->now.restored_pts = GST_CLOCK_TIME_NONE;
+  session->now.restored_age = GST_CLOCK_TIME_NONE;
+}
+
+/* A number that nobody else uses, in this process or in another. GLib's generator is no help here: after fork() parent and child would
+ * get the same numbers from it. */
+static guint64
+make_source_id (void)
+{
+  static gint count;
+  guint64 id = 0;
+
+  if (getentropy (&id, sizeof id) != 0)
+    id = (guint64) g_get_real_time () * 0x9e3779b97f4a7c15u ^ (guint64) getpid () << 40 ^ (guint) g_atomic_int_add (&count, 1);
+  /* Files hold it as a signed number, and 0 is "unknown". */
+  return MAX (id & G_MAXINT64, 1);
 }
 
 RvmEncodeSession *
-rvm_encode_session_new (RvmModel * model)
+rvm_encode_session_new (RvmModel * model, const gchar * encoder)
 {
   RvmEncodeSession *session = g_new0 (RvmEncodeSession, 1);
 
   session->model = rvm_model_ref (model);
   session->fresh = TRUE;
-  forget_origin (session);
+  gst_rvm_fields_init (&gst_rvm_feature_fields, GST_RVM_IN_META, &session->now);
+  session->now.encoder = g_utf8_make_valid (encoder, -1);
+  session->now.source = make_source_id ();
   return session;
+}
+
+void
+rvm_encode_session_begin_stream (RvmEncodeSession * session, const gchar * stream_id)
+{
+  g_free (session->now.stream_id);
+  session->now.stream_id = stream_id ? g_utf8_make_valid (stream_id, -1) : NULL;
+  session->now.source = make_source_id ();
+  session->now.update = 0;
+  /* They are of another stream's picture, whether the state goes on or not. */
+  g_clear_pointer (&session->now.data, g_bytes_unref);
 }
 
 void
@@ -60,7 +87,8 @@ rvm_encode_session_free (RvmEncodeSession * session)
 {
   if (session == NULL)
     return;
-  g_clear_pointer (&session->features, g_bytes_unref);
+  g_clear_pointer (&session->now.data, g_bytes_unref);
+  gst_rvm_fields_clear (&gst_rvm_feature_fields, GST_RVM_IN_META, &session->now);
   g_clear_pointer (&session->state, rvm_state_unref);
   free_encoded (session);
   if (session->stream)
@@ -77,7 +105,7 @@ rvm_encode_session_reset (RvmEncodeSession * session)
   session->fresh = TRUE;
   session->have_encoded = FALSE;
   forget_origin (session);
-  g_clear_pointer (&session->features, g_bytes_unref);
+  g_clear_pointer (&session->now.data, g_bytes_unref);
   g_clear_pointer (&session->state, rvm_state_unref);
 }
 
@@ -94,9 +122,9 @@ rvm_encode_session_restore (RvmEncodeSession * session,
   rvm_encode_session_reset (session);
   if (!rvm_stream_set_state (session->stream, state, error))
     return FALSE;
-  session->origin.frames_since_reset = state->frames;
-  session->origin.restored = TRUE;
-  session->origin.restored_pts = state->time;
+  session->now.frames_since_reset = state->frames;
+  session->now.restored = TRUE;
+  session->now.restored_pts = state->time;
   session->same_stream = same_stream;
   return TRUE;
 }
@@ -124,7 +152,7 @@ rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
   if (!kept)
     rvm_encode_session_reset (session);
   /* What is carried would be of the other weights. */
-  g_clear_pointer (&session->features, g_bytes_unref);
+  g_clear_pointer (&session->now.data, g_bytes_unref);
   free_encoded (session);
   g_clear_pointer (&session->stream, rvm_stream_free);
   session->stream = stream;
@@ -195,21 +223,32 @@ select_parts (GBytes * all, guint parts, gsize token)
 static void
 note_frame (RvmEncodeSession * session, GstBuffer * buffer, GBytes * all)
 {
-  RvmEncodeOrigin *origin = &session->origin;
+  GstRvmFeatureMeta *now = &session->now;
+  const gchar *model_id = rvm_model_get_id (session->model);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
 
-  if (session->fresh && origin->restored && session->same_stream
+  if (session->fresh && now->restored && session->same_stream
       && GST_CLOCK_TIME_IS_VALID (pts)
-      && GST_CLOCK_TIME_IS_VALID (origin->restored_pts)
-      && pts >= origin->restored_pts)
-    origin->restored_age = pts - origin->restored_pts;
-  origin->generation += session->fresh;
+      && GST_CLOCK_TIME_IS_VALID (now->restored_pts)
+      && pts >= now->restored_pts)
+    now->restored_age = pts - now->restored_pts;
+  now->generation += session->fresh;
   session->fresh = FALSE;
-  origin->frames_since_reset++;
-  session->update_pts = pts;
+  now->frames_since_reset++;
+  now->update++;
+  now->update_pts = pts;
+  now->rows = rvm_stream_get_rows (session->stream);
+  now->columns = rvm_stream_get_columns (session->stream);
+  now->dim = rvm_stream_get_dim (session->stream);
+  now->analysis_width = session->width;
+  now->analysis_height = session->height;
+  if (g_strcmp0 (now->model_id, model_id) != 0) {
+    g_free (now->model_id);
+    now->model_id = g_strdup (model_id);
+  }
   g_clear_pointer (&session->state, rvm_state_unref);
   session->state = rvm_state_new (session->model, session->width,
-      session->height, all, origin->frames_since_reset, pts);
+      session->height, all, now->frames_since_reset, pts);
 }
 
 /* Compares the frame, which was just pushed, with the one before; if they are of
@@ -247,7 +286,7 @@ run_model (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
     const RvmEncodeRequest * request, gfloat * values,
     RvmEncodeResult * result, GError ** error)
 {
-  const gboolean cold = session->fresh && !session->origin.restored;
+  const gboolean cold = session->fresh && !session->now.restored;
 
   if (cold)
     rvm_stream_reset (session->stream);
@@ -295,16 +334,16 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
   }
   result->began = session->fresh;
   note_frame (session, buffer, all);
-  session->parts = request->parts;
-  g_clear_pointer (&session->features, g_bytes_unref);
-  session->features = select_parts (all, request->parts, token);
+  session->now.parts = request->parts;
+  g_clear_pointer (&session->now.data, g_bytes_unref);
+  session->now.data = select_parts (all, request->parts, token);
   return TRUE;
 }
 
 gboolean
 rvm_encode_session_has_features (const RvmEncodeSession * session)
 {
-  return session->features != NULL;
+  return session->now.data != NULL;
 }
 
 void
@@ -313,36 +352,28 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
     guint64 dropped_count)
 {
   const GstVideoInfo *info = &session->analysis->in;
+  const GstRvmFeatureMeta *now = &session->now;
   GstRvmFeatureMeta *meta;
 
-  if (session->parts == 0)
+  if (now->parts == 0)
     return;
-  meta = gst_rvm_buffer_add_feature_meta (buffer, session->parts,
-      rvm_stream_get_rows (session->stream),
-      rvm_stream_get_columns (session->stream),
-      rvm_stream_get_dim (session->stream), session->features,
-      rvm_model_get_id (session->model));
+  meta = gst_rvm_buffer_add_feature_meta (buffer, now->parts, now->rows,
+      now->columns, now->dim, now->data, NULL);
   g_return_if_fail (meta != NULL);
-  meta->generation = session->origin.generation;
-  meta->frames_since_reset = session->origin.frames_since_reset;
-  meta->restored = session->origin.restored;
-  meta->restored_pts = session->origin.restored_pts;
-  meta->restored_age = session->origin.restored_age;
-  meta->update_pts = session->update_pts;
+  gst_rvm_fields_copy (&gst_rvm_feature_fields, GST_RVM_IN_META, now,
+      GST_RVM_IN_META, meta);
   meta->carried = carried;
   meta->carried_count = carried_count;
   meta->dropped_count = dropped_count;
   meta->frame_width = GST_VIDEO_INFO_WIDTH (info);
   meta->frame_height = GST_VIDEO_INFO_HEIGHT (info);
-  meta->analysis_width = session->width;
-  meta->analysis_height = session->height;
   rvm_analytics_add_features (buffer, meta);
 }
 
-const RvmEncodeOrigin *
+const GstRvmFeatureMeta *
 rvm_encode_session_get_origin (const RvmEncodeSession * session)
 {
-  return &session->origin;
+  return &session->now;
 }
 
 RvmState *

@@ -6,6 +6,7 @@
 
 #include <gst/video/video.h>
 
+#include "meta/gstrvmmeta.h"
 #include "model/state.h"
 #include "model/stream.h"
 
@@ -36,7 +37,9 @@ typedef struct
   gfloat update_gate, reset_gate;       /* means, if so */
 } RvmEncodeResult;
 
-RvmEncodeSession *rvm_encode_session_new (RvmModel * model);
+/* @encoder: the element's name, for the metadata. Begins a source. */
+RvmEncodeSession *rvm_encode_session_new (RvmModel * model,
+    const gchar * encoder);
 void rvm_encode_session_free (RvmEncodeSession * session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmEncodeSession, rvm_encode_session_free)
 
@@ -52,6 +55,11 @@ gboolean rvm_encode_session_configure (RvmEncodeSession * session,
  * @keep_state and such a stream of the state's shape; else it starts anew. */
 gboolean rvm_encode_session_change_model (RvmEncodeSession * session,
     RvmModel * model, RvmStream * stream, gboolean keep_state);
+
+/* The frames that follow are of another stream: a new source of features, whose
+ * first frame is analysed. The state goes on if nothing resets it. */
+void rvm_encode_session_begin_stream (RvmEncodeSession * session,
+    const gchar * stream_id);
 
 /* The state starts anew with the next frame that is analysed. */
 void rvm_encode_session_reset (RvmEncodeSession * session);
@@ -77,7 +85,7 @@ gboolean rvm_encode_session_analyse (RvmEncodeSession * session,
     GstBuffer * buffer, const RvmEncodeRequest * request,
     RvmEncodeResult * result, GError ** error);
 
-/* Whether there are features since the last reset. */
+/* Whether there are features since the last reset and of the present stream. */
 gboolean rvm_encode_session_has_features (const RvmEncodeSession * session);
 /* Attaches them, if any part is asked for; @carried: @buffer's own picture was
  * not analysed. The counts are of the stream so far, for the metadata. */
@@ -85,18 +93,9 @@ void rvm_encode_session_attach (const RvmEncodeSession * session,
     GstBuffer * buffer, gboolean carried, guint64 carried_count,
     guint64 dropped_count);
 
-/* Where the state comes from. */
-typedef struct
-{
-  guint64 generation;           /* how often it was started anew or restored, 1
-                                 * for the first frame, 0 before it */
-  guint64 frames_since_reset;
-  gboolean restored;            /* it began with another state, not with zeros */
-  GstClockTime restored_pts;    /* of the last frame in that, or NONE */
-  GstClockTime restored_age;    /* from there to the first frame after, or NONE */
-} RvmEncodeOrigin;
-
-const RvmEncodeOrigin *rvm_encode_session_get_origin (const RvmEncodeSession *
+/* Where the state comes from, as the metadata has it: generation is 0 before the
+ * first frame, update and frames_since_reset are those of the frame analysed last. */
+const GstRvmFeatureMeta *rvm_encode_session_get_origin (const RvmEncodeSession *
     session);
 
 G_END_DECLS

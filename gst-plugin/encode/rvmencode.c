@@ -99,6 +99,7 @@ static gboolean
 gst_rvm_encode_start (GstBaseTransform * base)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (base);
+  g_autofree gchar *name = gst_object_get_name (GST_OBJECT (self));
   g_autoptr (RvmModel) model = NULL;
 
   GST_OBJECT_LOCK (self);
@@ -111,7 +112,7 @@ gst_rvm_encode_start (GstBaseTransform * base)
     return FALSE;
   GST_INFO_OBJECT (self, "model %s on %s", rvm_model_get_id (model),
       rvm_device_get_name (rvm_model_get_device (model)));
-  self->session = rvm_encode_session_new (model);
+  self->session = rvm_encode_session_new (model, name);
   self->snapshots = rvm_snapshots_new ();
   self->have_info = FALSE;
   self->until_update = self->until_health = 0;
@@ -166,6 +167,26 @@ configure (GstRvmEncode * self, RvmEncodeRequest * request)
   return FALSE;
 }
 
+/* Whether both describe the same picture. How many there are a second does not
+ * matter, nor how their bytes lie in memory. */
+static gboolean
+is_same_picture (const GstVideoInfo * a, const GstVideoInfo * b)
+{
+  return GST_VIDEO_INFO_FORMAT (a) == GST_VIDEO_INFO_FORMAT (b)
+      && GST_VIDEO_INFO_WIDTH (a) == GST_VIDEO_INFO_WIDTH (b)
+      && GST_VIDEO_INFO_HEIGHT (a) == GST_VIDEO_INFO_HEIGHT (b)
+      && GST_VIDEO_INFO_PAR_N (a) == GST_VIDEO_INFO_PAR_N (b)
+      && GST_VIDEO_INFO_PAR_D (a) == GST_VIDEO_INFO_PAR_D (b)
+      && GST_VIDEO_INFO_INTERLACE_MODE (a) == GST_VIDEO_INFO_INTERLACE_MODE (b)
+      && GST_VIDEO_INFO_FIELD_ORDER (a) == GST_VIDEO_INFO_FIELD_ORDER (b)
+      && GST_VIDEO_INFO_CHROMA_SITE (a) == GST_VIDEO_INFO_CHROMA_SITE (b)
+      && gst_video_colorimetry_is_equal (&GST_VIDEO_INFO_COLORIMETRY (a),
+      &GST_VIDEO_INFO_COLORIMETRY (b))
+      && GST_VIDEO_INFO_VIEWS (a) == GST_VIDEO_INFO_VIEWS (b)
+      && GST_VIDEO_INFO_MULTIVIEW_MODE (a) == GST_VIDEO_INFO_MULTIVIEW_MODE (b)
+      && GST_VIDEO_INFO_MULTIVIEW_FLAGS (a) == GST_VIDEO_INFO_MULTIVIEW_FLAGS (b);
+}
+
 static gboolean
 gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
 {
@@ -177,7 +198,7 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
         (gpointer) in);
     return FALSE;
   }
-  if (self->have_info && !gst_video_info_is_equal (&self->info, &info))
+  if (self->have_info && !is_same_picture (&self->info, &info))
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_CAPS);
   /* The analysis is prepared when a frame comes: what is wrong with these caps is
    * then said once, not for each that upstream tries. */

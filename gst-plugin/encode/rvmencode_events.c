@@ -14,15 +14,17 @@ forget_times (GstRvmEncode * self)
   self->gaps = 0;
 }
 
-/* Snapshots are of places in one stream. */
+/* Snapshots are of places in one stream, and so is the count of its frames. */
 static void
 note_stream (GstRvmEncode * self, GstEvent * event)
 {
   const gchar *id;
 
   gst_event_parse_stream_start (event, &id);
-  if (self->snapshots && g_strcmp0 (id, self->stream_id) != 0)
+  if (self->session && g_strcmp0 (id, self->stream_id) != 0) {
     rvm_snapshots_clear (self->snapshots);
+    rvm_encode_session_begin_stream (self->session, id);
+  }
   g_free (self->stream_id);
   self->stream_id = g_strdup (id);
 }

@@ -60,7 +60,7 @@ static void
 post_reset (GstRvmEncode * self, GstBuffer * buffer,
     const RvmEncodeResult * result)
 {
-  const RvmEncodeOrigin *origin = rvm_encode_session_get_origin (self->session);
+  const GstRvmFeatureMeta *origin = rvm_encode_session_get_origin (self->session);
   g_autofree gchar *reason = describe_reasons (self, result);
 
   GST_DEBUG_OBJECT (self, "generation %" G_GUINT64_FORMAT " begins: %s%s",

@@ -164,7 +164,7 @@ GstStructure *gst_rvm_encode_get_stats (GstRvmEncode * self);
 /* After a frame was analysed, in @microseconds. Returns whether the latency has
  * become another, which the pipeline has to be told. */
 gboolean gst_rvm_encode_count_update (GstRvmEncode * self,
-    const RvmEncodeOrigin * origin, const RvmEncodeResult * result,
+    const GstRvmFeatureMeta * origin, const RvmEncodeResult * result,
     guint64 microseconds);
 
 /* rvmencode_messages.c */

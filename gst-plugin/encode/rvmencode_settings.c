@@ -61,7 +61,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               GST_RVM_FEATURE_CLASS | GST_RVM_FEATURE_PATCHES, live)},
     {AT (reset_on), g_param_spec_flags ("reset-on", "Reset on",
               "What makes the recurrent state start anew, besides a change of"
-              " the analysis size", gst_rvm_reset_on_get_type (),
+              " the analysis size (caps: not of the frame rate alone)", gst_rvm_reset_on_get_type (),
               GST_RVM_RESET_FLUSH | GST_RVM_RESET_SEGMENT | GST_RVM_RESET_CAPS
               | GST_RVM_RESET_STREAM_START, live)},
     {AT (gap_threshold), g_param_spec_uint64 ("gap-threshold",

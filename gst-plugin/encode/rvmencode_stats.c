@@ -24,7 +24,7 @@ update_latency (RvmEncodeCounters * c, guint64 microseconds)
 
 gboolean
 gst_rvm_encode_count_update (GstRvmEncode * self,
-    const RvmEncodeOrigin * origin, const RvmEncodeResult * result,
+    const GstRvmFeatureMeta * origin, const RvmEncodeResult * result,
     guint64 microseconds)
 {
   RvmEncodeCounters *c = &self->counters;

@@ -46,7 +46,8 @@ gst_rvm_reset_on_get_type (void)
     static const GFlagsValue values[] = {
       {GST_RVM_RESET_FLUSH, "A flush (a flushing seek)", "flush"},
       {GST_RVM_RESET_SEGMENT, "A new segment", "segment"},
-      {GST_RVM_RESET_CAPS, "New caps", "caps"},
+      {GST_RVM_RESET_CAPS, "New caps that change the picture: its size, format,"
+            " colours, pixel aspect ratio, interlacing or views", "caps"},
       {GST_RVM_RESET_STREAM_START, "A new stream", "stream-start"},
       {GST_RVM_RESET_DISCONT, "A buffer marked as discontinuous", "discont"},
       {GST_RVM_RESET_GAP, "A gap of gap-threshold or more", "gap"},
