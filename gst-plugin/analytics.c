@@ -99,12 +99,21 @@ add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * track
   }
 }
 
+#define TOKEN_ID "rvm-class-token"
+#define PATCHES_ID "rvm-patches"
+
+static gboolean
+is_ours (const GstTensor * tensor)
+{
+  return tensor->id == g_quark_from_static_string (TOKEN_ID) || tensor->id == g_quark_from_static_string (PATCHES_ID);
+}
+
 static GstTensor *
 make_tensor (const gchar * id, GBytes * values, gsize n_dims, const gsize * dims)
 {
   GstBuffer *data = gst_buffer_new_wrapped_bytes (values);
 
-  return gst_tensor_new_simple (g_quark_from_static_string (id), GST_TENSOR_DATA_TYPE_FLOAT32, data,
+  return gst_tensor_new_simple (g_quark_from_string (id), GST_TENSOR_DATA_TYPE_FLOAT32, data,
       GST_TENSOR_DIM_ORDER_ROW_MAJOR, n_dims, (gsize *) dims);
 }
 
@@ -114,17 +123,20 @@ rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * featur
   g_autoptr (GBytes) token = gst_rvm_feature_meta_get_class_token (features);
   g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (features);
   GstTensorMeta *meta = gst_buffer_add_tensor_meta (buffer);
-  /* A buffer has one such meta: what others put there stays. */
   GstTensor **tensors = g_new (GstTensor *, meta->num_tensors + 2);
-  gsize n = 0;
+  gsize n = 0, old = 0;
 
-  for (; n < meta->num_tensors; n++)
-    tensors[n] = gst_tensor_copy (meta->tensors[n]);
+  /* A buffer has one such meta: what others put there stays. Who looks for an id gets the first tensor that has it, which has to be that of the
+   * nearest rvmencode: ours go before those of another one. */
+  for (; old < meta->num_tensors && !is_ours (meta->tensors[old]); old++)
+    tensors[n++] = gst_tensor_copy (meta->tensors[old]);
   if (token)
-    tensors[n++] = make_tensor ("rvm-class-token", token, 2, (const gsize[]) {1, features->dim});
+    tensors[n++] = make_tensor (TOKEN_ID, token, 2, (const gsize[]) {1, features->dim});
   if (patches)
-    tensors[n++] = make_tensor ("rvm-patches", patches, 4, (const gsize[]) {1, features->rows, features->columns,
+    tensors[n++] = make_tensor (PATCHES_ID, patches, 4, (const gsize[]) {1, features->rows, features->columns,
             features->dim});
+  for (; old < meta->num_tensors; old++)
+    tensors[n++] = gst_tensor_copy (meta->tensors[old]);
   gst_tensor_meta_set (meta, n, tensors);
 }
 
