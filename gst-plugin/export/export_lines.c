@@ -3,6 +3,8 @@
 
 #include <json-glib/json-glib.h>
 
+#include "meta/gstrvmfields.h"
+
 /* Nanoseconds, or null. */
 static void
 append_time (GString * line, const gchar * key, GstClockTime time)
@@ -32,13 +34,55 @@ append_number (GString * line, const gchar * key, gdouble value)
   append_double (line, value);
 }
 
+/* A line is UTF-8 whatever the text was; null if there is none. */
 static void
 append_text (GString * line, const gchar * key, const gchar * text)
 {
-  g_autoptr (JsonNode) node = json_node_init_string (json_node_alloc (), text);
+  g_autofree gchar *valid = text ? g_utf8_make_valid (text, -1) : NULL;
+  g_autoptr (JsonNode) node = valid ? json_node_init_string (json_node_alloc (), valid) : json_node_init_null (json_node_alloc ());
   g_autofree gchar *quoted = json_to_string (node, FALSE);
 
   g_string_append_printf (line, ", \"%s\": %s", key, quoted);
+}
+
+/* The fields of @meta in the order of their table. */
+static void
+append_fields (GString * line, const GstRvmFields * fields, gconstpointer meta)
+{
+  for (guint i = 0; i < fields->n; i++) {
+    const GstRvmField *field = &fields->list[i];
+    gconstpointer at = G_STRUCT_MEMBER_P (meta, field->offsets[GST_RVM_IN_META]);
+
+    if (!field->in_lines)
+      continue;
+    switch (field->kind) {
+      case GST_RVM_FIELD_UINT:
+        g_string_append_printf (line, ", \"%s\": %u", field->name, *(const guint *) at);
+        break;
+      case GST_RVM_FIELD_SIZE:
+        g_string_append_printf (line, ", \"%s\": [%u, %u]", field->name, ((const guint *) at)[0], ((const guint *) at)[1]);
+        break;
+      case GST_RVM_FIELD_FLAG:
+        g_string_append_printf (line, ", \"%s\": %s", field->name, *(const gboolean *) at ? "true" : "false");
+        break;
+      case GST_RVM_FIELD_COUNT:
+        g_string_append_printf (line, ", \"%s\": %" G_GUINT64_FORMAT, field->name, *(const guint64 *) at);
+        break;
+      case GST_RVM_FIELD_TIME:
+        append_time (line, field->name, *(const GstClockTime *) at);
+        break;
+      case GST_RVM_FIELD_ID:
+        /* As text, since many readers hold numbers as doubles, which do not tell such numbers apart. */
+        if (*(const guint64 *) at)
+          g_string_append_printf (line, ", \"%s\": \"%016" G_GINT64_MODIFIER "x\"", field->name, *(const guint64 *) at);
+        else
+          g_string_append_printf (line, ", \"%s\": null", field->name);
+        break;
+      case GST_RVM_FIELD_TEXT:
+        append_text (line, field->name, *(gchar * const *) at);
+        break;
+    }
+  }
 }
 
 /* What rvmtrack found, if it ran. */
@@ -49,6 +93,7 @@ append_tracks (GString * line, const GstRvmTrackMeta * meta)
     [GST_RVM_TRACK_POINT] = "point",[GST_RVM_TRACK_BOX] = "box",[GST_RVM_TRACK_MASK] = "mask"
   };
 
+  append_fields (line, &gst_rvm_track_fields, meta);
   g_string_append (line, ", \"tracks\": [");
   for (guint i = 0; i < meta->n_tracks; i++) {
     const GstRvmTrack *track = &meta->tracks[i];
@@ -77,18 +122,7 @@ append_tracks (GString * line, const GstRvmTrackMeta * meta)
 static void
 append_features (GString * line, const GstRvmFeatureMeta * meta)
 {
-  g_string_append_printf (line, ", \"generation\": %" G_GUINT64_FORMAT ", \"frames_since_reset\": %" G_GUINT64_FORMAT,
-      meta->generation, meta->frames_since_reset);
-  append_time (line, "update_pts", meta->update_pts);
-  g_string_append_printf (line, ", \"carried\": %s", meta->carried ? "true" : "false");
-  append_text (line, "model_id", meta->model_id ? meta->model_id : "");
-  g_string_append_printf (line, ", \"rows\": %u, \"columns\": %u, \"dim\": %u, \"frame_size\": [%u, %u], \"analysis_size\": [%u, %u]",
-      meta->rows, meta->columns, meta->dim, meta->frame_width, meta->frame_height, meta->analysis_width, meta->analysis_height);
-  g_string_append_printf (line, ", \"restored\": %s", meta->restored ? "true" : "false");
-  append_time (line, "restored_pts", meta->restored_pts);
-  append_time (line, "restored_age", meta->restored_age);
-  g_string_append_printf (line, ", \"carried_count\": %" G_GUINT64_FORMAT ", \"dropped_count\": %" G_GUINT64_FORMAT,
-      meta->carried_count, meta->dropped_count);
+  append_fields (line, &gst_rvm_feature_fields, meta);
   if (meta->parts & GST_RVM_FEATURE_CLASS) {
     const gfloat *token = g_bytes_get_data (meta->data, NULL);
     gchar number[G_ASCII_DTOSTR_BUF_SIZE];

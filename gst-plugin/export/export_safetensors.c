@@ -7,12 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "meta/gstrvmfields.h"
 #include "model/safetensors.h"
 
 #define START 4096              /* of the data: 8 bytes of length, then the header */
 
-/* Of each frame, in the file's order. */
-static const gchar *const columns[] = { "pts", "update_pts", "generation", "frames_since_reset" };
+#define TEXT_LENGTH 128         /* bytes of a text of the header, at most */
+
+/* Of each frame, in the file's order: the buffer's time, and fields of the metadata. */
+static const gchar *const columns[] = { "pts", "update_pts", "generation", "frames_since_reset", "source", "update" };
+
+/* Fields of the first frame that are in the header's metadata. */
+static const gchar *const described[] = { "model_id", "frame_size", "analysis_size", "encoder", "stream_id" };
 
 struct _RvmSafetensorsWriter
 {
@@ -81,6 +87,35 @@ rvm_safetensors_writer_free (RvmSafetensorsWriter * writer)
   g_free (writer);
 }
 
+static const GstRvmField *
+find_field (const gchar * name)
+{
+  for (guint i = 0; i < gst_rvm_feature_fields.n; i++)
+    if (g_str_equal (gst_rvm_feature_fields.list[i].name, name))
+      return &gst_rvm_feature_fields.list[i];
+  g_return_val_if_reached (NULL);
+}
+
+/* (transfer full): a field as text of at most TEXT_LENGTH bytes. */
+static gchar *
+describe_field (const GstRvmFeatureMeta * meta, const gchar * name)
+{
+  const GstRvmField *field = find_field (name);
+  gconstpointer at = G_STRUCT_MEMBER_P (meta, field->offsets[GST_RVM_IN_META]);
+  const gchar *text, *end;
+
+  if (field->kind == GST_RVM_FIELD_SIZE)
+    return g_strdup_printf ("%ux%u", ((const guint *) at)[0], ((const guint *) at)[1]);
+  text = *(gchar * const *) at;
+  if (text == NULL)
+    return g_strdup ("");
+  end = text + MIN (strlen (text), TEXT_LENGTH);
+  /* Not in the middle of a character. */
+  while (end > text && (*end & 0xc0) == 0x80)
+    end--;
+  return g_utf8_make_valid (text, end - text);
+}
+
 /* The first frame says what all are like. */
 static gboolean
 check_shape (RvmSafetensorsWriter * writer, const GstRvmFeatureMeta * meta, GError ** error)
@@ -90,10 +125,8 @@ check_shape (RvmSafetensorsWriter * writer, const GstRvmFeatureMeta * meta, GErr
     writer->rows = meta->rows;
     writer->columns = meta->columns;
     writer->dim = meta->dim;
-    g_hash_table_insert (writer->metadata, "model_id", g_strndup (meta->model_id ? meta->model_id : "", 256));
-    g_hash_table_insert (writer->metadata, "frame_size", g_strdup_printf ("%ux%u", meta->frame_width, meta->frame_height));
-    g_hash_table_insert (writer->metadata, "analysis_size", g_strdup_printf ("%ux%u", meta->analysis_width,
-            meta->analysis_height));
+    for (guint i = 0; i < G_N_ELEMENTS (described); i++)
+      g_hash_table_insert (writer->metadata, (gpointer) described[i], describe_field (meta, described[i]));
     return TRUE;
   }
   if (meta->parts == writer->parts && meta->rows == writer->rows && meta->columns == writer->columns && meta->dim == writer->dim)
@@ -110,13 +143,20 @@ time_or_minus_one (GstClockTime time)
   return GST_CLOCK_TIME_IS_VALID (time) ? (gint64) time : -1;
 }
 
+/* Of a count, a time or an id. */
+static gint64
+get_column (const GstRvmFeatureMeta * meta, const gchar * name)
+{
+  const GstRvmField *field = find_field (name);
+  const guint64 value = *(const guint64 *) G_STRUCT_MEMBER_P (meta, field->offsets[GST_RVM_IN_META]);
+
+  return field->kind == GST_RVM_FIELD_TIME ? time_or_minus_one (value) : (gint64) value;
+}
+
 gboolean
 rvm_safetensors_writer_append (RvmSafetensorsWriter * writer, GstClockTime pts, const GstRvmFeatureMeta * meta, GError ** error)
 {
   g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta), token = gst_rvm_feature_meta_get_class_token (meta);
-  const gint64 values[] = { time_or_minus_one (pts), time_or_minus_one (meta->update_pts), meta->generation,
-    meta->frames_since_reset
-  };
   const guint8 carried = meta->carried != FALSE;
 
   if (!check_shape (writer, meta, error))
@@ -124,8 +164,11 @@ rvm_safetensors_writer_append (RvmSafetensorsWriter * writer, GstClockTime pts, 
   if ((patches && fwrite (g_bytes_get_data (patches, NULL), g_bytes_get_size (patches), 1, writer->file) != 1)
       || (token && fwrite (g_bytes_get_data (token, NULL), g_bytes_get_size (token), 1, writer->class_file) != 1))
     return fail (writer, error);
-  for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
-    g_array_append_val (writer->values[i], values[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (columns); i++) {
+    const gint64 value = i == 0 ? time_or_minus_one (pts) : get_column (meta, columns[i]);
+
+    g_array_append_val (writer->values[i], value);
+  }
   g_byte_array_append (writer->carried, &carried, 1);
   writer->frames++;
   return TRUE;
@@ -178,7 +221,7 @@ write_header (RvmSafetensorsWriter * writer)
   padded = g_strdup_printf ("%-*s", (gint) length, header);
   for (guint i = 0; i < sizeof prefix; i++)
     prefix[i] = length >> 8 * i;
-  /* Seven short arrays and a model id of at most 256 characters: there is room. */
+  /* Nine short arrays, and three texts of TEXT_LENGTH bytes, each of which takes six of the header at most: there is room. */
   g_return_val_if_fail (strlen (padded) == length, FALSE);
   return fseeko (writer->file, 0, SEEK_SET) == 0 && fwrite (prefix, sizeof prefix, 1, writer->file) == 1
       && fwrite (padded, length, 1, writer->file) == 1;

@@ -2,8 +2,8 @@
  * LOCATION.class.part), which become LOCATION when the writer is closed: the format wants each array in one piece.
  *
  * Arrays, of T frames: "features" F32 (T, rows, columns, D) and "class_tokens" F32 (T, D), each if the features have them; "pts",
- * "update_pts" I64 (T), nanoseconds, -1 where unknown; "generation", "frames_since_reset" I64 (T); "carried" U8 (T). Metadata: format,
- * model_id, frame_size, analysis_size (of the first frame). */
+ * "update_pts" I64 (T), nanoseconds, -1 where unknown; "generation", "frames_since_reset", "source", "update" I64 (T); "carried" U8 (T).
+ * Metadata: format, and of the first frame model_id, frame_size, analysis_size, encoder, stream_id (at most 128 bytes each). */
 #pragma once
 
 #include "meta/gstrvmmeta.h"

@@ -10,7 +10,7 @@
  * - `features-location`: patch features, as a NumPy array of shape (T, rows, columns,
  *   D), or, if the name ends with .safetensors, as "features" beside
  *   "class_tokens" (T, D), "pts", "update_pts", "generation", "frames_since_reset",
- *   "carried" (T).
+ *   "source", "update", "carried" (T).
  * - `class-location`: class tokens as a NumPy array (T, D).
  * - `tracks-location`: CSV in the layout of MOTChallenge, a line for each visible track
  *   of each frame: frame, id, left, top, width, height, confidence, -1, -1, -1;
@@ -18,6 +18,13 @@
  *   box around them.
  * - `masks-location`: a name with one %d (%05d), which becomes the frame's index, counted from 0:
  *   the masks as indexed PNG with the palette of DAVIS. Frames without mask tracks have no file.
+ *
+ * Where several rvmencode or rvmtrack are upstream, `encoder` and `tracker` name those
+ * whose features and tracks are written; unset, they are the nearest, and a warning
+ * says so. Two rvmexport write both. The lines name them: "encoder", "stream_id" and
+ * "source" say where features come from ("source" is another for each start of an
+ * rvmencode and for each stream), "update" counts its analysed frames: lines of equal
+ * source and update have equal features.
  *
  * A frame is a buffer with features or tracks. Carried features are written like
  * others; the JSON lines mark them. A seek does not rewind the files: frames
@@ -35,6 +42,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "choice.h"
 #include "export_lines.h"
 #include "export_safetensors.h"
 #include "export_writers.h"
@@ -47,6 +55,7 @@ GST_DEBUG_CATEGORY_STATIC (rvm_export_debug);
 typedef struct
 {
   gchar *lines, *features, *class_tokens, *tracks, *masks;
+  gchar *encoder, *tracker;     /* whose features and tracks are written */
 } Locations;
 
 struct _GstRvmExport
@@ -62,6 +71,7 @@ struct _GstRvmExport
   FILE *lines, *tracks;
   RvmNpyWriter *features, *class_tokens;
   RvmSafetensorsWriter *safetensors;
+  RvmChoice choice;
 };
 
 enum
@@ -88,6 +98,8 @@ clear_locations (Locations * locations)
   g_clear_pointer (&locations->class_tokens, g_free);
   g_clear_pointer (&locations->tracks, g_free);
   g_clear_pointer (&locations->masks, g_free);
+  g_clear_pointer (&locations->encoder, g_free);
+  g_clear_pointer (&locations->tracker, g_free);
 }
 
 static gboolean
@@ -185,8 +197,9 @@ gst_rvm_export_start (GstBaseTransform * base)
   *open = (Locations) {
   .lines = g_strdup (self->settings.lines),.features = g_strdup (self->settings.features),.class_tokens =
         g_strdup (self->settings.class_tokens),.tracks = g_strdup (self->settings.tracks),.masks =
-        g_strdup (self->settings.masks)};
+        g_strdup (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
   GST_OBJECT_UNLOCK (self);
+  self->choice = (RvmChoice) { 0 };
 
   if (check_pattern (open->masks, &error) && open_text (&self->lines, open->lines, &error)
       && open_text (&self->tracks, open->tracks, &error) && open_features (self, &error) && open->class_tokens)
@@ -280,8 +293,11 @@ static GstFlowReturn
 gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
-  const GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (buffer);
-  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (buffer);
+  const Locations *open = &self->open;
+  const GstRvmFeatureMeta *features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, open->encoder,
+      open->lines || open->features || open->class_tokens);
+  const GstRvmTrackMeta *tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, open->encoder, open->tracker,
+      open->lines || open->tracks || open->masks);
   g_autoptr (GError) error = NULL;
 
   if (features == NULL && tracks == NULL)
@@ -301,7 +317,7 @@ gst_rvm_export_sink_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0)
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
     GST_ELEMENT_WARNING (self, STREAM, FAILED,
         ("no features arrived: is rvmencode upstream?"), (NULL));
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_export_parent_class)->sink_event
@@ -365,6 +381,10 @@ install_properties (GObjectClass * object)
               " frame, id, left, top, width, height, confidence, -1, -1, -1, counted from 1", NULL, ready)},
     {AT (masks), g_param_spec_string ("masks-location", "Masks location", "Indexed PNG of the masks of each frame; %05d or"
               " the like becomes its index", NULL, ready)},
+    {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are written, and the tracks"
+              " that were followed with them (unset: the nearest one upstream)", NULL, ready)},
+    {AT (tracker), g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are written (unset: the nearest"
+              " one upstream)", NULL, ready)},
   };
 #undef AT
 

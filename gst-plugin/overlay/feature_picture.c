@@ -23,8 +23,8 @@ rvm_feature_picture_new (RvmFeatureBasis * basis)
   return picture;
 }
 
-static void
-forget (RvmFeaturePicture * picture)
+void
+rvm_feature_picture_forget (RvmFeaturePicture * picture)
 {
   g_clear_pointer (&picture->current, g_free);
   g_clear_pointer (&picture->previous, g_free);
@@ -36,7 +36,7 @@ rvm_feature_picture_free (RvmFeaturePicture * picture)
 {
   if (picture == NULL)
     return;
-  forget (picture);
+  rvm_feature_picture_forget (picture);
   rvm_feature_basis_free (picture->basis);
   g_free (picture);
 }
@@ -108,18 +108,18 @@ remember (RvmFeaturePicture * picture, const gfloat * patches)
 
 gboolean
 rvm_feature_picture_render (RvmFeaturePicture * picture, const RvmPictureSettings * settings, const gfloat * patches,
-    guint rows, guint columns, guint dim, gboolean carried, guint8 * argb, gsize stride, GError ** error)
+    guint rows, guint columns, guint dim, gboolean same, guint8 * argb, gsize stride, GError ** error)
 {
   const guint cells = rows * columns;
   const gfloat *reference;
 
   if (rows != picture->rows || columns != picture->columns || dim != picture->dim) {
-    forget (picture);
+    rvm_feature_picture_forget (picture);
     picture->rows = rows;
     picture->columns = columns;
     picture->dim = dim;
   }
-  if (!carried || picture->current == NULL) {
+  if (!same || picture->current == NULL) {
     if (!rvm_feature_basis_update (picture->basis, patches, cells, dim, error))
       return FALSE;
     remember (picture, patches);

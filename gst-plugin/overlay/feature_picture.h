@@ -31,12 +31,15 @@ RvmFeaturePicture *rvm_feature_picture_new (RvmFeatureBasis * basis);
 void rvm_feature_picture_free (RvmFeaturePicture * picture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmFeaturePicture, rvm_feature_picture_free)
 
+/* Another video follows: the frame before and what is held are forgotten, not the basis. */
+void rvm_feature_picture_forget (RvmFeaturePicture * picture);
+
 /* Makes the picture of @patches, float32 (@rows, @columns, @dim), into @argb: @rows lines of @stride bytes, each pixel a guint32
- * 0xffRRGGBB as cairo has it. @carried: these are the features of the call before. A grid of another size forgets the frame before
- * and what is held, not the basis. */
+ * 0xffRRGGBB as cairo has it. @same: these are the features of the call before. A grid of another size forgets the frame before and what is
+ * held, not the basis. */
 gboolean rvm_feature_picture_render (RvmFeaturePicture * picture,
     const RvmPictureSettings * settings, const gfloat * patches, guint rows,
-    guint columns, guint dim, gboolean carried, guint8 * argb, gsize stride,
+    guint columns, guint dim, gboolean same, guint8 * argb, gsize stride,
     GError ** error);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "continuity.h"
 #include "track_picture.h"
 
 #define PIXELS_PER_CELL 16
@@ -14,6 +15,7 @@ struct _RvmOverlayPicture
 {
   RvmFeaturePicture *features;
   RvmTrackPicture *tracks;
+  RvmSeen seen;                 /* the features shown last */
 };
 
 RvmOverlayPicture *
@@ -33,7 +35,15 @@ rvm_overlay_picture_free (RvmOverlayPicture * self)
     return;
   rvm_feature_picture_free (self->features);
   rvm_track_picture_free (self->tracks);
+  rvm_seen_clear (&self->seen);
   g_free (self);
+}
+
+void
+rvm_overlay_picture_forget (RvmOverlayPicture * self)
+{
+  rvm_seen_clear (&self->seen);
+  rvm_track_picture_forget (self->tracks);
 }
 
 /* cairo's pixels have their alpha multiplied in. Dividing it out again costs a byte's rounding, but GStreamer blends such pixels into
@@ -89,13 +99,16 @@ paint_features (RvmOverlayPicture * self, const GstRvmFeatureMeta * meta, GBytes
     const RvmOverlaySettings * settings, GstVideoOverlayRectangle ** rectangle, GError ** error)
 {
   const GstVideoRectangle whole = { 0, 0, GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info) };
+  const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
   cairo_surface_t *cells = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, meta->columns, meta->rows);
   gboolean good;
 
+  if (continuity == RVM_CONTINUITY_OTHER)
+    rvm_feature_picture_forget (self->features);
   cairo_surface_flush (cells);
   good = rvm_feature_picture_render (self->features, &settings->features, g_bytes_get_data (patches, NULL), meta->rows,
-      meta->columns, meta->dim, meta->carried, cairo_image_surface_get_data (cells), cairo_image_surface_get_stride (cells),
-      error);
+      meta->columns, meta->dim, continuity == RVM_CONTINUITY_SAME, cairo_image_surface_get_data (cells),
+      cairo_image_surface_get_stride (cells), error);
   if (good && settings->features.kind != RVM_PICTURE_NONE) {
     /* cairo puts a patch's colour into the patch's middle, which the coarser scaling of GstVideo does not; the rest of the
      * way to the frame is then short enough not to matter. */

@@ -23,6 +23,9 @@ RvmOverlayPicture *rvm_overlay_picture_new (RvmFeatureBasis * basis);
 void rvm_overlay_picture_free (RvmOverlayPicture * self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOverlayPicture, rvm_overlay_picture_free)
 
+/* Another video follows: nothing is compared with what was before. */
+void rvm_overlay_picture_forget (RvmOverlayPicture * self);
+
 /* What lies over a frame of @info with the features @meta and the @tracks, either of which may be NULL. NULL with @error unset if
  * there is nothing to show. */
 GstVideoOverlayComposition *rvm_overlay_picture_compose (RvmOverlayPicture *

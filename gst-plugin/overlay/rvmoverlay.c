@@ -12,6 +12,13 @@
  * rvmtrack are drawn with their ids and trails. Frames without either pass through
  * as they are.
  *
+ * Where several rvmencode or rvmtrack are upstream, `encoder` and `tracker` name those
+ * whose features and tracks are shown; unset, they are the nearest, and a warning says
+ * so. Two rvmoverlay show both. A frame that is repeated or carries features is the frame
+ * before: it changes nothing and makes no trail longer. When another stream begins, or
+ * features come from another rvmencode, trails end, what `hold` keeps is chosen again,
+ * and nothing is compared with the frame before.
+ *
  * Everything is a GstVideoOverlayComposition: attached to the buffer if downstream
  * draws those (glimagesink, gtkglsink), blended into the picture otherwise.
  *
@@ -24,6 +31,8 @@
 
 #include <gst/video/video.h>
 
+#include "choice.h"
+#include "continuity.h"
 #include "overlay_picture.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_overlay_debug);
@@ -37,12 +46,15 @@ struct _GstRvmOverlay
   RvmOverlaySettings settings;
   gchar *basis_file;
   guint fit_frames;
+  gchar *encoder, *tracker;     /* names */
 
   /* streaming thread */
   GstVideoInfo info;
   gboolean attach;              /* the composition as metadata; else blended */
   RvmOverlayPicture *picture;
   guint64 frames;               /* with features or tracks */
+  RvmChoice choice;
+  gchar *stream_id;
 };
 
 enum
@@ -58,6 +70,8 @@ enum
   PROP_BASIS_FILE,
   PROP_TRACKS,
   PROP_TRAIL,
+  PROP_ENCODER,
+  PROP_TRACKER,
 };
 
 #define ATTACHED GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
@@ -112,6 +126,7 @@ gst_rvm_overlay_start (GstBaseTransform * base)
     return FALSE;
   }
   self->picture = rvm_overlay_picture_new (basis);
+  self->choice = (RvmChoice) { 0 };
   self->frames = 0;
   return TRUE;
 }
@@ -122,6 +137,7 @@ gst_rvm_overlay_stop (GstBaseTransform * base)
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
 
   g_clear_pointer (&self->picture, rvm_overlay_picture_free);
+  g_clear_pointer (&self->stream_id, g_free);
   return TRUE;
 }
 
@@ -230,18 +246,23 @@ static GstFlowReturn
 gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
-  const GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (buffer);
-  const GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (buffer);
+  g_autofree gchar *encoder = NULL, *tracker = NULL;
   g_autoptr (GstVideoOverlayComposition) composition = NULL;
   g_autoptr (GError) error = NULL;
+  const GstRvmFeatureMeta *features;
+  const GstRvmTrackMeta *tracks;
   RvmOverlaySettings settings;
   GstVideoFrame frame;
   gboolean blended;
 
-  self->frames += features || tracks;
   GST_OBJECT_LOCK (self);
   settings = self->settings;
+  encoder = g_strdup (self->encoder);
+  tracker = g_strdup (self->tracker);
   GST_OBJECT_UNLOCK (self);
+  features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, settings.features.kind != RVM_PICTURE_NONE);
+  tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, encoder, tracker, settings.tracks);
+  self->frames += features || tracks;
   composition = rvm_overlay_picture_compose (self->picture, &settings, &self->info, features, tracks, &error);
   if (error) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
@@ -273,7 +294,9 @@ gst_rvm_overlay_sink_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (base);
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0)
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START && rvm_stream_id_update (&self->stream_id, event) && self->picture)
+    rvm_overlay_picture_forget (self->picture);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
     GST_ELEMENT_WARNING (self, STREAM, FAILED,
         ("no features or tracks arrived: is rvmencode upstream?"), (NULL));
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_overlay_parent_class)->sink_event
@@ -320,6 +343,14 @@ gst_rvm_overlay_set_property (GObject * object, guint id, const GValue * value, 
     case PROP_TRAIL:
       self->settings.trail = g_value_get_uint (value);
       break;
+    case PROP_ENCODER:
+      g_free (self->encoder);
+      self->encoder = g_value_dup_string (value);
+      break;
+    case PROP_TRACKER:
+      g_free (self->tracker);
+      self->tracker = g_value_dup_string (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -363,6 +394,12 @@ gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParam
     case PROP_TRAIL:
       g_value_set_uint (value, self->settings.trail);
       break;
+    case PROP_ENCODER:
+      g_value_set_string (value, self->encoder);
+      break;
+    case PROP_TRACKER:
+      g_value_set_string (value, self->tracker);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -372,7 +409,11 @@ gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParam
 static void
 gst_rvm_overlay_finalize (GObject * object)
 {
-  g_free (GST_RVM_OVERLAY (object)->basis_file);
+  GstRvmOverlay *self = GST_RVM_OVERLAY (object);
+
+  g_free (self->basis_file);
+  g_free (self->encoder);
+  g_free (self->tracker);
   G_OBJECT_CLASS (gst_rvm_overlay_parent_class)->finalize (object);
 }
 
@@ -410,7 +451,13 @@ install_properties (GObjectClass * object)
   g_object_class_install_property (object, PROP_TRACKS,
       g_param_spec_boolean ("tracks", "Tracks", "Draw the points, boxes and masks of rvmtrack", TRUE, playing));
   g_object_class_install_property (object, PROP_TRAIL,
-      g_param_spec_uint ("trail", "Trail", "Frames that a track's trail goes back", 0, 10000, 32, playing));
+      g_param_spec_uint ("trail", "Trail", "Analysed frames that a track's trail goes back", 0, 10000, 32, playing));
+  g_object_class_install_property (object, PROP_ENCODER,
+      g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are shown, and the tracks that were followed"
+          " with them (unset: the nearest one upstream)", NULL, flags | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (object, PROP_TRACKER,
+      g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are drawn (unset: the nearest one upstream)", NULL,
+          flags | GST_PARAM_MUTABLE_PLAYING));
 }
 
 static void

@@ -25,6 +25,9 @@ struct _RvmTrackPicture
 {
   GHashTable *trails;           /* id: Trail */
   guint64 frame;
+  /* Whose tracks these are, and of which analysed frame those drawn last were. */
+  gchar *tracker;
+  guint64 source, update;
 };
 
 static void
@@ -51,7 +54,32 @@ rvm_track_picture_free (RvmTrackPicture * picture)
   if (picture == NULL)
     return;
   g_hash_table_unref (picture->trails);
+  g_free (picture->tracker);
   g_free (picture);
+}
+
+void
+rvm_track_picture_forget (RvmTrackPicture * picture)
+{
+  g_hash_table_remove_all (picture->trails);
+  picture->source = picture->update = 0;
+}
+
+/* Whether @meta has the places of the frame before once more. Ids belong to a tracker and its source: trails end where those change. */
+static gboolean
+is_repeated (RvmTrackPicture * picture, const GstRvmTrackMeta * meta)
+{
+  const gboolean same = meta->source != 0 && meta->source == picture->source && meta->update == picture->update
+      && g_strcmp0 (meta->tracker, picture->tracker) == 0;
+
+  if (meta->source != picture->source || g_strcmp0 (meta->tracker, picture->tracker) != 0) {
+    rvm_track_picture_forget (picture);
+    g_free (picture->tracker);
+    picture->tracker = g_strdup (meta->tracker);
+  }
+  picture->source = meta->source;
+  picture->update = meta->update;
+  return same;
 }
 
 static gdouble
@@ -88,8 +116,9 @@ stroke_with_rim (cairo_t * cr, guint id, gdouble unit)
   cairo_stroke (cr);
 }
 
+/* The places of a track, of which @place is the last; @repeated: it is there already. */
 static const GArray *
-extend_trail (RvmTrackPicture * picture, guint id, Place place, guint length)
+extend_trail (RvmTrackPicture * picture, guint id, Place place, guint length, gboolean repeated)
 {
   Trail *trail = g_hash_table_lookup (picture->trails, GUINT_TO_POINTER (id));
 
@@ -99,7 +128,8 @@ extend_trail (RvmTrackPicture * picture, guint id, Place place, guint length)
     g_hash_table_insert (picture->trails, GUINT_TO_POINTER (id), trail);
   }
   trail->frame = picture->frame;
-  g_array_append_val (trail->places, place);
+  if (!repeated || trail->places->len == 0)
+    g_array_append_val (trail->places, place);
   if (trail->places->len > length + 1)
     g_array_remove_range (trail->places, 0, trail->places->len - length - 1);
   return trail->places;
@@ -186,6 +216,7 @@ void
 rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint height,
     guint trail)
 {
+  const gboolean repeated = is_repeated (picture, meta);
   const gdouble unit = get_unit (height);
 
   picture->frame++;
@@ -196,7 +227,7 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
     const GstRvmTrack *track = &meta->tracks[i];
     const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
     const GArray *places = extend_trail (picture, track->id, (Place) {
-        .x = x / width, .y = y / height, .visible = track->visible}, trail);
+        .x = x / width, .y = y / height, .visible = track->visible}, trail, repeated);
 
     draw_trail (cr, places, track->id, width, height, unit);
     if (!track->visible)

@@ -14,8 +14,12 @@ RvmTrackPicture *rvm_track_picture_new (void);
 void rvm_track_picture_free (RvmTrackPicture * picture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTrackPicture, rvm_track_picture_free)
 
+/* Another video follows: trails end. */
+void rvm_track_picture_forget (RvmTrackPicture * picture);
+
 /* Draws the tracks of a frame of @width x @height pixels, and where they were on
- * the @trail frames before. */
+ * the @trail analysed frames before. Tracks of another rvmtrack or of another source
+ * of features have trails of their own. */
 void rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr,
     const GstRvmTrackMeta * meta, guint width, guint height, guint trail);
 /* Marks a point, pixels. */

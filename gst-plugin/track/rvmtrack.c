@@ -23,13 +23,20 @@
  * found again when it looks as it did there. A point's place within its patch on the
  * first frame is kept, and so is the border of a box.
  *
- * Frames that rvmencode did not analyse (`interval`, late ones) carry the tracks of
- * the frame before; what was asked for in between waits for the next analysed one. When
- * the state of rvmencode starts anew (a flush, a new stream, other caps; a step
- * back in its count of frames, other weights), or the grid of features changes,
- * all tracks end and `points`, `boxes`, `mask-file` and `regions` are given again, with
- * new ids. A picture of another size on the same grid goes on: places are
- * pixels of the picture at hand. Buffers without features pass without tracks.
+ * Frames that rvmencode did not analyse (`interval`, late ones), and frames that
+ * another element repeats (videorate), have the tracks of the frame before; what was
+ * asked for in between waits for the next analysed one. All tracks end, and `points`,
+ * `boxes`, `mask-file` and `regions` are given again with new ids, when the features do
+ * not go on from those before: when the state of rvmencode is reset (a flush, a new
+ * stream, another picture, other weights), when they come from another rvmencode or
+ * another stream (input-selector), when frames step back, or when the grid changes. A
+ * picture of another size on the same grid goes on: places are pixels of the picture
+ * at hand. Buffers without features pass without tracks.
+ *
+ * Where several rvmencode are upstream, `encoder` names the one whose features are
+ * followed; unset, it is the nearest, and a warning says so. Ids are unique within one
+ * rvmtrack. What reads the tracks of several tells them apart by the name of the
+ * element, which GstRvmTrackMeta has, and each region in its parameter "rvm-track".
  *
  * The metadata follows a change of scale and is dropped by elements that cut the
  * picture. Turn or mirror it upstream: videoflip (seen with 1.22) hands metadata on
@@ -48,6 +55,8 @@
 
 #include <gst/video/video.h>
 
+#include "choice.h"
+#include "continuity.h"
 #include "rvmtrack_settings.h"
 #include "track_outputs.h"
 #include "tracker.h"
@@ -72,9 +81,10 @@ struct _GstRvmTrackElement
   guint limit;
   gboolean have_info;
   GstVideoInfo info;
-  guint64 generation;           /* of the features seen last, 0 before any */
-  guint64 frames_since_reset;
-  gchar *model_id;
+  RvmChoice choice;
+  RvmSeen seen;                 /* the features followed last */
+  gchar *stream_id;
+  gchar *name;                  /* the element's */
   gboolean had_regions;         /* since the last start */
   guint64 frames;
 };
@@ -133,7 +143,9 @@ gst_rvm_track_stop (GstBaseTransform * base)
   g_clear_pointer (&self->tracker, rvm_tracker_free);
   g_clear_pointer (&self->mask, rvm_mask_free);
   g_clear_pointer (&self->mask_name, g_free);
-  g_clear_pointer (&self->model_id, g_free);
+  g_clear_pointer (&self->stream_id, g_free);
+  g_clear_pointer (&self->name, g_free);
+  rvm_seen_clear (&self->seen);
   GST_OBJECT_LOCK (self);
   g_array_set_size (self->waiting, 0);
   GST_OBJECT_UNLOCK (self);
@@ -154,9 +166,9 @@ gst_rvm_track_start (GstBaseTransform * base)
     return FALSE;
   }
   self->tracker = rvm_tracker_new (device, &settings, self->limit);
+  self->name = gst_object_get_name (GST_OBJECT (self));
   self->have_info = FALSE;
-  self->generation = 0;
-  self->frames_since_reset = 0;
+  self->choice = (RvmChoice) { 0 };
   self->frames = 0;
   return TRUE;
 }
@@ -298,36 +310,34 @@ start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
   return rvm_tracker_add (self->tracker, (const GstRvmTrack *) boxes->data, boxes->len, error);
 }
 
-/* Whether the features of @meta do not continue those before. */
-static gboolean
-begins_anew (GstRvmTrackElement * self, const GstRvmFeatureMeta * meta)
-{
-  const gboolean anew = meta->generation != self->generation || !rvm_tracker_fits (self->tracker, meta)
-      || g_strcmp0 (meta->model_id, self->model_id) != 0
-      || (!meta->carried && meta->frames_since_reset && meta->frames_since_reset <= self->frames_since_reset);
-
-  self->generation = meta->generation;
-  self->frames_since_reset = meta->frames_since_reset;
-  if (anew) {
-    g_free (self->model_id);
-    self->model_id = g_strdup (meta->model_id);
-    self->had_regions = FALSE;
-    rvm_tracker_reset (self->tracker);
-  }
-  return anew;
-}
-
 static gboolean
 follow (GstRvmTrackElement * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, GError ** error)
 {
-  const gboolean anew = begins_anew (self, meta);
+  const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
+  const gboolean anew = continuity == RVM_CONTINUITY_RESET || continuity == RVM_CONTINUITY_OTHER || !rvm_tracker_fits (self->tracker, meta);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
 
-  if (!anew && meta->carried)
+  if (anew) {
+    self->had_regions = FALSE;
+    rvm_tracker_reset (self->tracker);
+  } else if (continuity == RVM_CONTINUITY_SAME) {
     return TRUE;
+  }
   rvm_tracker_set_picture (self->tracker, GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
   return rvm_tracker_push (self->tracker, meta, pts, error) && (!anew || start_properties (self, pts, error))
       && start_regions (self, buffer, error) && apply_signals (self, pts, error);
+}
+
+/* The features to follow, or NULL. */
+static const GstRvmFeatureMeta *
+choose_features (GstRvmTrackElement * self, GstBuffer * buffer)
+{
+  g_autofree gchar *encoder = NULL;
+
+  GST_OBJECT_LOCK (self);
+  encoder = g_strdup (self->settings.encoder);
+  GST_OBJECT_UNLOCK (self);
+  return rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, TRUE);
 }
 
 /* As rvmencode: downstream's memory is what upstream should use. */
@@ -341,7 +351,7 @@ static GstFlowReturn
 gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmTrackElement *self = GST_RVM_TRACK (base);
-  const GstRvmFeatureMeta *meta = gst_rvm_buffer_get_feature_meta (buffer);
+  const GstRvmFeatureMeta *meta = choose_features (self, buffer);
   g_autoptr (GError) error = NULL;
 
   if (meta == NULL || !self->have_info)
@@ -359,7 +369,7 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   self->n_tracks = rvm_tracker_get_tracks (self->tracker)->len;
   GST_OBJECT_UNLOCK (self);
   rvm_track_outputs_attach (buffer, rvm_tracker_get_tracks (self->tracker), rvm_tracker_get_mask (self->tracker),
-      GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
+      GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info), meta, self->name);
   return GST_FLOW_OK;
 }
 
@@ -368,7 +378,9 @@ gst_rvm_track_sink_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmTrackElement *self = GST_RVM_TRACK (base);
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0)
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START && rvm_stream_id_update (&self->stream_id, event))
+    rvm_seen_clear (&self->seen);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
     GST_ELEMENT_WARNING (self, STREAM, FAILED, ("no features arrived: is rvmencode upstream?"), (NULL));
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_track_element_parent_class)->sink_event (base, event);
 }

@@ -15,6 +15,8 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
   const RvmSetting list[] = {
     {AT (device), g_param_spec_string ("device", "Device", "OpenCL device: its index, or part of its or its platform's"
               " name (unset: the first GPU, else the CPU)", NULL, ready)},
+    {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are followed (unset: the"
+              " nearest one upstream)", NULL, live)},
     {AT (points), g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels, or in"
               " fractions of the picture if neither is above 1; what is set while playing counts from the next start of the state",
               NULL, live)},
@@ -46,6 +48,7 @@ void
 gst_rvm_track_settings_clear (GstRvmTrackSettings * settings)
 {
   g_clear_pointer (&settings->device, g_free);
+  g_clear_pointer (&settings->encoder, g_free);
   g_clear_pointer (&settings->points, g_free);
   g_clear_pointer (&settings->boxes, g_free);
   g_clear_pointer (&settings->mask_file, g_free);

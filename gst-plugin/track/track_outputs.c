@@ -6,7 +6,7 @@
 #include "analytics.h"
 
 static void
-add_region (GstBuffer * buffer, const GstRvmTrack * track, gdouble width, gdouble height)
+add_region (GstBuffer * buffer, const GstRvmTrackMeta * meta, const GstRvmTrack * track, gdouble width, gdouble height)
 {
   const gdouble left = CLAMP (track->x, 0, width), top = CLAMP (track->y, 0, height);
   GstVideoRegionOfInterestMeta *region = gst_buffer_add_video_region_of_interest_meta (buffer, "rvm-track",
@@ -14,14 +14,24 @@ add_region (GstBuffer * buffer, const GstRvmTrack * track, gdouble width, gdoubl
       CLAMP (track->y + track->height, top, height) - top);
 
   region->id = track->id;
+  /* Ids of two rvmtrack may be equal. */
+  gst_video_region_of_interest_meta_add_param (region, gst_structure_new ("rvm-track", "tracker", G_TYPE_STRING, meta->tracker,
+          "encoder", G_TYPE_STRING, meta->encoder, "confidence", G_TYPE_DOUBLE, track->confidence, NULL));
 }
 
 void
-rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer * mask, guint width, guint height)
+rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer * mask, guint width, guint height,
+    const GstRvmFeatureMeta * features, const gchar * tracker)
 {
   GstRvmTrackMeta *meta = gst_rvm_buffer_add_track_meta (buffer, (const GstRvmTrack *) tracks->data, tracks->len);
 
   gst_rvm_track_meta_set_mask (meta, mask);
+  meta->tracker = g_utf8_make_valid (tracker, -1);
+  meta->encoder = g_strdup (features->encoder);
+  meta->source = features->source;
+  meta->update = features->update;
+  meta->frame_width = width;
+  meta->frame_height = height;
   for (guint i = 0; i < meta->n_tracks; i++) {
     GstRvmTrack *track = &meta->tracks[i];
 
@@ -30,7 +40,7 @@ rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer *
     track->y *= height;
     track->height *= height;
     if (track->kind != GST_RVM_TRACK_POINT && track->visible)
-      add_region (buffer, track, width, height);
+      add_region (buffer, meta, track, width, height);
   }
   rvm_analytics_add_tracks (buffer, meta, width, height);
 }

@@ -5,8 +5,10 @@
 
 G_BEGIN_DECLS
 
-/* Attaches @tracks (GstRvmTrack, fractions of the picture of @width x @height pixels) and @mask (nullable) to @buffer. */
+/* Attaches @tracks (GstRvmTrack, fractions of the picture of @width x @height pixels) and @mask (nullable) to @buffer. @features: those that
+ * they were followed with, on @buffer; @tracker: the element's name. */
 void rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks,
-    GstBuffer * mask, guint width, guint height);
+    GstBuffer * mask, guint width, guint height,
+    const GstRvmFeatureMeta * features, const gchar * tracker);
 
 G_END_DECLS
