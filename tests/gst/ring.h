@@ -5,7 +5,7 @@
 #include <gst/gst.h>
 #include <png.h>
 
-#include "gstrvmtrackmeta.h"
+#include "gstrvmtracks.h"
 
 #define ROWS 12
 #define COLUMNS 16

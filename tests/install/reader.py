@@ -14,8 +14,7 @@ frames = []
 
 
 def handle(sink, buffer, pad):
-    meta = GstRvm.buffer_get_feature_meta(buffer)
-    frames.append((meta.rows, meta.columns, meta.dim, sum(x * x for x in array.array("f", meta.get_class_token().get_data()))))
+    frames.append(GstRvm.buffer_get_features(buffer))  # stays valid when the buffer is gone
 
 
 pipeline.get_by_name("sink").connect("handoff", handle)
@@ -24,5 +23,6 @@ message = pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.Message
 pipeline.set_state(Gst.State.NULL)
 assert message.type == Gst.MessageType.EOS, message.parse_error()
 assert len(frames) == 5
-for rows, columns, dim, square in frames:
-    print(f"{rows} x {columns} patches of {dim}, class token's norm squared {square:.6g}")
+for features in frames:
+    square = sum(x * x for x in array.array("f", features.get_class_token().get_data()))
+    print(f"{features.rows} x {features.columns} patches of {features.dim}, class token's norm squared {square:.6g}")
