@@ -72,6 +72,7 @@ GST_RVM_API GstRvmTrack *gst_rvm_track_copy (const GstRvmTrack *track);
  * @track: (transfer full): a track
  */
 GST_RVM_API void gst_rvm_track_free (GstRvmTrack *track);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstRvmTrack, gst_rvm_track_free)
 
 typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
 

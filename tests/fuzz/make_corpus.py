@@ -77,6 +77,30 @@ def png(width, height, depth=8, colours=3, interlaced=0):
             + (chunk(b"PLTE", bytes(3 * 2**depth)) if colours == 3 else b"") + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def text(value):
+    """A text of the metadata's bytes, or None."""
+    return struct.pack("<I", 0xFFFFFFFF) if value is None else struct.pack("<I", len(value.encode())) + value.encode()
+
+
+def features(parts, rows, columns, dim):
+    """A GstRvmFeatureMeta as bytes, with all fields set."""
+    tokens = (parts & 1) + (rows * columns if parts & 2 else 0)
+    return (struct.pack("<BIQQQI", 2, parts, 3, 7, 40000000, 0) + text("0123456789abcdef") + struct.pack("<3I4I", rows, columns, dim, 64, 48, 32, 32)
+            + struct.pack("<IQQQQ", 1, 1, 2**64 - 1, 4, 1) + text("encode") + text(None) + struct.pack("<QQ", 2**62 + 5, 7)
+            + np.arange(tokens * dim, dtype="<f4").tobytes())
+
+
+def tracks(masks):
+    """A GstRvmTrackMeta as bytes: a point and a box, or two masks."""
+    def track(number, kind, value, label):
+        return struct.pack("<IBBB5dQQ", number, kind, 1, value, 1.5, 2, 3, 4, 0.5, 0, 40000000) + text(label)
+
+    content = (struct.pack("<B", 2) + text("track") + text("encode") + struct.pack("<QQ2I", 2**62 + 5, 7, 64, 48) + struct.pack("<I", 2)
+               + track(1, 2 if masks else 0, masks, None) + track(2, 2 if masks else 1, masks and 9, "caf\u00e9"))
+    runs = struct.pack("<BIBIBI", 0, 5, masks, 4, 9, 3)
+    return content + (struct.pack("<II", 4, 3) + runs if masks else struct.pack("<II", 0, 0))
+
+
 def model(tiny):
     """The smallest model: the names of tests/data/tiny.npz, one layer each, no decoder; width 2, one head, patches of one pixel."""
     sizes = {48: 2, 24: 2, 16: 2, 3: 1, 2: 1, 1: 1, 112: 1, 80: 1}
@@ -122,6 +146,12 @@ if __name__ == "__main__":
     write("state", "nan.safetensors", safetensors({"state": np.full((3, 2), np.nan)}, metadata=state))
     write("tracks", "points", b"10,20;0.5,0.25;")
     write("tracks", "boxes", b"0.1,0.1,0.2,0.2;1e1, 5 ,3.5,1e0;")
+    write("metadata", "features", features(3, 2, 3, 2))
+    write("metadata", "class-token", features(1, 0, 0, 4))
+    write("metadata", "no-parts", features(0, 0, 0, 0))
+    write("metadata", "tracks", tracks(0))
+    write("metadata", "masks", tracks(5))
+    write("metadata", "old-version", b"\x01" + features(2, 1, 1, 1)[1:])
     write("mask", "indexed.png", png(5, 4, 4))
     write("mask", "grey.png", png(9, 3, 8, colours=0))
     write("mask", "interlaced.png", png(1, 1, 1, interlaced=1))
