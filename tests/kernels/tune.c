@@ -214,7 +214,7 @@ tune_device (RvmDevice *device, const char *table, GError **error)
   gboolean ok = TRUE;
 
   if (tiles.group != 1) {
-    g_print ("%s: its products are CLBlast's; tune those with CLBlast's own tuners (README)\n", rvm_device_get_name (device));
+    g_print ("%s: its products are CLBlast's; tune those with CLBlast's own tuners (docs/performance.md)\n", rvm_device_get_name (device));
     return TRUE;
   }
   tuner.queue = rvm_queue_new (device, FALSE, error);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""test_readme.py SOURCE BUILD SMALL16: every command of README.md is run.
+"""test_readme.py SOURCE BUILD SMALL16 DOCUMENT: every command of a document (README.md or one of docs/) is run.
 
-Blocks of sh, Python and C, and `commands` in the text that begin with a path of this project and have an argument, run as they stand in a
-folder that looks like this checkout, in which the names that the README uses exist (video.mp4, videos/, ...). Exceptions, all listed here:
-benchmarks get smaller last options (SHORTER), training is interrupted once it makes steps (INTERRUPTED), and what another test or script
-runs as it stands is named with it (ELSEWHERE)."""
+Blocks of sh, Python, C and Rust, and `commands` in the text that begin with a path of this project and have an argument, run as they stand in
+a folder that looks like this checkout, in which the names that the documents use exist (make_material() makes video.mp4, videos/, ...). A
+line `export NAME=VALUE` holds for the commands after it. Exceptions, all listed here: benchmarks get smaller last options (SHORTER), training
+is interrupted once it makes steps (INTERRUPTED), and what another test or script runs as it stands is named with it (ELSEWHERE).
+Blocks of json are parsed, line by line; blocks of text are output and not run. Any other language is an error."""
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import time
 import display
 
 source, build, small16 = map(pathlib.Path, sys.argv[1:4])
+document = sys.argv[4]
 
 # Command -> options appended to it.
 SHORTER = {
@@ -100,43 +102,88 @@ def starts(command, table):
     return next((value for name, value in table.items() if command.startswith(name)), None)
 
 
-if shutil.which("Xvfb") is None:
-    print("Xvfb is not installed")
-    sys.exit(77)
-display.start()
-with tempfile.TemporaryDirectory() as folder:
-    folder = pathlib.Path(folder)
-    for name in "pipelines", "tests", "model", "trainer", "gst-plugin", "kernels":
+def has_display():
+    """For windows that the commands open; without Xvfb they are left out, and this is said."""
+    if shutil.which("Xvfb") is None:
+        return False
+    display.start()
+    return True
+
+
+def make_checkout(folder):
+    """What the commands of a checkout use, without what they write in it."""
+    for name in "pipelines", "tests", "model", "trainer", "gst-plugin", "kernels", "docs":
         (folder / name).mkdir()
         for entry in (source / name).iterdir():
             (folder / name / entry.name).symlink_to(entry)
     (folder / "build").symlink_to(build)
-    make_material(folder)
+
+
+def environment():
     meta = build / "gst-plugin/meta"
-    env = {**os.environ, "RVM_BUILD": str(build), "PATH": f"{build}/trainer:{os.environ['PATH']}", "GST_PLUGIN_PATH": f"{build}/gst-plugin",
-           "LD_LIBRARY_PATH": str(meta), "GI_TYPELIB_PATH": str(meta), "RVM_DEFAULT_MODEL": str(source / "model/default/rvm-cpu.safetensors"),
-           "PKG_CONFIG_PATH": f"{build}/meson-uninstalled"}
-    ran = 0
-    for language, command in commands((source / "README.md").read_text()):
-        elsewhere = starts(command, ELSEWHERE)
-        if elsewhere:
-            print(f"not here: {command}: {elsewhere}")
+    return {**os.environ, "RVM_BUILD": str(build), "PATH": f"{build}/trainer:{os.environ['PATH']}", "GST_PLUGIN_PATH": f"{build}/gst-plugin",
+            "LD_LIBRARY_PATH": str(meta), "GI_TYPELIB_PATH": str(meta), "RVM_DEFAULT_MODEL": str(source / "model/default/rvm-cpu.safetensors"),
+            "PKG_CONFIG_PATH": f"{build}/meson-uninstalled"}
+
+
+def run_program(language, code, folder, env):
+    """A whole program, as the text around it says it is compiled."""
+    if language == "python":
+        command = ["/usr/bin/python3", "-c", code]
+    elif language == "c":
+        (folder / "reader.c").write_text(code)
+        command = ["bash", "-c", "cc -Wall -Werror reader.c -o reader $(pkg-config --cflags --libs gst-rvm-1.0) && ./reader"]
+    else:
+        (folder / "reader.rs").write_text(code)
+        command = ["bash", "-c", "rustc reader.rs -o reader $(pkg-config --libs gst-rvm-1.0) && ./reader"]
+    subprocess.run(command, cwd=folder, env=env, check=True, timeout=240)
+
+
+def run_line(command, folder, env):
+    """Returns the environment for the next ones."""
+    subprocess.run(["bash", "-c", command], cwd=folder, env=env, check=True, timeout=240, stdin=subprocess.DEVNULL)
+    if not command.startswith("export "):
+        return env
+    printed = subprocess.run(["bash", "-c", f"{command} && env -0"], cwd=folder, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return dict(entry.split("=", 1) for entry in printed.split("\0") if entry)
+
+
+def why_not(language, command, display_there):
+    """The reason that a command is not run here, or None."""
+    if language == "rust" and shutil.which("rustc") is None:
+        return "rustc is not installed"
+    if language == "sh" and "autovideosink" in command and not display_there:
+        return "Xvfb is not installed"
+    return starts(command, ELSEWHERE) if language == "sh" else None
+
+
+display_there = has_display()
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    make_checkout(folder)
+    make_material(folder)
+    env, ran = environment(), 0
+    for language, command in commands((source / document).read_text()):
+        if language == "text":
             continue
-        print(f"{language}: {command}", flush=True)
+        reason = why_not(language, command, display_there)
+        if reason:
+            print(f"not here: {command}: {reason}")
+            continue
+        begin = time.monotonic()
         marker = starts(command, INTERRUPTED)
-        if language == "python":
-            subprocess.run(["/usr/bin/python3", "-c", command], cwd=folder, env=env, check=True, timeout=240)
-        elif language == "c":
-            (folder / "reader.c").write_text(command)
-            subprocess.run(["bash", "-c", "cc -Wall -Werror reader.c -o reader $(pkg-config --cflags --libs gst-rvm-1.0) && ./reader"], cwd=folder, env=env,
-                           check=True, timeout=240)
+        if language == "json":
+            for line in command.splitlines():
+                json.loads(line)
+        elif language in ("python", "c", "rust"):
+            run_program(language, command, folder, env)
         elif language != "sh":
-            raise SystemExit(f"README.md has a block of {language}, which this test cannot run")
+            raise SystemExit(f"{document} has a block of {language}, which this test cannot run")
         elif marker:
             run_interrupted(command, marker, folder, env)
         else:
-            line = " ".join([command, *(starts(command, SHORTER) or [])])
-            subprocess.run(["bash", "-c", line], cwd=folder, env=env, check=True, timeout=240, stdin=subprocess.DEVNULL)
+            env = run_line(" ".join([command, *(starts(command, SHORTER) or [])]), folder, env)
+        print(f"{language}, {time.monotonic() - begin:.1f} s: {command}", flush=True)
         ran += 1
-    assert ran >= 10, ran
+    assert ran, "no command was found"
     print(json.dumps({"ran": ran}))
