@@ -141,6 +141,9 @@ START_TEST (test_bytes)
   features->carried_count = 3;
   features->dropped_count = 2;
   features->analysis_width = 256;
+  features->encoder = g_strdup ("");
+  features->source = G_MAXINT64;
+  features->update = 21;
   tracks->tracks[1].label = g_quark_from_static_string ("caf\303\251");
   bytes = gst_rvm_feature_meta_to_bytes (features);
   track_bytes = gst_rvm_track_meta_to_bytes (tracks);
@@ -153,6 +156,10 @@ START_TEST (test_bytes)
   ck_assert (same->restored_age == 99 && same->carried_count == 3 && same->dropped_count == 2);
   ck_assert (same->frame_width == features->frame_width && same->frame_height == features->frame_height);
   ck_assert (same->analysis_width == 256 && same->analysis_height == features->analysis_height && same->parts == features->parts);
+  /* A text that is empty and one that is not there are two things. */
+  ck_assert_str_eq (same->encoder, "");
+  ck_assert_ptr_eq (same->stream_id, NULL);
+  ck_assert (same->source == G_MAXINT64 && same->update == 21);
   same_tracks = gst_rvm_buffer_add_track_meta_from_bytes (other, track_bytes);
   ck_assert_ptr_ne (same_tracks, NULL);
   ck_assert_uint_eq (same_tracks->n_tracks, tracks->n_tracks);
@@ -174,6 +181,13 @@ START_TEST (test_bytes)
   for (gsize size = 0; size < 256; size++) {
     g_autoptr (GBytes) cut = g_bytes_new (g_bytes_get_data (bytes, NULL), size);
     ck_assert_ptr_eq (gst_rvm_buffer_add_feature_meta_from_bytes (other, cut), NULL);
+  }
+  for (gsize at = 0; at < 256; at++) {
+    g_autofree guint8 *changed = g_memdup2 (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+    g_autoptr (GBytes) wrong = NULL;
+    changed[at] ^= 0xff;
+    wrong = g_bytes_new (changed, g_bytes_get_size (bytes));
+    gst_rvm_buffer_add_feature_meta_from_bytes (other, wrong);
   }
   for (gsize at = 0; at < g_bytes_get_size (track_bytes); at++) {
     g_autofree guint8 *changed = g_memdup2 (g_bytes_get_data (track_bytes, NULL), g_bytes_get_size (track_bytes));
