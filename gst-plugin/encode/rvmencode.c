@@ -17,6 +17,14 @@
  * the same weights on the same device share them; each has its own state, and
  * their frames take turns on the device.
  *
+ * ## Where features come from
+ * The metadata names the element (encoder), the stream of its STREAM_START event
+ * (stream-id), the source, which is another random number for each start of the
+ * element and for each stream, and the update, which counts the analysed frames of the
+ * source. Buffers of equal source and update have equal features, in any process:
+ * frames that are carried or repeated are known by it. The first frame of a stream is
+ * always analysed. A buffer that passes several rvmencode gets the metadata of each.
+ *
  * ## Other weights
  * Setting model-file while playing, or replacing the file with watch-model on,
  * loads it in the background; it takes over between two frames, with a new state

@@ -36,7 +36,8 @@
  * Where several rvmencode are upstream, `encoder` names the one whose features are
  * followed; unset, it is the nearest, and a warning says so. Ids are unique within one
  * rvmtrack. What reads the tracks of several tells them apart by the name of the
- * element, which GstRvmTrackMeta has, and each region in its parameter "rvm-track".
+ * element, which GstRvmTrackMeta has, and each region in its parameter "rvm-track";
+ * entries of GstAnalyticsRelationMeta have no room for it.
  *
  * The metadata follows a change of scale and is dropped by elements that cut the
  * picture. Turn or mirror it upstream: videoflip (seen with 1.22) hands metadata on

@@ -66,6 +66,19 @@ def test_tensors():
     assert GstAnalytics.buffer_get_tensor_meta(buffer).num_tensors == 1
 
 
+def test_tensors_of_two_encoders():
+    """Who asks for an id gets the tensor of the nearest encoder; those of the other one, and what others put there, are kept."""
+    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode name=a model-file={MODEL}"
+                   f" ! rvmencode name=b size=96 model-file={MODEL} ! appsink name=sink sync=false")
+    features, tensors = GstRvm.buffer_get_features(buffer), GstAnalytics.buffer_get_tensor_meta(buffer)
+    assert features.encoder == "b" and tensors.num_tensors == 4
+    patches = tensors.get(tensors.get_index_from_id(GLib.quark_from_string("rvm-patches")))
+    assert list(patches.get_dims()) == [1, 6, 8, 48] == [1, features.rows, features.columns, features.dim]
+    assert patches.data.extract_dup(0, patches.data.get_size()) == features.get_patches().get_data()
+    shapes = sorted(list(tensors.get(i).get_dims()) for i in range(4))
+    assert shapes == [[1, 3, 4, 48], [1, 6, 8, 48], [1, 48], [1, 48]], shapes
+
+
 def make_frame(t):
     rng = np.random.default_rng(3)
     picture = rng.integers(0, 256, (96, 128, 3), np.uint8)
