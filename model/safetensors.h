@@ -16,8 +16,8 @@ const RvmArray *rvm_safetensors_get_array (const RvmSafetensors *file, guint ind
 GHashTable *rvm_safetensors_get_metadata (const RvmSafetensors *file); /* "__metadata__", string -> string; maybe empty */
 gboolean rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data, gsize size, GError **error);
 
-/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string. What
- * goes before it, and padding, is the caller's. */
+/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string, of
+ * which what is not UTF-8 is replaced. What goes before it, and padding, is the caller's. */
 char *rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTable *metadata);
 
 G_END_DECLS

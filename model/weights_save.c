@@ -70,8 +70,12 @@ rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTabl
     json_builder_set_member_name (builder, "__metadata__");
     json_builder_begin_object (builder);
     for (GList *key = keys; key; key = key->next) {
-      json_builder_set_member_name (builder, key->data);
-      json_builder_add_string_value (builder, g_hash_table_lookup (metadata, key->data));
+      /* Names of files go into metadata, and may be of any bytes; a header is UTF-8, or no reader takes the file. */
+      g_autofree char *name = g_utf8_make_valid (key->data, -1);
+      g_autofree char *value = g_utf8_make_valid (g_hash_table_lookup (metadata, key->data), -1);
+
+      json_builder_set_member_name (builder, name);
+      json_builder_add_string_value (builder, value);
     }
     json_builder_end_object (builder);
   }

@@ -99,7 +99,7 @@ gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
     code = codes[code].code;
   }
   gst_element_message_full (GST_ELEMENT (self), type, domain,
-      code, g_strdup (error->message), g_strdup (when), __FILE__, G_STRFUNC,
+      code, g_utf8_make_valid (error->message, -1), g_strdup (when), __FILE__, G_STRFUNC,
       __LINE__);
 }
 

@@ -123,12 +123,14 @@ gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
 {
   const gchar *id =
       rvm_model_get_id (rvm_encode_session_get_model (self->session));
+  /* A path may be of any bytes, a field of a structure is text. */
+  g_autofree gchar *name = g_filename_display_name (file);
 
   GST_INFO_OBJECT (self, "model %s of %s takes over, the state %s", id, file,
       kept ? "goes on" : "starts anew");
   if (wants (self, GST_RVM_MESSAGE_MODEL))
     post (self, gst_structure_new ("rvm-model",
-            "model-id", G_TYPE_STRING, id, "model-file", G_TYPE_STRING, file,
+            "model-id", G_TYPE_STRING, id, "model-file", G_TYPE_STRING, name,
             "state-kept", G_TYPE_BOOLEAN, kept, NULL));
 }
 

@@ -77,9 +77,11 @@ gst_rvm_encode_load_model (GstRvmEncode * self)
   GST_OBJECT_UNLOCK (self);
 
   if (!chosen && !g_file_test (file, G_FILE_TEST_EXISTS)) {
+    g_autofree gchar *name = g_filename_display_name (file);
+
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
         ("model-file is not set, and there is no default model at %s: name a"
-            " weight file, or make one with 'rvm-cl-train'", file), (NULL));
+            " weight file, or make one with 'rvm-cl-train'", name), (NULL));
     return NULL;
   }
   self->model_file = look_at (file);

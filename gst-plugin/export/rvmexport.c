@@ -19,6 +19,9 @@
  * - `masks-location`: a name with one %d (%05d), which becomes the frame's index, counted from 0:
  *   the masks as indexed PNG with the palette of DAVIS. Frames without mask tracks have no file.
  *
+ * At least one of them must be set, and each needs a file of its own: one that another output writes too, or that another element of the
+ * pipeline has as its location or file, is an error when the element starts, under whatever path. Devices and pipes can be shared.
+ *
  * Where several rvmencode or rvmtrack are upstream, `encoder` and `tracker` name those
  * whose features and tracks are written; unset, they are the nearest, and a warning
  * says so. Two rvmexport write both. The lines name them: "encoder", "stream_id" and
@@ -44,6 +47,7 @@
 
 #include "choice.h"
 #include "export_lines.h"
+#include "export_places.h"
 #include "export_safetensors.h"
 #include "export_writers.h"
 #include "video/mask_png.h"
@@ -72,6 +76,7 @@ struct _GstRvmExport
   RvmNpyWriter *features, *class_tokens;
   RvmSafetensorsWriter *safetensors;
   RvmChoice choice;
+  RvmExportClaim *claim;        /* on what is open */
 };
 
 enum
@@ -111,6 +116,14 @@ fail (const gchar * path, GError ** error)
   return FALSE;
 }
 
+/* A path may be of any bytes, a message is text. */
+static void
+post_error (GstRvmExport * self, gint code, const GError * error)
+{
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, code, g_utf8_make_valid (error->message, -1), NULL,
+      __FILE__, G_STRFUNC, __LINE__);
+}
+
 static gboolean
 close_text (FILE ** file, const gchar * path, GError ** error)
 {
@@ -133,6 +146,7 @@ close_files (GstRvmExport * self, GError ** error)
   g_clear_pointer (&self->features, rvm_npy_writer_free);
   g_clear_pointer (&self->class_tokens, rvm_npy_writer_free);
   g_clear_pointer (&self->safetensors, rvm_safetensors_writer_free);
+  g_clear_pointer (&self->claim, rvm_export_claim_free);
   return good;
 }
 
@@ -143,7 +157,7 @@ gst_rvm_export_stop (GstBaseTransform * base)
   g_autoptr (GError) error = NULL;
 
   if (!close_files (self, &error))
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("%s", error->message), (NULL));
+    post_error (self, GST_RESOURCE_ERROR_WRITE, error);
   clear_locations (&self->open);
   /* The error is posted; an element that refused to stop could not be freed. */
   return TRUE;
@@ -158,17 +172,35 @@ open_text (FILE ** file, const gchar * path, GError ** error)
   return *file || fail (path, error);
 }
 
-/* Exactly one %d, as in "%05d", and nothing else for printf to do. */
+/* That there is something to write, and that each output has a file of its own. */
 static gboolean
-check_pattern (const gchar * pattern, GError ** error)
+check_locations (GstRvmExport * self, GError ** error)
 {
-  static const gchar *const regex = "^(?:[^%]|%%)*%0?[0-9]?d(?:[^%]|%%)*$";
+  const Locations *open = &self->open;
+  const gboolean is_safetensors = open->features && g_str_has_suffix (open->features, ".safetensors");
+  g_autofree gchar *part = is_safetensors ? g_strconcat (open->features, ".part", NULL) : NULL;
+  g_autofree gchar *class_part = is_safetensors ? g_strconcat (open->features, ".class.part", NULL) : NULL;
+  const RvmExportPlace places[] = {
+    {"location", open->lines, FALSE}, {"features-location", open->features, FALSE},
+    {"the unfinished features-location", part, FALSE}, {"the unfinished features-location", class_part, FALSE},
+    {"class-location", open->class_tokens, FALSE}, {"tracks-location", open->tracks, FALSE},
+    {"masks-location", open->masks, TRUE}
+  };
 
-  if (pattern == NULL || g_regex_match_simple (regex, pattern, 0, 0))
-    return TRUE;
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "masks-location '%s': expected one %%d or the like (masks/%%05d.png)",
-      pattern);
-  return FALSE;
+  if (!open->lines && !open->features && !open->class_tokens && !open->tracks && !open->masks) {
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "no location is set: expected at least one of location,"
+        " features-location, class-location, tracks-location and masks-location");
+    return FALSE;
+  }
+  if (open->masks && !rvm_export_is_pattern (open->masks)) {
+    g_autofree gchar *name = g_filename_display_name (open->masks);
+
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "masks-location '%s': expected one %%d or the like (masks/%%05d.png)", name);
+    return FALSE;
+  }
+  self->claim = rvm_export_claim_places (GST_ELEMENT (self), places, G_N_ELEMENTS (places), error);
+  return self->claim != NULL;
 }
 
 static gboolean
@@ -184,6 +216,13 @@ open_features (GstRvmExport * self, GError ** error)
   return self->safetensors != NULL;
 }
 
+/* An empty name is none. */
+static gchar *
+copy_location (const gchar * location)
+{
+  return location && *location ? g_strdup (location) : NULL;
+}
+
 static gboolean
 gst_rvm_export_start (GstBaseTransform * base)
 {
@@ -195,18 +234,22 @@ gst_rvm_export_start (GstBaseTransform * base)
   self->frames = 0;
   clear_locations (open);
   *open = (Locations) {
-  .lines = g_strdup (self->settings.lines),.features = g_strdup (self->settings.features),.class_tokens =
-        g_strdup (self->settings.class_tokens),.tracks = g_strdup (self->settings.tracks),.masks =
-        g_strdup (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
+  .lines = copy_location (self->settings.lines),.features = copy_location (self->settings.features),.class_tokens =
+        copy_location (self->settings.class_tokens),.tracks = copy_location (self->settings.tracks),.masks =
+        copy_location (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
   GST_OBJECT_UNLOCK (self);
   self->choice = (RvmChoice) { 0 };
 
-  if (check_pattern (open->masks, &error) && open_text (&self->lines, open->lines, &error)
+  if (!check_locations (self, &error)) {
+    post_error (self, GST_RESOURCE_ERROR_SETTINGS, error);
+    return FALSE;
+  }
+  if (open_text (&self->lines, open->lines, &error)
       && open_text (&self->tracks, open->tracks, &error) && open_features (self, &error) && open->class_tokens)
     self->class_tokens = rvm_npy_writer_new (open->class_tokens, &error);
   if (error == NULL)
     return TRUE;
-  GST_ELEMENT_ERROR (self, RESOURCE, OPEN_WRITE, ("%s", error->message), (NULL));
+  post_error (self, GST_RESOURCE_ERROR_OPEN_WRITE, error);
   close_files (self, NULL);
   return FALSE;
 }
@@ -264,11 +307,7 @@ write_tracks (GstRvmExport * self, const GstRvmTrackMeta * meta, GError ** error
   }
   mask = self->open.masks ? gst_rvm_track_meta_get_mask (meta, &width, &height) : NULL;
   if (mask) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    /* check_pattern() has seen it. */
-    g_autofree gchar *path = g_strdup_printf (self->open.masks, (gint) self->frames);
-#pragma GCC diagnostic pop
+    g_autofree gchar *path = rvm_export_expand_pattern (self->open.masks, self->frames);
 
     return rvm_mask_write_png (path, g_bytes_get_data (mask, NULL), width, height, error);
   }
@@ -303,7 +342,7 @@ gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   if (features == NULL && tracks == NULL)
     return GST_FLOW_OK;
   if (!write_frame (self, buffer, features, tracks, &error)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("%s", error->message), (NULL));
+    post_error (self, GST_RESOURCE_ERROR_WRITE, error);
     return GST_FLOW_ERROR;
   }
   GST_OBJECT_LOCK (self);

@@ -37,7 +37,7 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * @first_seen: presentation time of the frame on which it was given
  * @last_seen: presentation time of the frame on which it was found last
  * @mask_value: of a mask: the value of its pixels in the meta's mask, 1 to 255; 0 for others
- * @label: what a detector called it, 0 if it was not given by one
+ * @label: what a detector called it, 0 if it was not given by one; the detector's own bytes, which need not be UTF-8 (in what is written or sent, bytes that are not become U+FFFD)
  *
  * A track's place on one frame.
  */

@@ -200,6 +200,31 @@ START_TEST (test_bytes)
 }
 END_TEST
 
+/* Names that are not UTF-8 lose nothing but the bytes that are none. */
+START_TEST (test_names_in_bytes)
+{
+  GstHarness *harness = start ("identity");
+  g_autoptr (GstBuffer) buffer = gst_buffer_make_writable (gst_harness_push_and_pull (harness, ring_make_frame (0, 1, FALSE)));
+  g_autoptr (GstBuffer) other = gst_buffer_new ();
+  GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (buffer), *same;
+  GstRvmTrackMeta *tracks = gst_rvm_buffer_get_track_meta (buffer), *same_tracks;
+  g_autoptr (GBytes) bytes = NULL, track_bytes = NULL;
+
+  g_free (features->model_id);
+  features->model_id = g_strdup ("mod\350le");
+  tracks->tracks[0].label = g_quark_from_static_string ("caf\351");
+  bytes = gst_rvm_feature_meta_to_bytes (features);
+  track_bytes = gst_rvm_track_meta_to_bytes (tracks);
+  same = gst_rvm_buffer_add_feature_meta_from_bytes (other, bytes);
+  same_tracks = gst_rvm_buffer_add_track_meta_from_bytes (other, track_bytes);
+  ck_assert (same && same_tracks);
+  ck_assert_str_eq (same->model_id, "mod\357\277\275le");
+  ck_assert_uint_eq (same_tracks->n_tracks, tracks->n_tracks);
+  ck_assert_str_eq (g_quark_to_string (same_tracks->tracks[0].label), "caf\357\277\275");
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 static void
 write_mask_file (void)
 {
@@ -232,6 +257,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_they_follow_the_scale);
   tcase_add_test (tests, test_they_are_dropped_not_wrong);
   tcase_add_test (tests, test_bytes);
+  tcase_add_test (tests, test_names_in_bytes);
   runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);

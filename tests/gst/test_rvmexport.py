@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """test_rvmexport.py DATA: the files rvmexport writes, held against the metadata that applications read. The .npy files load at any moment:
 while the pipeline runs, after it was stopped without end of stream, after an error. A line of JSON has the documented keys and numbers
-that survive the round trip. What cannot be written is an error that says why."""
+that survive the round trip. What cannot be written is an error that says why, and so are two outputs for one file."""
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -156,6 +157,87 @@ def test_errors(folder):
         pipeline.set_state(Gst.State.PLAYING)
         text = error_of(pipeline)
         assert all(part in text for part in parts), (settings, text)
+
+
+def start(pipeline):
+    """What an rvmexport says when it is started: the text of its error, or None. The pipeline stays as it is."""
+    pipeline.set_state(Gst.State.PAUSED)
+    while message := pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR):
+        if message.src.get_factory().get_name() == "rvmexport":
+            return message.parse_error()[0].message
+    return None
+
+
+def refusal(export, *others, before="", after=""):
+    """What an rvmexport with the settings @export says when it is started; @others: more elements of the pipeline."""
+    pipeline = Gst.parse_launch(" ".join([f"videotestsrc num-buffers=1 ! {CAPS} ! {before} {ENCODE} ! {after} rvmexport name=export {export} ! fakesink", *others]))
+    text = start(pipeline)
+    pipeline.set_state(Gst.State.NULL)
+    return text
+
+
+def test_nothing_to_write(folder):
+    for settings in ("", "location=\"\""):
+        text = refusal(settings)
+        assert text and "no location is set" in text and "tracks-location" in text, text
+
+
+def test_one_file_for_two(folder):
+    """Two outputs, or an output and what another element has, on one file, by whatever name: an error before anything is opened."""
+    kept, sub = folder / "kept.txt", folder / "sub"
+    sub.mkdir()
+    kept.write_text("kept")
+    os.link(kept, folder / "hard.txt")
+    (folder / "soft.txt").symlink_to("kept.txt")
+    (folder / "later.txt").symlink_to(sub / "new.txt")
+    (folder / "other-sub").symlink_to(sub)
+    (folder / "model.npz").write_bytes(pathlib.Path(sys.argv[1], "tiny.npz").read_bytes())
+    (sub / "00003.png").write_bytes(b"kept")
+
+    def refused(export, *names, others="", **more):
+        text = refusal(export, others, **more)
+        assert text and "are the same file" in text and all(name in text for name in names), (export, text)
+        assert kept.read_text() == "kept" and (sub / "00003.png").read_bytes() == b"kept" and not (sub / "new.txt").exists()
+
+    names = ("location", "features-location", "class-location", "tracks-location")
+    for first in names:
+        for second in names:
+            if first < second:
+                refused(f"{first}={folder}/a {second}={folder}/a", first, second)
+    for a, b in (("a", "./a"), ("a", "sub/../a"), ("a", "/a"), ("kept.txt", "hard.txt"), ("kept.txt", "soft.txt"), ("hard.txt", "soft.txt"), ("sub/new.txt", "later.txt"),
+                 ("sub/b", "other-sub/b"), ("other-sub/../sub/b", "other-sub/b")):
+        refused(f"location={folder}/{a} tracks-location={folder}/{b}", "location", "tracks-location")
+        refused(f"location={folder}/{b} tracks-location={folder}/{a}", "location", "tracks-location")
+    for part in (".part", ".class.part"):
+        refused(f"features-location={folder}/f.safetensors location={folder}/f.safetensors{part}", "unfinished features-location")
+    for path in ("sub/00003.png", "other-sub/00003.png", "sub/00012.png", "sub/00012.png.part"):
+        refused(f"masks-location={folder}/sub/%05d.png location={folder}/{path}", "masks-location")
+    assert refusal(f"masks-location={folder}/sub/%05d.png location={folder}/sub/3.png tracks-location={folder}/sub/00003.csv") is None
+
+    # What other elements read or write.
+    refused(f"location={folder}/model.npz", "model-file of second", before=f"rvmencode name=second model-file={folder}/sub/../model.npz !")
+    refused(f"location={folder}/kept.txt", "mask-file of track", after=f"rvmtrack name=track mask-file={folder}/soft.txt !")
+    refused(f"location={folder}/kept.txt", "basis-file of draw", after=f"rvmoverlay name=draw basis-file={folder}/hard.txt !")
+    refused(f"tracks-location={folder}/kept.txt", "location of film", others=f"filesrc name=film location={folder}/kept.txt ! fakesink")
+    refused(f"tracks-location={folder}/kept.txt", "uri of film", others=f"uridecodebin name=film uri=file://{folder}/kept.txt")
+    refused(f"masks-location={folder}/sub/%05d.png", "location of film", others=f"multifilesrc name=film location={folder}/sub/%05d.png ! fakesink")
+    refused(f"location={folder}/new", "location of first", after=f"rvmexport name=first tracks-location={folder}/new !")
+    if os.environ["RVM_DEFAULT_MODEL"] == "no-such-file":
+        os.environ["RVM_DEFAULT_MODEL"] = str(kept)
+        refused(f"location={folder}/kept.txt", "bundled model")
+        os.environ["RVM_DEFAULT_MODEL"] = "no-such-file"
+
+    # Another pipeline of this process, as long as it runs.
+    one = Gst.parse_launch(f"videotestsrc num-buffers=1 ! {CAPS} ! {ENCODE} ! rvmexport name=first location={folder}/shared ! fakesink")
+    assert start(one) is None
+    text = refusal(f"tracks-location={folder}/sub/../shared")
+    assert text and "location of first" in text, text
+    one.set_state(Gst.State.NULL)
+    assert refusal(f"tracks-location={folder}/sub/../shared") is None
+
+    # What is no file can be shared, and the same name elsewhere is another file.
+    assert refusal("location=/dev/null tracks-location=/dev/null", after="rvmexport location=/dev/null !") is None
+    assert refusal(f"location={folder}/a tracks-location={folder}/sub/a features-location={folder}/a.npy class-location={folder}/b.npy") is None
 
 
 for name, test in [item for item in globals().items() if item[0].startswith("test_")]:

@@ -156,6 +156,64 @@ START_TEST (test_regions)
 }
 END_TEST
 
+static char *
+read_file (const char *folder, const char *name, gsize *size)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  char *content = NULL;
+
+  ck_assert_msg (g_file_get_contents (path, &content, size, NULL), "%s cannot be read", path);
+  g_unlink (path);
+  return content;
+}
+
+/* What a detector or an application calls something may be of any bytes: it arrives as it is, and what is written of it is UTF-8. */
+START_TEST (test_names_of_any_bytes)
+{
+  static const char name[] = "caf\351", name_in_json[] = "\"label\": \"caf\357\277\275\"";
+  g_autofree char *folder = g_dir_make_tmp ("rvm-names-XXXXXX", NULL), *csv = NULL, *lines = NULL, *features_file = NULL;
+  /* As UTF-8, 3 + 252 bytes, and then two characters of two bytes: of the 256 bytes that are kept, the last would be half a character. */
+  g_autofree char *letters = g_strnfill (252, 'a'), *model_id = g_strconcat ("\377", letters, "\303\251\303\251", NULL);
+  g_autofree char *model_id_in_json = g_strconcat ("\"model_id\":\"\357\277\275", letters, "\"", NULL);
+  g_autofree char *description = g_strdup_printf ("rvmtrack regions=first ! rvmexport location=%s/lines tracks-location=%s/csv"
+      " features-location=%s/features.safetensors ! rvmoverlay mode=none", folder, folder, folder);
+  GstHarness *harness = gst_harness_new_parse (description);
+  guint64 length;
+  gsize size;
+
+  gst_harness_set_src_caps_str (harness, CAPS);
+  for (guint i = 0; i < 3; i++) {
+    GstBuffer *frame = ring_make_frame (i, 1, FALSE);
+    GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (frame);
+    g_autoptr (GstBuffer) buffer = NULL;
+    const GstRvmTrackMeta *meta;
+
+    gst_buffer_add_video_region_of_interest_meta (frame, name, 22 + i * CELL, 28, 40, 30);
+    g_free (features->model_id);
+    features->model_id = g_strdup (model_id);
+    buffer = gst_harness_push_and_pull (harness, frame);
+    meta = gst_rvm_buffer_get_track_meta (buffer);
+    ck_assert_uint_eq (meta->n_tracks, 1);
+    ck_assert_str_eq (g_quark_to_string (meta->tracks[0].label), name);
+  }
+  gst_harness_teardown (harness);
+
+  lines = read_file (folder, "lines", &size);
+  ck_assert (g_utf8_validate_len (lines, size, NULL));
+  ck_assert (strstr (lines, name_in_json) != NULL);
+  csv = read_file (folder, "csv", &size);
+  ck_assert (size > 0 && g_utf8_validate_len (csv, size, NULL));
+  features_file = read_file (folder, "features.safetensors", &size);
+  ck_assert_uint_gt (size, sizeof length);
+  memcpy (&length, features_file, sizeof length);
+  length = GUINT64_FROM_LE (length);
+  ck_assert_uint_le (length, size - sizeof length);
+  ck_assert (g_utf8_validate_len (features_file + sizeof length, length, NULL));
+  ck_assert (g_strstr_len (features_file + sizeof length, length, model_id_in_json) != NULL);
+  g_rmdir (folder);
+}
+END_TEST
+
 /* Before the first frame nobody knows how many tracks the properties will be: what the signals add beyond the limit is left out then. */
 START_TEST (test_signals_before_the_first_frame)
 {
@@ -265,6 +323,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_properties_while_playing);
   tcase_add_test (tests, test_lost_and_found);
   tcase_add_test (tests, test_regions);
+  tcase_add_test (tests, test_names_of_any_bytes);
   tcase_add_test (tests, test_signals_before_the_first_frame);
   tcase_add_test (tests, test_other_size);
   tcase_add_test (tests, test_other_features);
