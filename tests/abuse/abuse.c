@@ -115,7 +115,7 @@ make_pipeline (const char *weights, guint index)
       "videotestsrc name=source pattern=%u num-buffers=200 ! "
       "capsfilter name=caps caps=video/x-raw,format=RGB,width=64,height=48,framerate=25/1 ! "
       "rvmencode name=encode model-file=\"%s\" ! queue max-size-buffers=4 ! rvmtrack name=track ! "
-      "rvmoverlay name=overlay ! rvmexport name=export ! fakesink name=sink sync=false signal-handoffs=true",
+      "rvmoverlay name=overlay ! rvmexport name=export location=/dev/null ! fakesink name=sink sync=false signal-handoffs=true",
       index ? 18 : 0, weights);
   g_autoptr (GError) error = NULL;
   GstElement *pipeline = gst_parse_launch_full (launch, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
