@@ -172,8 +172,8 @@ START_TEST (test_names_of_any_bytes)
 {
   static const char name[] = "caf\351", name_in_json[] = "\"label\": \"caf\357\277\275\"";
   g_autofree char *folder = g_dir_make_tmp ("rvm-names-XXXXXX", NULL), *csv = NULL, *lines = NULL, *features_file = NULL;
-  /* As UTF-8, 3 + 252 bytes, and then two characters of two bytes: of the 256 bytes that are kept, the last would be half a character. */
-  g_autofree char *letters = g_strnfill (252, 'a'), *model_id = g_strconcat ("\377", letters, "\303\251\303\251", NULL);
+  /* 127 bytes and then two characters of two: of the 128 bytes that are kept, the last would be half a character. */
+  g_autofree char *letters = g_strnfill (126, 'a'), *model_id = g_strconcat ("\377", letters, "\303\251\303\251", NULL);
   g_autofree char *model_id_in_json = g_strconcat ("\"model_id\":\"\357\277\275", letters, "\"", NULL);
   g_autofree char *description = g_strdup_printf ("rvmtrack regions=first ! rvmexport location=%s/lines tracks-location=%s/csv"
       " features-location=%s/features.safetensors ! rvmoverlay mode=none", folder, folder, folder);
