@@ -1,16 +1,21 @@
-"""Shared by the Python applications of this folder: their environment, and a pipeline's run."""
+"""Shared by the Python applications of this folder: their name, environment and arguments. rvm_run.py plays their pipelines."""
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
+import rvm_source
+
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's gi and numpy
+NAME = os.environ.get("RVM_SCRIPT") or pathlib.Path(sys.argv[0]).name
 
 
 def enter(packages=""):
     """Starts the application again under with-rvm, which installs, builds and sets paths, unless that was done."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as other programs end in front of head
     if "RVM_PREPARED" not in os.environ:
         if packages:
             os.environ["RVM_PACKAGES"] = packages
@@ -18,13 +23,37 @@ def enter(packages=""):
 
 
 def fail(message):
-    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {message}")
+    sys.exit(f"{NAME}: {message}")
+
+
+def add_options(parser, size, without=None):
+    """The VIDEO, which may be left out where @without says what there is then, and the options that every application has."""
+    parser.add_argument("video", nargs="?" if without else None,
+                        help="a file, an address, - for standard input, pictures in order (frame_%%05d.png, 'frames/*.png' or their folder), or a folder"
+                        " of videos" + (f" (without: {without})" if without else ""))
+    parser.add_argument("--size", type=int, default=size, metavar="PIXELS", help=f"shorter side of the picture that the model sees ({size})")
+    parser.add_argument("--model", metavar="FILE", help="other weights than the bundled ones")
+    parser.add_argument("--rate", default="25", metavar="R", help="frames a second of a video that is pictures (25)")
+
+
+def check_options(parser, args):
+    """Before anything is installed or built."""
+    if args.size < 1:
+        parser.error("--size is 1 or more")
+    try:
+        args.rate = rvm_source.frame_rate(args.rate)
+    except rvm_source.Unusable as problem:
+        parser.error(str(problem))
+    if args.video:
+        args.video = video_file(args.video)
+    if args.model:
+        args.model = weights_file(args.model)
 
 
 def video_file(name):
-    if not os.path.isfile(name):
-        fail(f"no such file: {name}")
-    return os.path.abspath(name)
+    """The VIDEO as it was given, if something is there."""
+    videos(name)
+    return name
 
 
 def weights_file(name):
@@ -39,24 +68,25 @@ def weights_file(name):
     return os.path.abspath(name)
 
 
-def run(pipeline, enough=lambda: False):
-    """Plays to the end of the video, until enough() or until Ctrl-C, which ends the video early. An error ends the application."""
-    from gi.repository import Gst
+def videos(name):
+    """The names of the videos that VIDEO means: those of a folder, or itself."""
+    try:
+        found = rvm_source.find(name)
+    except rvm_source.Unusable as problem:
+        fail(problem)
+    return list(found) if isinstance(found, rvm_source.Videos) else [name]
 
-    bus, ended = pipeline.get_bus(), False
-    pipeline.set_state(Gst.State.PLAYING)
-    while True:
-        try:
-            message = bus.timed_pop_filtered(100 * Gst.MSECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
-            if not ended and enough():
-                ended = pipeline.send_event(Gst.Event.new_eos())
-        except KeyboardInterrupt:
-            print("interrupted: what was seen until now is kept", file=sys.stderr)
-            ended = pipeline.send_event(Gst.Event.new_eos())
-            continue
-        if message is not None:
-            pipeline.set_state(Gst.State.NULL)
-            if message.type == Gst.MessageType.ERROR:
-                error, _ = message.parse_error()
-                fail(error.message)
-            return
+
+def new_file(name, overwrite):
+    """A result is not written over an earlier one unasked."""
+    if name and os.path.exists(name) and not overwrite:
+        fail(f"{name} exists: --overwrite replaces it, another name keeps it")
+    folder = os.path.dirname(name or "") or "."
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        fail(f"{name} cannot be written: {folder} is {'read-only' if os.path.isdir(folder) else 'no folder'}")
+
+
+def need_display(instead):
+    """Before a window: GTK and GStreamer's sinks are no help without a display, some of them crash."""
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        fail(f"there is no display for a window: {instead}")

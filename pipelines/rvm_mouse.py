@@ -3,7 +3,10 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gst, Gtk  # noqa: E402
+from gi.repository import Gdk, GLib, Gst, Gtk  # noqa: E402
+
+import rvm_run  # noqa: E402
+import rvm_source  # noqa: E402
 
 CLICK = 6  # pixels that the mouse may move for a click to be one
 
@@ -67,13 +70,13 @@ class Selector:
         return False
 
 
-def ask_for_box(video):
-    """Shows the first frame until a box is drawn on it: "x,y,width,height", or None if the window is closed."""
+def ask_for_box(video, rate=(25, 1)):
+    """Shows the first frame until a box is drawn on it: "x,y,width,height", or None if the window is closed. A video that cannot be shown raises
+    Unusable."""
     if not Gtk.init_check([])[0]:
-        raise SystemExit("there is no display for a window")
-    pipeline = Gst.parse_launch("filesrc name=file ! decodebin ! videoconvert ! gtksink name=sink")
-    pipeline.get_by_name("file").set_property("location", video)
-    sink, chosen = pipeline.get_by_name("sink"), []
+        raise rvm_source.Unusable("the display cannot be opened")
+    job = rvm_run.Job("videoconvert ! gtksink name=sink".split(), video, rate=rate)
+    sink, chosen = job.pipeline.get_by_name("sink"), []
 
     def on_box(*box):
         chosen.append(",".join(f"{number:.6f}" for number in box))
@@ -84,10 +87,22 @@ def ask_for_box(video):
     Selector(sink, lambda x, y: None, on_box)
     window.add(sink.props.widget)
     window.show_all()
-    pipeline.set_state(Gst.State.PAUSED)
+    job.start(Gst.State.PAUSED)
+
+    def tick():
+        job.tick()
+        if job.error:
+            Gtk.main_quit()
+        return not job.error
+
+    watch = GLib.timeout_add(100, tick)
     Gtk.main()
     if window.handler_is_connected(closed):
         window.disconnect(closed)
         window.destroy()
-    pipeline.set_state(Gst.State.NULL)
+    if job.error:
+        job.stop()
+        raise rvm_source.Unusable(job.error)
+    GLib.source_remove(watch)
+    job.pipeline.set_state(Gst.State.NULL)
     return chosen[0] if chosen else None
