@@ -27,15 +27,26 @@ SHORTER = {
     "build/tests/bench/frame": ["--frames", "2", "--no-start"],
     "build/tests/bench/pipeline": ["--frames", "2", "--rounds", "1"],
     "rvm-cl-train evaluate": ["--frames", "3"],
+    "rvm-cl-train bench": ["--steps", "1"],
+    "rvm-cl-train pretrain": ["--set", "checkpoint-every=2"],
 }
-# Command -> a file that has a line once there is progress. Then Ctrl-C, which must save and exit with 130.
-INTERRUPTED = {
-    "rvm-cl-train pretrain": "run/metrics.jsonl",
-    "rvm-cl-train resume": "run/metrics.jsonl",
-}
+# Commands that make a run's folder, named by --out or as the last word: Ctrl-C once it has a step more. It must save and exit with 130.
+INTERRUPTED = ("rvm-cl-train pretrain", "rvm-cl-train resume")
 # Command -> what runs it.
 ELSEWHERE = {
     "tests/run": "itself: this test is a part of it",
+    "sudo ": "changes the system: tests/debian-package.sh tries the packages",
+    "pipelines/debian-package": "tests/debian-package.sh",
+    "meson setup build-prefix": "tests/install/prefix.sh",
+    "ninja -C build-prefix": "tests/install/prefix.sh",
+    "meson install -C build-prefix": "tests/install/prefix.sh",
+    "meson setup build-docs": "tests/docs/test_reference.py",
+    "ninja -C build-docs": "tests/docs/test_reference.py",
+    "pipelines/fetch-weights": "tests/pipelines/test_fetch_weights.py, without the internet",
+    "pipelines/with-rvm bash -c": "tests/pipelines/test_fetch_weights.py, without the internet",
+    "mpirun ": "tests/trainer/test_parallel.py",
+    "build/tests/kernels/checkcl --tune": "a measurement of minutes",
+    "clinfo": "a program of its own",
     "pipelines/viewer": "tests/pipelines/test_viewer.py",
     "tests/devices.sh": "more than ten minutes and packages from elsewhere: run before a release",
     "tests/sanitize/run": "more than ten minutes: run before a release",
@@ -79,12 +90,20 @@ def make_material(folder):
     (folder / "DAVIS/video").mkdir()
     launch("videotestsrc num-buffers=6 pattern=ball !", video, f"! videoconvert ! avenc_mpeg4 bitrate=2000000 ! mp4mux ! filesink location={folder}/DAVIS/video/ball.mp4")
     launch("videotestsrc num-buffers=6 pattern=ball !", video, f"! videoconvert ! video/x-raw,format=GRAY8 ! pngenc ! multifilesink location={folder}/DAVIS/masks/ball/%05d.png")
-    shutil.copy(small16, folder / "small16.npz")
+    (folder / "DAVIS/points").mkdir()
+    marked = [{"frame": frame, "xy": [[160, 120], [150, 110]], "visible": [True, True]} for frame in (0, 2, 4)]
+    (folder / "DAVIS/points/ball.json").write_text(json.dumps({"size": [320, 240], "frames": marked}))
+    for name, other in ("clips", "videos"), ("sprites", "cut-outs"):
+        (folder / name).symlink_to(folder / other)
+    # As if fetch-weights had downloaded it: a file of the name that --model takes.
+    for name in "small16.npz", "small16":
+        (folder / name).symlink_to(small16.resolve())
 
 
-def run_interrupted(command, marker, folder, env):
-    """Until the marker has one line more, then Ctrl-C."""
-    marker = folder / marker
+def run_interrupted(command, folder, env):
+    """Until the run has one step more, then Ctrl-C."""
+    named = re.search(r"--out (\S+)", command)
+    marker = folder / (named.group(1) if named else command.split()[-1]) / "metrics.jsonl"
     before = len(marker.read_text().splitlines()) if marker.exists() else 0
     running = subprocess.Popen(["bash", "-c", "exec " + command], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
@@ -100,6 +119,10 @@ def run_interrupted(command, marker, folder, env):
 
 def starts(command, table):
     return next((value for name, value in table.items() if command.startswith(name)), None)
+
+
+def shortened(command):
+    return " ".join([command, *(starts(command, SHORTER) or [])])
 
 
 def has_display():
@@ -119,9 +142,13 @@ def make_checkout(folder):
     (folder / "build").symlink_to(build)
 
 
-def environment():
+def environment(folder):
+    """A home of its own, so that nothing of the user's is touched, but the user's cache of compiled kernels."""
     meta = build / "gst-plugin/meta"
-    return {**os.environ, "RVM_BUILD": str(build), "PATH": f"{build}/trainer:{os.environ['PATH']}", "GST_PLUGIN_PATH": f"{build}/gst-plugin",
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    rustup = os.environ.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    (folder / "home").mkdir()
+    return {**os.environ, "RUSTUP_HOME": rustup, "HOME": str(folder / "home"), "XDG_CACHE_HOME": cache, "RVM_BUILD": str(build), "PATH": f"{build}/trainer:{os.environ['PATH']}", "GST_PLUGIN_PATH": f"{build}/gst-plugin",
             "LD_LIBRARY_PATH": str(meta), "GI_TYPELIB_PATH": str(meta), "RVM_DEFAULT_MODEL": str(source / "model/default/rvm-cpu.safetensors"),
             "PKG_CONFIG_PATH": f"{build}/meson-uninstalled"}
 
@@ -150,7 +177,7 @@ def run_line(command, folder, env):
 
 def why_not(language, command, display_there):
     """The reason that a command is not run here, or None."""
-    if language == "rust" and shutil.which("rustc") is None:
+    if language == "rust" and (shutil.which("rustc") is None or subprocess.run(["rustc", "--version"], stdout=subprocess.DEVNULL).returncode):
         return "rustc is not installed"
     if language == "sh" and "autovideosink" in command and not display_there:
         return "Xvfb is not installed"
@@ -162,7 +189,7 @@ with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     make_checkout(folder)
     make_material(folder)
-    env, ran = environment(), 0
+    env, ran = environment(folder), 0
     for language, command in commands((source / document).read_text()):
         if language == "text":
             continue
@@ -171,7 +198,6 @@ with tempfile.TemporaryDirectory() as folder:
             print(f"not here: {command}: {reason}")
             continue
         begin = time.monotonic()
-        marker = starts(command, INTERRUPTED)
         if language == "json":
             for line in command.splitlines():
                 json.loads(line)
@@ -179,10 +205,10 @@ with tempfile.TemporaryDirectory() as folder:
             run_program(language, command, folder, env)
         elif language != "sh":
             raise SystemExit(f"{document} has a block of {language}, which this test cannot run")
-        elif marker:
-            run_interrupted(command, marker, folder, env)
+        elif command.startswith(INTERRUPTED) and "steps=10" not in command:
+            run_interrupted(shortened(command), folder, env)
         else:
-            env = run_line(" ".join([command, *(starts(command, SHORTER) or [])]), folder, env)
+            env = run_line(shortened(command), folder, env)
         print(f"{language}, {time.monotonic() - begin:.1f} s: {command}", flush=True)
         ran += 1
     assert ran, "no command was found"
