@@ -161,7 +161,7 @@ rvm_sample() {
 # line every ten seconds. A failure shows the end of the log.
 rvm_build_step() {
   local log=$build/build.log
-  "$@" </dev/null 2>&1 9<&- | tee "$log" | {
+  "$@" </dev/null 2>&1 | tee "$log" | {
     local line shown=$SECONDS
     while IFS= read -r line; do
       if [[ ! $line =~ ^\[[0-9]+/[0-9]+\] ]]; then
@@ -177,7 +177,8 @@ rvm_build_step() {
   } || { tail -n 30 "$log" >&2; return 1; }
 }
 
-# Builds what is out of date, one process at a time: the others wait for it. The lock goes with the process that holds it, however that ends.
+# Builds what is out of date, one process at a time: the others wait for it. The lock is on the folder itself and goes with the last process that
+# has it open, which may be a compiler that outlives a killed script.
 rvm_build() {
   mkdir -p "$build"
   exec 9<"$build"
@@ -192,7 +193,7 @@ rvm_build() {
     rvm_build_step meson setup "$build" "$here/.." -Dtests=disabled || rvm_fail "meson cannot set up $build, see above"
   fi
   local todo
-  todo=$(ninja -C "$build" -n 2>/dev/null | grep -c '^\[' || true)
+  todo=$(ninja -C "$build" -n 2>/dev/null </dev/null | grep -c '^\[' || true)
   [ "$todo" -lt 5 ] || echo "building, about a minute on two processor cores" >&2
   rvm_build_step ninja -C "$build" || rvm_fail "the build in $build failed, see above"
   exec 9<&-
@@ -226,8 +227,10 @@ rvm_prepare() {
 }
 
 # rvm_new FILE...: none of the results is there yet, unless --overwrite says that it may be replaced.
+results=()
 rvm_new() {
   local file
+  results+=("$@")
   for file; do
     [ -n "$overwrite" ] || [ ! -e "$file" ] || rvm_fail "$file exists: --overwrite replaces it, --output names another place"
   done
@@ -252,7 +255,8 @@ rvm_encode_to() {
   case $1 in
     *.webm) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! webmmux) ;;
     *.mkv) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! matroskamux) ;;
-    *.avi) encode=(videoconvert ! jpegenc ! avimux) ;;
+    # JPEG has the full range of levels, to which videoconvert brings YUV only by way of RGB.
+    *.avi) encode=(videoconvert ! video/x-raw,format=BGRx ! videoconvert ! "video/x-raw,format=I420,colorimetry=1:4:0:0" ! jpegenc ! avimux) ;;
     *.mp4)
       for name in x264enc openh264enc avenc_mpeg4; do
         [ -n "$h264" ] || ! gst-inspect-1.0 --exists $name || h264=$name
@@ -269,10 +273,19 @@ rvm_encode_to() {
   trap 'rm -f "$output.part"' EXIT
 }
 
+# Removes results of a run that had no frame: those beside an empty .jsonl.
+rvm_discard_empty() {
+  local file
+  for file; do
+    if [[ $file = *.jsonl && -f $file && ! -s $file ]]; then rm -f "${file%.jsonl}.npy" "$file"; fi
+  done
+}
+
 # rvm_launch [--input VIDEO] ELEMENTS...: runs a pipeline over a video, and then gives the file of rvm_encode_to its name. rvm_run.py says what is wrong.
 rvm_launch() {
   local status=0
   RVM_SCRIPT=$name_of_script "$python" "$here/rvm_run.py" ${frames:+--frames "$((10#$frames))"} ${rate:+--rate "$rate"} ${timeout:+--timeout "$((10#$timeout))"} "$@" || status=$?
   if [ $status = 0 ] && [ -f "$output.part" ]; then mv "$output.part" "$output"; fi
+  [ $status = 0 ] || rvm_discard_empty "${results[@]}"
   return $status
 }

@@ -39,7 +39,7 @@ class Progress:
             return
         if self.terminal:
             self.clear()
-            self.shown = text[:os.get_terminal_size(2).columns - 1]
+            self.shown = text[:(os.get_terminal_size(2).columns or 80) - 1]
             sys.stderr.write(self.shown)
             sys.stderr.flush()
         elif self.last or now - self.begin >= 5:
@@ -231,6 +231,8 @@ class Job:
             self.missing = message.get_structure().get_string("name")
 
     def explain_no_video(self):
+        if self.missing and "protocol" in self.missing:
+            return f"there is no element here for such addresses ({self.missing})"
         if self.missing:
             return f"there is no {self.missing} here (Debian's packages gstreamer1.0-libav, -plugins-bad and -plugins-ugly have decoders)"
         return "no video in it"
@@ -281,7 +283,7 @@ def describe(jobs, waiting, begin):
     text = f"{done} of {sum(totals)} frames" if None not in totals and not waiting else f"{done} frames"
     if len(jobs) + waiting > 1:
         text = f"{sum(job.ended for job in jobs)} of {len(jobs) + waiting} videos, {text}"
-    if elapsed > 1 and done:
+    if elapsed > 0.3 and done:
         text += f", {done / elapsed:.1f} a second"
         if None not in totals and not waiting and sum(totals) > done:
             text += f", {seconds((sum(totals) - done) / done * elapsed)} left"

@@ -3,7 +3,7 @@
  *   pipelines/with-rvm build/pipelines/scenes VIDEO
  *
  * On its own, with gst-rvm installed:
- *   cc scenes.c -o scenes $(pkg-config --cflags --libs gst-rvm-1.0 gstreamer-app-1.0)
+ *   cc scenes.c source*.c -o scenes $(pkg-config --cflags --libs gst-rvm-1.0 gstreamer-app-1.0) -lm
  *
  * A frame is described by the sums of its features over 4 x 4 regions, less the mean of them all. A scene ends where that turns away from the
  * frame before by more than a threshold. The model's memory then starts anew, so that a scene's mean does not depend on what was before
@@ -14,8 +14,11 @@
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
 #include <math.h>
+#include <stdio.h>
 
 #include <gstrvmmeta.h>
+
+#include "source.h"
 
 typedef struct {
   GstClockTime begin, end;
@@ -24,9 +27,21 @@ typedef struct {
 
 typedef struct {
   double cut, alike; /* options */
-  GstElement *encode;
+  int size, timeout;
+  int rate_n, rate_d;
+  char *model;
   GMainLoop *loop;
+  gboolean interrupted;
+
+  /* of the video that runs */
+  const char *video;
+  GstElement *pipeline, *encode;
+  RvmSource *source;
+  char *missing; /* a decoder that is not installed */
   gboolean failed;
+  guint64 seen;   /* frames, at the last tick */
+  int idle, ticks; /* seconds */
+  gint analysed;  /* atomic */
 
   /* streaming thread until the pipeline has stopped */
   GArray *scenes; /* Scene */
@@ -120,33 +135,106 @@ new_sample (GstAppSink *sink, gpointer data)
   const GstRvmFeatureMeta *meta = buffer ? gst_rvm_buffer_get_feature_meta (buffer) : NULL;
   g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
 
+  g_atomic_int_inc (&((App *) data)->analysed);
   if (patches)
     see_frame (data, meta, g_bytes_get_data (patches, NULL), GST_BUFFER_PTS (buffer),
         GST_BUFFER_PTS (buffer) + (GST_BUFFER_DURATION_IS_VALID (buffer) ? GST_BUFFER_DURATION (buffer) : 0));
   return GST_FLOW_OK;
 }
 
+/* Ends the run of this video. */
+static void
+give_up (App *app, const char *why)
+{
+  if (!app->failed)
+    g_printerr ("scenes: %s: %s\n", app->video, why);
+  app->failed = TRUE;
+  g_main_loop_quit (app->loop);
+}
+
+static void
+give_up_without_video (App *app)
+{
+  g_autofree char *text = app->missing ? g_strdup_printf ("there is no %s here", app->missing) : g_strdup ("no video in it");
+
+  give_up (app, text);
+}
+
+static void
+on_error (App *app, GstMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+
+  gst_message_parse_error (message, &error, &debug);
+  if (rvm_source_get_frames (app->source) == 0 && (app->missing || (debug && strstr (debug, "not-linked"))))
+    give_up_without_video (app);
+  else
+    give_up (app, error->message);
+}
+
+/* A file whose streams all end before the duration that it says it has was cut short. */
+static void
+check_length (App *app)
+{
+  const GstClockTime end = rvm_source_get_end (app->source);
+  gint64 duration;
+
+  if (end > 0 && gst_element_query_duration (app->pipeline, GST_FORMAT_TIME, &duration) && duration > (gint64) (end + GST_SECOND / 2))
+    g_printerr ("scenes: warning: %s ended after %" G_GUINT64_FORMAT " frames (%.1f s) but should last %.1f s: it seems to be cut short\n", app->video,
+        rvm_source_get_frames (app->source), end / 1e9, duration / 1e9);
+}
+
 static gboolean
 on_message (GstBus *bus, GstMessage *message, gpointer data)
 {
   App *app = data;
-  g_autoptr (GError) error = NULL;
+  const GstStructure *structure = gst_message_get_structure (message);
 
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
-    gst_message_parse_error (message, &error, NULL);
-    g_printerr ("scenes: %s\n", error->message);
-    app->failed = TRUE;
-  }
-  if (app->failed || GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS)
+    on_error (app, message);
+  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS) {
+    if (rvm_source_get_frames (app->source) == 0)
+      give_up (app, "no picture in it");
+    else
+      check_length (app);
     g_main_loop_quit (app->loop);
+  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ELEMENT && structure && gst_structure_has_name (structure, "missing-plugin")) {
+    g_free (app->missing);
+    app->missing = g_strdup (gst_structure_get_string (structure, "name"));
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* Every second: says how far it is, and gives up a video from which nothing comes while the model waits. */
+static gboolean
+on_tick (gpointer data)
+{
+  App *app = data;
+  const guint64 frames = rvm_source_get_frames (app->source);
+  const gboolean waits = (guint64) g_atomic_int_get (&app->analysed) >= frames;
+
+  app->idle = frames == app->seen && waits ? app->idle + 1 : 0;
+  app->seen = frames;
+  if (++app->ticks % 10 == 0)
+    g_printerr ("scenes: %s: %" G_GUINT64_FORMAT " frames\n", app->video, frames);
+  if (rvm_source_has_no_video (app->source)) {
+    give_up_without_video (app);
+  } else if (app->timeout > 0 && app->idle >= app->timeout) {
+    g_autofree char *text = g_strdup_printf ("no picture for %i s", app->timeout);
+    give_up (app, text);
+  }
   return G_SOURCE_CONTINUE;
 }
 
 static gboolean
 on_interrupt (gpointer data)
 {
+  App *app = data;
+
   g_printerr ("scenes: interrupted; this is what was seen until now\n");
-  g_main_loop_quit (((App *) data)->loop);
+  app->interrupted = TRUE;
+  g_main_loop_quit (app->loop);
   return G_SOURCE_CONTINUE;
 }
 
@@ -177,81 +265,158 @@ print_scenes (const App *app)
   }
 }
 
+/* Plays app->video to its end. */
 static gboolean
-run (App *app, const char *video, const char *model, int size, GError **error)
+play (App *app, GError **error)
 {
-  g_autoptr (GstElement) pipeline = gst_parse_launch ("filesrc name=file ! decodebin ! videoconvert ! rvmencode name=encode warm-up=8"
-      " ! appsink name=sink sync=false", error);
-  g_autoptr (GstElement) file = NULL, sink = NULL;
+  g_autoptr (GstElement) pipeline = gst_parse_launch ("videoconvert name=first ! rvmencode name=encode warm-up=8 ! appsink name=sink sync=false", error);
+  g_autoptr (GstElement) first = NULL, sink = NULL, encode = NULL;
+  g_autoptr (GstPad) pad = NULL;
   GstAppSinkCallbacks callbacks = { .new_sample = new_sample };
-  guint watch, interrupt;
+  guint watch, interrupt, tick;
 
   if (pipeline == NULL)
     return FALSE;
-  file = gst_bin_get_by_name (GST_BIN (pipeline), "file");
+  first = gst_bin_get_by_name (GST_BIN (pipeline), "first");
   sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
-  app->encode = gst_bin_get_by_name (GST_BIN (pipeline), "encode");
-  g_object_set (file, "location", video, NULL);
-  g_object_set (app->encode, "size", size, NULL);
-  if (model)
-    g_object_set (app->encode, "model-file", model, NULL);
+  encode = gst_bin_get_by_name (GST_BIN (pipeline), "encode");
+  pad = gst_element_get_static_pad (first, "sink");
+  app->source = rvm_source_new (GST_BIN (pipeline), app->video, app->rate_n, app->rate_d, pad, error);
+  if (app->source == NULL)
+    return FALSE;
+  app->pipeline = pipeline;
+  app->encode = encode;
+  g_object_set (encode, "size", app->size, NULL);
+  if (app->model)
+    g_object_set (encode, "model-file", app->model, NULL);
   gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, app, NULL);
   {
     g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
     watch = gst_bus_add_watch (bus, on_message, app);
   }
   interrupt = g_unix_signal_add (SIGINT, on_interrupt, app);
+  tick = g_timeout_add_seconds (1, on_tick, app);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   g_main_loop_run (app->loop);
   gst_element_set_state (pipeline, GST_STATE_NULL);
+  g_source_remove (tick);
   g_source_remove (interrupt);
   g_source_remove (watch);
-  gst_clear_object (&app->encode);
-  return TRUE;
+  g_clear_pointer (&app->source, rvm_source_free);
+  return !app->failed;
+}
+
+/* The scenes of one video. */
+static gboolean
+run (App *app, const char *video)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  app->video = video;
+  app->failed = FALSE;
+  app->n = app->seen = app->last_number = 0;
+  app->idle = app->ticks = app->analysed = 0;
+  app->scenes = g_array_new (FALSE, FALSE, sizeof (Scene));
+  g_array_set_clear_func (app->scenes, clear_scene);
+  ok = play (app, &error);
+  if (error)
+    g_printerr ("scenes: %s\n", error->message);
+  if (ok)
+    print_scenes (app);
+  g_array_unref (app->scenes);
+  g_clear_pointer (&app->now, g_free);
+  g_clear_pointer (&app->last, g_free);
+  g_clear_pointer (&app->missing, g_free);
+  return ok;
+}
+
+/* The exit status: how many of the videos failed. */
+static int
+run_all (App *app, char **videos)
+{
+  const guint count = g_strv_length (videos);
+  int failed = 0;
+
+  for (guint i = 0; i < count && !app->interrupted; i++) {
+    if (count > 1)
+      g_print ("%s%s\n", i ? "\n" : "", videos[i]);
+    failed += !run (app, videos[i]);
+  }
+  if (count > 1 && failed)
+    g_printerr ("scenes: %i of %u videos failed\n", failed, count);
+  return MIN (failed, 100);
+}
+
+/* GLib's own would put question marks for letters that the locale lacks, and no locale is set here. */
+static void
+print_out (const char *text)
+{
+  fputs (text, stdout);
+  fflush (stdout);
+}
+
+static void
+print_error (const char *text)
+{
+  fputs (text, stderr);
+}
+
+/* Frames a second: 25, 29.97 or 30000/1001. */
+static gboolean
+parse_rate (App *app, const char *text)
+{
+  double rate;
+  char *end;
+
+  app->rate_d = 1;
+  if (sscanf (text, "%d/%d", &app->rate_n, &app->rate_d) == 2)
+    return app->rate_n > 0 && app->rate_d > 0;
+  rate = g_ascii_strtod (text, &end);
+  gst_util_double_to_fraction (rate, &app->rate_n, &app->rate_d);
+  return end != text && *end == '\0' && app->rate_n > 0 && app->rate_d > 0;
 }
 
 int
 main (int argc, char **argv)
 {
-  App app = { .cut = 0.25, .alike = 0.97 };
-  int size = 128, status = 1;
-  g_autofree char *model = NULL;
+  App app = { .cut = 0.25, .alike = 0.97, .size = 128, .timeout = 30, .rate_n = 25, .rate_d = 1 };
+  int status = 1;
+  g_autofree char *rate = NULL;
+  g_auto (GStrv) videos = NULL;
   const GOptionEntry entries[] = {
     { "cut", 0, 0, G_OPTION_ARG_DOUBLE, &app.cut, "Cosine distance between frames that ends a scene (0.25)", "DISTANCE" },
     { "alike", 0, 0, G_OPTION_ARG_DOUBLE, &app.alike, "Cosine from which a scene counts as one seen before (0.97)", "COSINE" },
-    { "size", 0, 0, G_OPTION_ARG_INT, &size, "Shorter side of the picture that the model sees (128)", "PIXELS" },
-    { "model", 0, 0, G_OPTION_ARG_FILENAME, &model, "Other weights than the bundled ones", "FILE" },
+    { "size", 0, 0, G_OPTION_ARG_INT, &app.size, "Shorter side of the picture that the model sees (128)", "PIXELS" },
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, &app.model, "Other weights than the bundled ones", "FILE" },
+    { "rate", 0, 0, G_OPTION_ARG_STRING, &rate, "Frames a second of a video that is pictures (25)", "RATE" },
+    { "timeout", 0, 0, G_OPTION_ARG_INT, &app.timeout, "Give a video up after that long without a picture (30; 0: never)", "SECONDS" },
     G_OPTION_ENTRY_NULL
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("VIDEO - scene changes, and scenes that come again");
   g_autoptr (GError) error = NULL;
 
+  g_set_print_handler (print_out);
+  g_set_printerr_handler (print_error);
+  g_option_context_set_summary (context, "VIDEO is a file, an address, - for standard input, pictures in order (frame_%05d.png, 'frames/*.png' or their\n"
+      "folder), or a folder of videos, whose scenes are printed one video after the other.");
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2) {
     g_printerr ("scenes: %s\n", error ? error->message : "which VIDEO? (see --help)");
     return 2;
   }
-  if (size < 0) {
-    g_printerr ("scenes: --size is %i, expected 0 or more\n", size);
+  if (app.size < 0 || app.timeout < 0 || (rate && !parse_rate (&app, rate))) {
+    g_printerr (app.size < 0 || app.timeout < 0 ? "scenes: --size and --timeout are 0 or more\n" : "scenes: --rate is frames a second, such as 25 or 30000/1001\n");
     return 2;
   }
-  if (!g_file_test (argv[1], G_FILE_TEST_EXISTS)) {
-    g_printerr ("scenes: no such file: %s\n", argv[1]);
-    return 1;
-  }
   app.loop = g_main_loop_new (NULL, FALSE);
-  app.scenes = g_array_new (FALSE, FALSE, sizeof (Scene));
-  g_array_set_clear_func (app.scenes, clear_scene);
-  if (!run (&app, argv[1], model, size, &error)) {
+  videos = rvm_source_find (argv[1], &error);
+  if (videos)
+    status = run_all (&app, videos);
+  else
     g_printerr ("scenes: %s\n", error->message);
-  } else if (!app.failed) {
-    print_scenes (&app);
-    status = 0;
-  }
-  g_array_unref (app.scenes);
   g_main_loop_unref (app.loop);
-  g_free (app.now);
-  g_free (app.last);
+  g_free (app.model);
   return status;
 }

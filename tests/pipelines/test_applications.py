@@ -51,7 +51,7 @@ def build_with_pkg_config(folder):
     env = {**os.environ, "PKG_CONFIG_PATH": f"{build}/meson-uninstalled"}
     flags = shlex.split(subprocess.run(["pkg-config", "--cflags", "--libs", "gst-rvm-1.0", "gstreamer-app-1.0"], check=True, capture_output=True, text=True,
                                        env=env).stdout)
-    subprocess.run(["cc", "-Wall", "-Werror", clip.PIPELINES / "scenes.c", "-o", folder / "scenes", *flags, "-lm"], check=True)
+    subprocess.run(["cc", "-Wall", "-Werror", *clip.PIPELINES.glob("*.c"), "-o", folder / "scenes", *flags, "-lm"], check=True)
     help_text = subprocess.run([folder / "scenes", "--help"], check=True, capture_output=True, text=True,
                                env={**os.environ, "LD_LIBRARY_PATH": f"{build}/gst-plugin/meta"}).stdout
     assert "VIDEO" in help_text
@@ -81,7 +81,7 @@ def check_feature_picture(folder, video):
     print(f"feature-picture against rvmoverlay: {difference.max()} of 255")
     assert difference.max() <= 8, difference
 
-    clip.run("feature-picture", video, *tiny, "--frames", frames, "--kind", "kmeans", "--clusters", "3", "--output", out, build=build)
+    clip.run("feature-picture", video, *tiny, "--frames", frames, "--kind", "kmeans", "--clusters", "3", "--output", out, "--overwrite", build=build)
     colours = np.unique(decode_png(out)[:, clip.WIDTH:].reshape(-1, 3), axis=0)
     assert 2 <= len(colours) <= 3, colours
     assert "no such file" in clip.run("feature-picture", "none", build=build, status=1)

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,9 +46,10 @@ def check_wrong_use(folder, video):
         assert "unknown option --no-such-option" in run(script, "--no-such-option", status=2)
         assert "--size takes a whole number" in run(script, "--size", "big", status=2)
         assert "no such file: no-such-file" in run(script, *missing, status=1)
+        shutil.rmtree(folder / "x", ignore_errors=True)
     assert "--mode is" in run("pca-video", video, "--mode", "x", status=2)
     assert "--point is" in run("pca-video", video, "--point", "7", status=2)
-    assert ".webm, .mkv or .avi" in run("pca-video", video, "--output", folder / "x.png", status=2)
+    assert ".webm, .mp4, .mkv or .avi" in run("pca-video", video, "--output", folder / "x.png", status=2)
     assert "needs a value" in run("track-points", video, "--points", status=2)
     assert "is not x,y" in run("track-points", video, "--points", "1,2,3", "--output", folder / "bad.webm", status=1)
     assert not (folder / "bad.webm").exists() and not (folder / "bad.webm.part").exists()
@@ -102,7 +104,7 @@ def check_several_files(folder, video, original):
     other = clip.make(folder / "other.avi", 7, effect=["videoflip", "method=horizontal-flip", "!"])
     run("several-files", video, other, *tiny, "--output", folder / "several")
     for name in (video, other):
-        run("features", name, *tiny, "--output", folder / "alone")
+        run("features", name, *tiny, "--output", folder / "alone", "--overwrite")
         together, alone = np.load(folder / f"several/{name.stem}.npy"), np.load(folder / "alone/features.npy")
         assert together.shape == alone.shape and (together == alone).all(), "features do not depend on what runs beside"
     assert "both write" in run("several-files", video, video, "--output", folder / "several", status=1)
@@ -113,7 +115,7 @@ def check_model_is_shared(folder, video):
     def memory():
         return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
-    settings = ["--model", small16, "--size", "32", "--frames", "2", "--output", folder / "shared"]
+    settings = ["--model", small16, "--size", "32", "--frames", "2", "--output", folder / "shared", "--overwrite"]
     names = [folder / f"copy{i}.avi" for i in range(4)]
     for name in names:
         os.link(video, name)
@@ -132,7 +134,7 @@ def check_live(folder):
     assert "the test picture" in said
     raw = clip.gst("filesrc", f"location={out}", "!", "decodebin", "!", "videoconvert", "!", "video/x-raw,format=GRAY8", "!", "fdsink",
                    stdout=subprocess.PIPE).stdout
-    assert 4 <= len(raw) / (640 * 480) <= 7
+    assert len(raw) / (640 * 480) == 5
     assert "no such camera" in run("live", "--camera", "/dev/no-such-camera", "--output", out, status=1)
 
 
