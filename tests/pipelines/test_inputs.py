@@ -160,7 +160,9 @@ def check_bad(folder, video):
     rest = {"features": [], "pca-video": [], "track-points": ["--points", "1,1"], "track-mask": [folder / "mask.png"], "several-files": [],
             "track-box": ["--box", "1,1,9,9"], "feature-picture": [], "scenes": []}
     for script, options in rest.items():
-        for name, expected in wrong.items():
+        # All of it where the code differs: the scripts have one way to read a video, the applications another, and that in C a third.
+        for name in wrong if script in ("features", "track-box", "scenes") else ("text.mp4", "sound.mp4", "gap"):
+            expected = wrong[name]
             out = [] if script in ("track-box", "scenes") else ["--output", folder / {"pca-video": "x.mkv", "track-points": "x.mkv"}.get(script, "x"), "--overwrite"]
             said = run(script, folder / name, *options, *tiny, *out, status=1)[1].strip()
             assert re.search(expected, said), (script, name, said)

@@ -135,7 +135,7 @@ def check_live(folder):
     raw = clip.gst("filesrc", f"location={out}", "!", "decodebin", "!", "videoconvert", "!", "video/x-raw,format=GRAY8", "!", "fdsink",
                    stdout=subprocess.PIPE).stdout
     assert len(raw) / (640 * 480) == 5
-    assert "no such camera" in run("live", "--camera", "/dev/no-such-camera", "--output", out, status=1)
+    assert "no such camera" in run("live", "--camera", "/dev/no-such-camera", "--output", folder / "none.mkv", status=1)
 
 
 def listening(port):

@@ -6,9 +6,12 @@ import ctypes
 import importlib.machinery
 import importlib.util
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import display
@@ -177,8 +180,26 @@ try:
 
     GLib.timeout_add(1000, draw)
     box = [float(number) for number in rvm_mouse.ask_for_box(video).split(",")]
-    os.unlink(video)
     assert all(abs(a - b) < 0.02 for a, b in zip(box, (0.25, 0.25, 0.5, 0.25))), box
+
+    # What cannot be shown: a sentence and an end. Of a folder, the next video is shown.
+    folder = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get("MESON_TEST_DIR")))
+    (folder / "a.avi").write_text("no video\n" * 30)
+    subprocess.run(["gst-launch-1.0", "-q", "audiotestsrc", "num-buffers=20", "!", "wavenc", "!", "filesink", f"location={folder}/b.mp4"], check=True)
+    for name, expected in ("a.avi", "no format of video|.*text file"), ("b.mp4", "no video in it"):
+        for program, rest in ("viewer", ["--model", f"{data}/tiny.npz"]), ("track-box", []):
+            done = subprocess.run([f"{source}/pipelines/{program}", folder / name, *rest], capture_output=True, text=True, timeout=150)
+            assert done.returncode == 1 and re.search(f"{program}: .*{name}: ({expected})", done.stderr) and "Traceback" not in done.stderr, done
+    os.replace(video, folder / "c.avi")
+    viewer = module.Viewer(module.parse_arguments([str(folder), "--model", f"{data}/tiny.npz", "--size", "48"]))
+    seen.clear()
+    viewer.track.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, lambda *_: seen.update(third=True) or Gst.PadProbeReturn.OK)
+    viewer.window.show_all()
+    viewer.pipeline.set_state(Gst.State.PLAYING)
+    wait("third video", lambda: "third" in seen)
+    viewer.window.destroy()
+    viewer.pipeline.set_state(Gst.State.NULL)
+    shutil.rmtree(folder)
     print("ok")
 finally:
     server.terminate()
