@@ -122,12 +122,15 @@ rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * featur
 {
   g_autoptr (GBytes) token = gst_rvm_feature_meta_get_class_token (features);
   g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (features);
-  GstTensorMeta *meta = gst_buffer_add_tensor_meta (buffer);
-  GstTensor **tensors = g_new (GstTensor *, meta->num_tensors + 2);
+  GstTensorMeta *meta = gst_buffer_get_tensor_meta (buffer);
+  GstTensor **tensors;
   gsize n = 0, old = 0;
 
-  /* A buffer has one such meta: what others put there stays. Who looks for an id gets the first tensor that has it, which has to be that of the
-   * nearest rvmencode: ours go before those of another one. */
+  /* Applications look into the first such meta, so there is one, as in 1.26 (1.28 would add another); what others put there stays. Who looks
+   * for an id gets the first tensor that has it, which has to be that of the nearest rvmencode: ours go before those of another one. */
+  if (meta == NULL)
+    meta = gst_buffer_add_tensor_meta (buffer);
+  tensors = g_new (GstTensor *, meta->num_tensors + 2);
   for (; old < meta->num_tensors && !is_ours (meta->tensors[old]); old++)
     tensors[n++] = gst_tensor_copy (meta->tensors[old]);
   if (token)
