@@ -1,10 +1,12 @@
 /* The recurrent core: one frame folded into the state. */
 #include "core.h"
 
-static RvmGemmWeights *
+#include "kernels/ops/gate.h"
+
+static RvmLinear *
 load_gates (RvmLoader *loader, guint dim, const char *input)
 {
-  RvmGemmWeights *gates = rvm_loader_begin_linear (loader, dim, 2 * dim, FALSE);
+  RvmLinear *gates = rvm_loader_begin_linear (loader, dim, 2 * dim, FALSE);
 
   rvm_loader_add_linear (loader, gates, "rnn_core/%s_update", input);
   rvm_loader_add_linear (loader, gates, "rnn_core/%s_reset", input);
@@ -24,8 +26,8 @@ rvm_core_load (RvmCore *core, RvmLoader *loader, const RvmTransformerConfig *con
 void
 rvm_core_clear (RvmCore *core)
 {
-  g_clear_pointer (&core->input_gates, rvm_gemm_weights_free);
-  g_clear_pointer (&core->state_gates, rvm_gemm_weights_free);
+  g_clear_pointer (&core->input_gates, rvm_linear_free);
+  g_clear_pointer (&core->state_gates, rvm_linear_free);
   g_clear_pointer (&core->state_scale, rvm_buffer_unref);
   rvm_cross_transformer_clear (&core->transformer);
 }
@@ -35,14 +37,15 @@ rvm_core_forward (RvmQueue *queue, const RvmCore *core, const RvmBuffer *encoded
     const RvmCoreActivations *act, RvmBuffer *next, guint batch, guint tokens)
 {
   const guint rows = batch * tokens, dim = core->dim;
+  const RvmTensor gates = rvm_tensor (act->gates, rows, 2 * dim), old = rvm_tensor (state, rows, dim);
 
-  rvm_gemm (queue, core->input_gates, &(RvmGemm){ .a = encoded, .a_stride = dim, .out = act->gates, .out_stride = 2 * dim, .m = rows });
-  rvm_gemm (queue, core->state_gates,
-      &(RvmGemm){ .a = state, .a_stride = dim, .out = act->gates, .out_stride = 2 * dim, .m = rows, .residual = act->gates });
-  rvm_gate_context (queue, act->gates, state, core->state_scale, act->context, act->update_mean, rows, dim, RVM_STATE_NORM_EPSILON);
+  rvm_linear_forward (queue, core->input_gates, rvm_tensor (encoded, rows, dim), gates, NULL);
+  rvm_linear_forward (queue, core->state_gates, old, gates, &(RvmEpilogue){ .residual = gates });
+  rvm_gate_context (queue, gates, old, core->state_scale, rvm_tensor (act->context, rows, dim), rvm_tensor (act->update_mean, rows, 1),
+      RVM_STATE_NORM_EPSILON);
   rvm_cross_transformer_forward (queue, &core->transformer, encoded, act->context, &act->transformer,
       &(RvmCrossShape){ .contexts = batch, .pictures = 1, .rows = tokens, .context_rows = tokens });
-  rvm_state_update (queue, act->gates, state, act->transformer.out, next, rows, dim);
+  rvm_state_update (queue, gates, old, rvm_tensor (act->transformer.out, rows, dim), rvm_tensor (next, rows, dim));
 }
 
 guint64

@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint dim;
-  RvmGemmWeights *input_gates; /* (dim, 2 dim): update | reset */
-  RvmGemmWeights *state_gates; /* (dim, 2 dim): update | reset */
+  RvmLinear *input_gates; /* (dim, 2 dim): update | reset */
+  RvmLinear *state_gates; /* (dim, 2 dim): update | reset */
   RvmBuffer *state_scale;      /* (dim) */
   RvmCrossTransformer transformer;
 } RvmCore;

@@ -40,7 +40,7 @@ rvm_cross_transformer_clear (RvmCrossTransformer *transformer)
   }
   transformer->n_blocks = 0;
   g_clear_pointer (&transformer->blocks, g_free);
-  g_clear_pointer (&transformer->context, rvm_gemm_weights_free);
+  g_clear_pointer (&transformer->context, rvm_linear_free);
   rvm_norm_clear (&transformer->norm);
 }
 
@@ -49,10 +49,10 @@ rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *trans
     const RvmCrossTransformerActivations *act, const RvmCrossShape *shape)
 {
   const guint dim = transformer->dim, stride = transformer->n_blocks * 2 * dim;
-  const guint pictures = shape->contexts * shape->pictures, rows = shape->rows;
+  const guint pictures = shape->contexts * shape->pictures, rows = shape->rows, context_rows = shape->contexts * shape->context_rows;
 
-  rvm_gemm (queue, transformer->context,
-      &(RvmGemm){ .a = context, .a_stride = dim, .out = act->projected, .out_stride = stride, .m = shape->contexts * shape->context_rows });
+  rvm_linear_forward (queue, transformer->context, rvm_tensor (context, context_rows, dim), rvm_tensor (act->projected, context_rows, stride),
+      NULL);
   for (guint i = 0; i < transformer->n_blocks; i++) {
     const RvmCrossBlock *block = &transformer->blocks[i];
     const RvmCrossBlockActivations *to = &act->blocks[i];

@@ -17,7 +17,7 @@ typedef struct {
 
 typedef struct {
   guint dim, n_blocks;
-  RvmGemmWeights *context; /* (dim, n_blocks * 2 dim): keys | values of block 0, of block 1, ... */
+  RvmLinear *context; /* (dim, n_blocks * 2 dim): keys | values of block 0, of block 1, ... */
   RvmCrossBlock *blocks;
   RvmNorm norm;
 } RvmCrossTransformer;

@@ -10,12 +10,12 @@ typedef struct {
   guint dim;     /* width of the decoder */
   guint pixels;  /* patch * patch * 3 */
   guint gaps;    /* rows of gap_kernel */
-  RvmGemmWeights *embed; /* (encoder dim, dim) */
+  RvmLinear *embed; /* (encoder dim, dim) */
   RvmBuffer *mask_token; /* (dim) */
   RvmBuffer *gap_kernel; /* (gaps, dim) */
   RvmBuffer *gap_bias;   /* (dim) */
   RvmCrossTransformer transformer;
-  RvmGemmWeights *detokenize; /* (dim, pixels) */
+  RvmLinear *detokenize; /* (dim, pixels) */
 } RvmDecoder;
 
 /* What the decoder writes; borrowed. @samples of @sources frames of context and @targets masked frames each. */

@@ -1,6 +1,8 @@
 /* Loading and forward pass of the layers in layers.h. The forward pass enqueues; nothing here waits. */
 #include "layers.h"
 
+#include "kernels/ops/norm.h"
+
 void
 rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, const char *key)
 {
@@ -68,44 +70,45 @@ void
 rvm_attention_layer_clear (RvmAttentionLayer *layer)
 {
   rvm_norm_clear (&layer->norm);
-  g_clear_pointer (&layer->project, rvm_gemm_weights_free);
-  g_clear_pointer (&layer->out, rvm_gemm_weights_free);
+  g_clear_pointer (&layer->project, rvm_linear_free);
+  g_clear_pointer (&layer->out, rvm_linear_free);
 }
 
 void
 rvm_mlp_layer_clear (RvmMlpLayer *layer)
 {
   rvm_norm_clear (&layer->norm);
-  g_clear_pointer (&layer->in, rvm_gemm_weights_free);
-  g_clear_pointer (&layer->out, rvm_gemm_weights_free);
+  g_clear_pointer (&layer->in, rvm_linear_free);
+  g_clear_pointer (&layer->out, rvm_linear_free);
 }
 
 void
 rvm_norm_forward (RvmQueue *queue, const RvmNorm *norm, const RvmBuffer *x, RvmBuffer *out, guint rows)
 {
-  rvm_layernorm (queue, x, norm->scale, norm->bias, out, rows, norm->dim, RVM_NORM_EPSILON);
+  rvm_layernorm (queue, rvm_tensor (x, rows, norm->dim), norm->scale, norm->bias, rvm_tensor (out, rows, norm->dim), RVM_NORM_EPSILON);
 }
 
 /* out = x + mixed W + b */
 static void
 project_out (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmAttentionActivations *act, guint rows)
 {
-  rvm_gemm (queue, layer->out,
-      &(RvmGemm){ .a = act->mixed, .a_stride = layer->dim, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
+  rvm_linear_forward (queue, layer->out, rvm_tensor (act->mixed, rows, layer->dim), rvm_tensor (act->out, rows, layer->dim),
+      &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });
 }
 
 RvmAttention
 rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens)
 {
   const guint dim = layer->dim;
+  const RvmTensor qkv = rvm_tensor (act->projected, batch * tokens, 3 * dim);
 
   return (RvmAttention){
-    .query = act->projected, .query_stride = 3 * dim,
-    .key = act->projected, .key_offset = dim, .key_stride = 3 * dim,
-    .value = act->projected, .value_offset = 2 * dim, .value_stride = 3 * dim,
-    .out = act->mixed, .normaliser = act->normaliser,
-    .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
-    .queries = tokens, .keys = tokens,
+    .query = rvm_tensor_columns (qkv, 0, dim),
+    .key = rvm_tensor_columns (qkv, dim, dim),
+    .value = rvm_tensor_columns (qkv, 2 * dim, dim),
+    .out = rvm_tensor (act->mixed, batch * tokens, dim),
+    .log_sum_exp = rvm_tensor (act->normaliser, batch * layer->heads, tokens),
+    .batch = batch, .heads = layer->heads,
   };
 }
 
@@ -114,14 +117,15 @@ rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *
     guint tokens)
 {
   const guint dim = layer->dim;
+  const RvmTensor keys_values = rvm_tensor (context->buffer, batch * context->rows, context->stride);
 
   return (RvmAttention){
-    .query = act->projected, .query_stride = dim,
-    .key = context->buffer, .key_offset = context->offset, .key_stride = context->stride,
-    .value = context->buffer, .value_offset = context->offset + dim, .value_stride = context->stride,
-    .out = act->mixed, .normaliser = act->normaliser,
-    .batch = batch, .heads = layer->heads, .head_dim = dim / layer->heads,
-    .queries = tokens, .keys = context->rows,
+    .query = rvm_tensor (act->projected, batch * tokens, dim),
+    .key = rvm_tensor_columns (keys_values, context->offset, dim),
+    .value = rvm_tensor_columns (keys_values, context->offset + dim, dim),
+    .out = rvm_tensor (act->mixed, batch * tokens, dim),
+    .log_sum_exp = rvm_tensor (act->normaliser, batch * layer->heads, tokens),
+    .batch = batch, .heads = layer->heads,
   };
 }
 
@@ -133,7 +137,7 @@ rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, con
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = 3 * dim, .m = rows });
+  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->projected, rows, 3 * dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -146,7 +150,7 @@ rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, co
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_gemm (queue, layer->project, &(RvmGemm){ .a = act->norm, .a_stride = dim, .out = act->projected, .out_stride = dim, .m = rows });
+  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->projected, rows, dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -154,11 +158,13 @@ rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, co
 void
 rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows)
 {
+  const RvmTensor hidden = rvm_tensor (act->hidden, rows, layer->hidden);
+
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_gemm (queue, layer->in,
-      &(RvmGemm){ .a = act->norm, .a_stride = layer->dim, .out = act->hidden, .out_stride = layer->hidden, .m = rows, .gelu = TRUE, .inner = act->inner });
-  rvm_gemm (queue, layer->out,
-      &(RvmGemm){ .a = act->hidden, .a_stride = layer->hidden, .out = act->out, .out_stride = layer->dim, .m = rows, .residual = x });
+  rvm_linear_forward (queue, layer->in, rvm_tensor (act->norm, rows, layer->dim), hidden,
+      &(RvmEpilogue){ .gelu = TRUE, .pre_gelu = rvm_tensor (act->inner, rows, layer->hidden) });
+  rvm_linear_forward (queue, layer->out, hidden, rvm_tensor (act->out, rows, layer->dim),
+      &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });
 }
 
 guint64

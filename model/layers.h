@@ -5,7 +5,8 @@
  * batch * tokens; widths in floats. */
 #pragma once
 
-#include "kernels/ops/tokens.h"
+#include "kernels/ops/attention.h"
+#include "kernels/ops/linear.h"
 #include "loader.h"
 
 G_BEGIN_DECLS
@@ -20,15 +21,15 @@ typedef struct {
 
 typedef struct {
   RvmNorm norm;
-  RvmGemmWeights *project; /* self: (dim, 3 dim) q | k | v; cross: (dim, dim) q */
-  RvmGemmWeights *out;     /* (dim, dim) */
+  RvmLinear *project; /* self: (dim, 3 dim) q | k | v; cross: (dim, dim) q */
+  RvmLinear *out;     /* (dim, dim) */
   guint dim, heads;
 } RvmAttentionLayer;
 
 typedef struct {
   RvmNorm norm;
-  RvmGemmWeights *in;  /* (dim, hidden) */
-  RvmGemmWeights *out; /* (hidden, dim) */
+  RvmLinear *in;  /* (dim, hidden) */
+  RvmLinear *out; /* (hidden, dim) */
   guint dim, hidden;
 } RvmMlpLayer;
 
@@ -37,7 +38,7 @@ typedef struct {
   RvmBuffer *norm;       /* (rows, dim) */
   RvmBuffer *projected;  /* (rows, 3 dim) or, cross, (rows, dim) */
   RvmBuffer *mixed;      /* (rows, dim): heads joined, before the out projection */
-  RvmBuffer *normaliser; /* (batch, heads, tokens), see RvmAttention */
+  RvmBuffer *normaliser; /* (batch, heads, tokens): log_sum_exp of RvmAttention */
   RvmBuffer *out;        /* (rows, dim); may be the layer's input */
 } RvmAttentionActivations;
 
@@ -72,7 +73,7 @@ void rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *laye
     const RvmAttentionActivations *act, guint batch, guint tokens);
 void rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows);
 
-/* How a layer calls rvm_attention(), for its forward pass and its way back. */
+/* How a layer calls rvm_attention(), for its forward and its backward pass. */
 RvmAttention rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens);
 RvmAttention rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *context, const RvmAttentionActivations *act,
     guint batch, guint tokens);

@@ -15,7 +15,7 @@ typedef struct {
   enum { BEGIN, KERNEL, BIAS, END, VECTOR } kind;
   const RvmArray *array; /* not of BEGIN and END */
   gsize elements;
-  RvmGemmWeights *linear; /* (transfer none) */
+  RvmLinear *linear; /* (transfer none) */
   RvmBuffer *vector;      /* (transfer none) */
   guint k, column, columns;
 } Task;
@@ -30,7 +30,7 @@ struct _RvmLoader {
   RvmWeights *weights;
   RvmDevice *device;
   RvmGemmProvider gemm;
-  RvmPrecision precision;
+  RvmElement precision;
   guint k, n, column; /* of the linear layer being described */
   gboolean has_bias;
   GArray *tasks; /* of Task */
@@ -40,7 +40,7 @@ struct _RvmLoader {
 };
 
 RvmLoader *
-rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision)
+rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmElement precision)
 {
   RvmLoader *loader = g_new0 (RvmLoader, 1);
 
@@ -143,10 +143,10 @@ rvm_loader_vector (RvmLoader *loader, const char *format, ...)
   return buffer;
 }
 
-RvmGemmWeights *
+RvmLinear *
 rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias)
 {
-  RvmGemmWeights *linear;
+  RvmLinear *linear;
 
   if (loader->error)
     return NULL;
@@ -154,13 +154,13 @@ rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias)
   loader->n = n;
   loader->column = 0;
   loader->has_bias = has_bias;
-  linear = rvm_gemm_weights_new (loader->device, loader->gemm, loader->precision, k, n, has_bias, &loader->error);
+  linear = rvm_linear_new (loader->device, loader->gemm, loader->precision, k, n, has_bias, &loader->error);
   note (loader, (Task){ .kind = BEGIN, .linear = linear });
   return linear;
 }
 
 void
-rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *format, ...)
+rvm_loader_add_linear (RvmLoader *loader, RvmLinear *linear, const char *format, ...)
 {
   g_autofree char *name = NULL, *kernel = NULL, *bias = NULL;
   const RvmArray *array;
@@ -192,12 +192,12 @@ rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *fo
   loader->column += columns;
 }
 
-RvmGemmWeights *
-rvm_loader_end_linear (RvmLoader *loader, RvmGemmWeights *linear)
+RvmLinear *
+rvm_loader_end_linear (RvmLoader *loader, RvmLinear *linear)
 {
   note (loader, (Task){ .kind = END, .linear = linear });
   if (loader->error)
-    g_clear_pointer (&linear, rvm_gemm_weights_free);
+    g_clear_pointer (&linear, rvm_linear_free);
   return linear;
 }
 
@@ -264,15 +264,15 @@ do_task (RvmLoader *loader, const Task *task, const float *values)
   }
   switch (task->kind) {
     case BEGIN:
-      return rvm_gemm_weights_begin (task->linear, &loader->error);
+      return rvm_linear_begin (task->linear, &loader->error);
     case KERNEL:
-      rvm_gemm_weights_set_kernel (task->linear, 0, task->column, task->k, task->columns, values);
+      rvm_linear_set_kernel (task->linear, 0, task->column, task->k, task->columns, values);
       return TRUE;
     case BIAS:
-      rvm_gemm_weights_set_bias (task->linear, task->column, task->columns, values);
+      rvm_linear_set_bias (task->linear, task->column, task->columns, values);
       return TRUE;
     case END:
-      return rvm_gemm_weights_end (task->linear, &loader->error);
+      return rvm_linear_end (task->linear, &loader->error);
     case VECTOR:
       return fill_vector (task->vector, values, task->elements, &loader->error);
   }

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 
 typedef struct _RvmLoader RvmLoader;
 
-RvmLoader *rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision);
+RvmLoader *rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmElement precision);
 void rvm_loader_free (RvmLoader *loader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLoader, rvm_loader_free)
 
@@ -22,10 +22,10 @@ RvmBuffer *rvm_loader_vector (RvmLoader *loader, const char *format, ...) G_GNUC
 
 /* Linear layers of the same k inputs, side by side in one matrix of n columns in the order of the calls of
  * rvm_loader_add_linear(), which reads NAME/kernel and, with @has_bias, NAME/bias. */
-RvmGemmWeights *rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias);
-void rvm_loader_add_linear (RvmLoader *loader, RvmGemmWeights *linear, const char *format, ...) G_GNUC_PRINTF (3, 4);
+RvmLinear *rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias);
+void rvm_loader_add_linear (RvmLoader *loader, RvmLinear *linear, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* Returns @linear, or NULL (and frees it) after a failure. */
-RvmGemmWeights *rvm_loader_end_linear (RvmLoader *loader, RvmGemmWeights *linear);
+RvmLinear *rvm_loader_end_linear (RvmLoader *loader, RvmLinear *linear);
 
 /* Keeps a list of every array and its place: (transfer full) (element-type RvmParameter), to be fetched after rvm_loader_finish(). */
 void rvm_loader_keep_parameters (RvmLoader *loader);

@@ -43,7 +43,7 @@ make_key (const char *path, const RvmDevice *device, const RvmModelOptions *opti
 }
 
 static RvmModel *
-load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmPrecision precision, gboolean trainable, GError **error)
+load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmElement precision, gboolean trainable, GError **error)
 {
   g_autoptr (RvmWeights) weights = rvm_weights_open (path, error);
   g_autoptr (RvmLoader) loader = NULL;
@@ -85,9 +85,9 @@ rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GErr
   g_autoptr (RvmDevice) device = rvm_device_open (options->device, options->cache_dir, error);
   RvmGemmProvider gemm = options->gemm;
 
-  if (device == NULL || !rvm_gemm_resolve (device, &gemm, RVM_PRECISION_F32, error))
+  if (device == NULL || !rvm_gemm_resolve (device, &gemm, RVM_ELEMENT_F32, error))
     return NULL;
-  return load (path, device, gemm, RVM_PRECISION_F32, TRUE, error);
+  return load (path, device, gemm, RVM_ELEMENT_F32, TRUE, error);
 }
 
 /* With the lock: a new reference to the model of @key, or NULL. */
@@ -191,7 +191,7 @@ rvm_model_get_gemm (const RvmModel *model)
   return model->gemm;
 }
 
-RvmPrecision
+RvmElement
 rvm_model_get_precision (const RvmModel *model)
 {
   return model->precision;

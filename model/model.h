@@ -16,7 +16,7 @@ typedef struct {
   const char *device;    /* selector of rvm_device_open(); NULL: by itself */
   const char *cache_dir; /* of built programs; NULL: the user's cache directory */
   RvmGemmProvider gemm;
-  RvmPrecision precision;
+  RvmElement precision;
 } RvmModelOptions;
 
 /* Loads @path, or returns the model that this process already has for the same file (path, size and modification time), device
@@ -30,7 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmModel, rvm_model_unref)
 const RvmConfig *rvm_model_get_config (const RvmModel *model);
 RvmDevice *rvm_model_get_device (const RvmModel *model); /* (transfer none) */
 RvmGemmProvider rvm_model_get_gemm (const RvmModel *model); /* never AUTO */
-RvmPrecision rvm_model_get_precision (const RvmModel *model);
+RvmElement rvm_model_get_precision (const RvmModel *model);
 /* 32 hexadecimal digits over names, shapes and values of encoder and core: the same for npz and safetensors with the same float32
  * values, whatever the file is called. */
 const char *rvm_model_get_id (const RvmModel *model);

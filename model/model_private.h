@@ -13,7 +13,7 @@ struct _RvmModel {
   RvmConfig config;
   RvmDevice *device;
   RvmGemmProvider gemm;
-  RvmPrecision precision;
+  RvmElement precision;
   char *id;
   RvmTokenizer tokenizer;
   RvmEncoder encoder;

@@ -15,7 +15,7 @@ rvm_parameter_get_buffer (const RvmParameter *parameter)
 {
   if (parameter->linear == NULL)
     return parameter->vector;
-  return parameter->is_bias ? rvm_gemm_weights_get_bias (parameter->linear) : rvm_gemm_weights_get_kernel (parameter->linear);
+  return parameter->is_bias ? rvm_linear_get_bias (parameter->linear) : rvm_linear_get_kernel (parameter->linear);
 }
 
 guint64
@@ -31,7 +31,7 @@ void
 rvm_parameter_pack (const RvmParameter *parameter, float *stored, const float *values)
 {
   if (parameter->linear && !parameter->is_bias)
-    rvm_gemm_weights_pack (parameter->linear, stored, parameter->column, parameter->columns, values);
+    rvm_linear_pack (parameter->linear, stored, parameter->column, parameter->columns, values);
   else
     memcpy (stored + parameter->column, values, rvm_parameter_get_size (parameter) * sizeof (float));
 }
@@ -40,7 +40,7 @@ void
 rvm_parameter_unpack (const RvmParameter *parameter, const float *stored, float *values)
 {
   if (parameter->linear && !parameter->is_bias)
-    rvm_gemm_weights_unpack (parameter->linear, stored, parameter->column, parameter->columns, values);
+    rvm_linear_unpack (parameter->linear, stored, parameter->column, parameter->columns, values);
   else
     memcpy (values, stored + parameter->column, rvm_parameter_get_size (parameter) * sizeof (float));
 }

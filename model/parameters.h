@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   RvmArray array;         /* name and shape, dtype F32 */
-  RvmGemmWeights *linear; /* (transfer none), NULL for a vector */
+  RvmLinear *linear; /* (transfer none), NULL for a vector */
   gboolean is_bias;       /* of the linear layer, not its kernel */
   guint column, columns;
   RvmBuffer *vector;      /* (transfer none), NULL for a linear layer */

@@ -51,9 +51,9 @@ rvm_state_unref (RvmState *state)
 }
 
 static const char *
-precision_name (RvmPrecision precision)
+precision_name (RvmElement precision)
 {
-  return precision == RVM_PRECISION_F16 ? "f16" : "f32";
+  return precision == RVM_ELEMENT_F16 ? "f16" : "f32";
 }
 
 gboolean
@@ -174,7 +174,7 @@ read_metadata (RvmState *state, GHashTable *metadata, const char *path, GError *
     return FALSE;
   state->model_id = g_strdup (model);
   state->device = g_strdup (device ? device : "");
-  state->precision = g_str_equal (precision, "f16") ? RVM_PRECISION_F16 : RVM_PRECISION_F32;
+  state->precision = g_str_equal (precision, "f16") ? RVM_ELEMENT_F16 : RVM_ELEMENT_F32;
   state->width = width;
   state->height = height;
   return TRUE;

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *model_id;
   char *device; /* where it was made; for the reader's information */
-  RvmPrecision precision;
+  RvmElement precision;
   guint width, height; /* of the analysed picture, pixels */
   guint tokens, dim;
   guint64 frames; /* folded into the state since it was zero */

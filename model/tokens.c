@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "kernels/ops/tokens.h"
+
 #define GRID 16 /* side of the published positional table */
 
 void
@@ -22,7 +24,7 @@ rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, gui
 void
 rvm_tokenizer_clear (RvmTokenizer *tokenizer)
 {
-  g_clear_pointer (&tokenizer->embed, rvm_gemm_weights_free);
+  g_clear_pointer (&tokenizer->embed, rvm_linear_free);
   g_clear_pointer (&tokenizer->bias, rvm_buffer_unref);
   g_clear_pointer (&tokenizer->class_token, rvm_buffer_unref);
 }
@@ -112,7 +114,9 @@ rvm_position_code (guint count, guint dim, float *table)
 void
 rvm_tokenizer_make_table (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *position, RvmBuffer *out, guint patches)
 {
-  rvm_token_table (queue, tokenizer->class_token, tokenizer->bias, position, out, patches, tokenizer->dim);
+  const guint dim = tokenizer->dim;
+
+  rvm_token_table (queue, tokenizer->class_token, tokenizer->bias, rvm_tensor (position, patches, dim), rvm_tensor (out, 1 + patches, dim));
 }
 
 void
@@ -120,27 +124,23 @@ rvm_tokenizer_forward (RvmQueue *queue, const RvmTokenizer *tokenizer, const Rvm
     RvmBuffer *patches, RvmBuffer *out, guint batch, guint rows, guint columns)
 {
   const guint tokens = 1 + rows * columns, length = tokenizer->patch * tokenizer->patch * 3;
+  const RvmTensor unfolded = rvm_tensor (patches, batch * tokens, length);
 
-  rvm_patches (queue, pixels, patches, batch, rows, columns, tokenizer->patch);
-  rvm_gemm (queue, tokenizer->embed,
-      &(RvmGemm){
-          .a = patches, .a_stride = length, .out = out, .out_stride = tokenizer->dim, .m = batch * tokens,
-          .residual = table, .residual_rows = tokens,
-      });
+  rvm_patches (queue, pixels, unfolded, batch, &(RvmPatchGrid){ rows, columns, tokenizer->patch });
+  rvm_linear_forward (queue, tokenizer->embed, unfolded, rvm_tensor (out, batch * tokens, tokenizer->dim),
+      &(RvmEpilogue){ .residual = rvm_tensor (table, tokens, tokenizer->dim) });
 }
 
 void
 rvm_tokenizer_forward_visible (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *table, const RvmVisibleTokens *visible)
 {
-  const guint m = visible->batch * visible->kept, length = tokenizer->patch * tokenizer->patch * 3;
+  const guint rows = visible->batch * visible->kept, dim = tokenizer->dim, length = tokenizer->patch * tokenizer->patch * 3;
+  const RvmPatchGrid grid = { visible->rows, visible->columns, tokenizer->patch };
+  const RvmTensor unfolded = rvm_tensor (visible->patches, rows, length), added = rvm_tensor (visible->added, rows, dim);
 
-  rvm_visible_patches (queue, visible->pixels, visible->visible, visible->patches, visible->batch, visible->kept, visible->rows,
-      visible->columns, tokenizer->patch);
-  rvm_gather_rows (queue, table, visible->visible, visible->added, m, tokenizer->dim);
-  rvm_gemm (queue, tokenizer->embed,
-      &(RvmGemm){
-          .a = visible->patches, .a_stride = length, .out = visible->out, .out_stride = tokenizer->dim, .m = m, .residual = visible->added,
-      });
+  rvm_visible_patches (queue, visible->pixels, visible->visible, unfolded, visible->batch, &grid);
+  rvm_gather_rows (queue, rvm_tensor (table, 1 + grid.rows * grid.columns, dim), visible->visible, added);
+  rvm_linear_forward (queue, tokenizer->embed, unfolded, rvm_tensor (visible->out, rows, dim), &(RvmEpilogue){ .residual = added });
 }
 
 guint64

@@ -4,14 +4,13 @@
  * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */
 #pragma once
 
-#include "kernels/ops/tokens.h"
 #include "loader.h"
 
 G_BEGIN_DECLS
 
 typedef struct {
   guint patch, dim;
-  RvmGemmWeights *embed;  /* (patch * patch * 3, dim), no bias */
+  RvmLinear *embed;  /* (patch * patch * 3, dim), no bias */
   RvmBuffer *bias;        /* (dim) */
   RvmBuffer *class_token; /* (dim) */
 } RvmTokenizer;

@@ -79,20 +79,20 @@ measure_gemm (RvmModel *model, RvmQueue *queue, guint repeats, double *best, GEr
 
   for (guint s = 0; s < G_N_ELEMENTS (shapes); s++) {
     const guint k = shapes[s][0], n = shapes[s][1];
-    g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (model->device, model->gemm, RVM_PRECISION_F32, k, n, FALSE, error);
+    g_autoptr (RvmLinear) weights = rvm_linear_new (model->device, model->gemm, RVM_ELEMENT_F32, k, n, FALSE, error);
     g_autoptr (RvmBuffer) a = weights ? rvm_buffer_new (model->device, (gsize) rows * k * sizeof (float), "yardstick", error) : NULL;
     g_autoptr (RvmBuffer) out = a ? rvm_buffer_new (model->device, (gsize) rows * n * sizeof (float), "yardstick", error) : NULL;
     g_autofree float *values = g_new0 (float, (gsize) k * n);
 
-    if (out == NULL || !rvm_gemm_weights_begin (weights, error))
+    if (out == NULL || !rvm_linear_begin (weights, error))
       return FALSE;
-    rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, values);
-    if (!rvm_gemm_weights_end (weights, error))
+    rvm_linear_set_kernel (weights, 0, 0, k, n, values);
+    if (!rvm_linear_end (weights, error))
       return FALSE;
     rvm_queue_zero (queue, a, 0, rvm_buffer_get_size (a));
     for (guint i = 0; i < repeats + 2; i++) { /* the first two warm up */
       const gint64 start = g_get_monotonic_time ();
-      rvm_gemm (queue, weights, &(RvmGemm){ .a = a, .a_stride = k, .out = out, .out_stride = n, .m = rows });
+      rvm_linear_forward (queue, weights, rvm_tensor (a, rows, k), rvm_tensor (out, rows, n), NULL);
       if (!rvm_queue_finish (queue, error))
         return FALSE;
       if (i >= 2)

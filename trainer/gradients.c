@@ -2,7 +2,7 @@
 #include "gradients.h"
 
 struct _RvmGradients {
-  GHashTable *linears; /* RvmGemmWeights -> RvmGemmGradient */
+  GHashTable *linears; /* RvmLinear -> RvmLinearGradient */
   GHashTable *vectors; /* RvmBuffer -> RvmVectorGradient */
   GArray *arrays;      /* RvmGradientArray, in the model's order */
 };
@@ -28,17 +28,17 @@ static gboolean
 add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParameter *parameter, GError **error)
 {
   if (parameter->linear) {
-    RvmGemmGradient *linear = g_hash_table_lookup (gradients->linears, parameter->linear);
+    RvmLinearGradient *linear = g_hash_table_lookup (gradients->linears, parameter->linear);
 
     if (linear)
       return TRUE; /* its neighbour was here first */
-    linear = rvm_gemm_gradient_new (model->device, parameter->linear, error);
+    linear = rvm_linear_gradient_new (model->device, parameter->linear, error);
     if (linear == NULL)
       return FALSE;
     g_hash_table_insert (gradients->linears, parameter->linear, linear);
-    add_array (gradients, parameter, rvm_gemm_weights_get_kernel (parameter->linear), rvm_gemm_gradient_get_kernel (linear), TRUE);
-    if (rvm_gemm_gradient_get_bias (linear))
-      add_array (gradients, parameter, rvm_gemm_weights_get_bias (parameter->linear), rvm_gemm_gradient_get_bias (linear), FALSE);
+    add_array (gradients, parameter, rvm_linear_get_kernel (parameter->linear), rvm_linear_gradient_get_kernel (linear), TRUE);
+    if (rvm_linear_gradient_get_bias (linear))
+      add_array (gradients, parameter, rvm_linear_get_bias (parameter->linear), rvm_linear_gradient_get_bias (linear), FALSE);
   } else {
     RvmVectorGradient *vector;
     RvmBuffer *buffer = rvm_buffer_new (model->device, rvm_buffer_get_size (parameter->vector), "gradient", error);
@@ -59,7 +59,7 @@ rvm_gradients_new (const RvmModel *model, GError **error)
 {
   g_autoptr (RvmGradients) gradients = g_new0 (RvmGradients, 1);
 
-  gradients->linears = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) rvm_gemm_gradient_free);
+  gradients->linears = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) rvm_linear_gradient_free);
   gradients->vectors = g_hash_table_new_full (NULL, NULL, NULL, vector_gradient_free);
   gradients->arrays = g_array_new (FALSE, FALSE, sizeof (RvmGradientArray));
   for (guint i = 0; i < model->parameters->len; i++)
@@ -79,8 +79,8 @@ rvm_gradients_free (RvmGradients *gradients)
   g_free (gradients);
 }
 
-RvmGemmGradient *
-rvm_gradients_find_linear (const RvmGradients *gradients, const RvmGemmWeights *weights)
+RvmLinearGradient *
+rvm_gradients_find_linear (const RvmGradients *gradients, const RvmLinear *weights)
 {
   return g_hash_table_lookup (gradients->linears, weights);
 }
@@ -108,7 +108,7 @@ rvm_gradients_reset (RvmGradients *gradients)
 
   g_hash_table_iter_init (&iter, gradients->linears);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    rvm_gemm_gradient_reset (value);
+    rvm_linear_gradient_reset (value);
   g_hash_table_iter_init (&iter, gradients->vectors);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     ((RvmVectorGradient *) value)->empty = TRUE;
@@ -122,7 +122,7 @@ rvm_gradients_refresh (RvmQueue *queue, RvmGradients *gradients)
 
   g_hash_table_iter_init (&iter, gradients->linears);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    rvm_gemm_gradient_refresh (queue, value);
+    rvm_linear_gradient_refresh (queue, value);
 }
 
 guint

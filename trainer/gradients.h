@@ -27,7 +27,7 @@ RvmGradients *rvm_gradients_new (const RvmModel *model, GError **error);
 void rvm_gradients_free (RvmGradients *gradients);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmGradients, rvm_gradients_free)
 
-RvmGemmGradient *rvm_gradients_find_linear (const RvmGradients *gradients, const RvmGemmWeights *weights);
+RvmLinearGradient *rvm_gradients_find_linear (const RvmGradients *gradients, const RvmLinear *weights);
 RvmVectorGradient *rvm_gradients_find_vector (const RvmGradients *gradients, const RvmBuffer *vector);
 /* Of the array that @value is the memory of. */
 RvmBuffer *rvm_gradients_find_buffer (const RvmGradients *gradients, const RvmBuffer *value);

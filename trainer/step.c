@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernels/error.h"
+#include "kernels/ops/loss.h"
 #include "step_private.h"
 
 static gboolean
@@ -200,10 +201,17 @@ upload (RvmStep *step, const RvmBatch *batch)
   rvm_queue_write (step->queue, step->slot, 0, step->slot_host, targets * step->tokens * sizeof (guint32));
 }
 
-static RvmFrameOf
-frame_of (const RvmStep *step, guint sources, guint t)
+/* One frame of every sample, and @n of them. */
+static RvmTensor
+frame_of (const RvmStep *step, const RvmBuffer *frame)
 {
-  return (RvmFrameOf){ .samples = step->shape.samples, .n = sources, .frame = t, .rows = step->tokens, .dim = step->dim };
+  return rvm_tensor (frame, step->shape.samples * step->tokens, step->dim);
+}
+
+static RvmTensor
+frames_of (const RvmStep *step, const RvmBuffer *frames, guint n)
+{
+  return rvm_tensor (frames, step->shape.samples * n * step->tokens, step->dim);
 }
 
 static void
@@ -218,14 +226,13 @@ forward (RvmStep *step, guint sources)
       shape->samples * sources, shape->rows, shape->columns);
   rvm_encoder_forward (step->queue, &model->encoder, step->source_tokens, &step->source_encoder, shape->samples * sources, step->tokens);
   for (guint t = 0; t < sources; t++) {
-    const RvmFrameOf frame = frame_of (step, sources, t);
-    rvm_get_frame (step->queue, step->source_encoder.out, NULL, step->encoded[t], &frame);
+    rvm_get_frame (step->queue, frames_of (step, step->source_encoder.out, sources), RVM_TENSOR_NONE, frame_of (step, step->encoded[t]),
+        shape->samples, sources, t);
     rvm_core_forward (step->queue, &model->core, step->encoded[t], step->states[t], &step->core[t], step->states[t + 1], shape->samples,
         step->tokens);
-    if (t >= hidden) {
-      const RvmFrameOf seen = frame_of (step, sources - hidden, t - hidden);
-      rvm_put_frame (step->queue, step->states[t + 1], step->features, &seen);
-    }
+    if (t >= hidden)
+      rvm_put_frame (step->queue, frame_of (step, step->states[t + 1]), frames_of (step, step->features, sources - hidden), shape->samples,
+          sources - hidden, t - hidden);
   }
   rvm_tokenizer_forward_visible (step->queue, &model->tokenizer, step->table,
       &(RvmVisibleTokens){
@@ -248,13 +255,15 @@ count_values (const RvmStep *step, gboolean all)
 static void
 compute_loss (RvmStep *step, double weight)
 {
+  const guint pictures = step->shape.samples * step->shape.targets, rows = pictures * step->tokens, pixels = step->model->decoder.pixels;
+
   rvm_reconstruction_loss (step->queue, &(RvmReconstructionLoss){
-                                            .predicted = step->decoder.predicted, .pixels = step->target, .slot = step->slot,
-                                            .all = step->all_patches, .scale = 2 * weight / count_values (step, step->all_patches),
-                                            .dpredicted = step->dpredicted, .row_loss = step->row_loss,
-                                            .pictures = step->shape.samples * step->shape.targets,
-                                            .rows = step->shape.rows, .columns = step->shape.columns,
-                                            .patch = step->model->config.patch,
+                                            .predicted = rvm_tensor (step->decoder.predicted, rows, pixels), .pixels = step->target,
+                                            .slot = step->slot, .all = step->all_patches,
+                                            .scale = 2 * weight / count_values (step, step->all_patches),
+                                            .dpredicted = rvm_tensor (step->dpredicted, rows, pixels), .row_loss = step->row_loss,
+                                            .pictures = pictures,
+                                            .grid = { step->shape.rows, step->shape.columns, step->model->config.patch },
                                         });
   rvm_queue_read (step->queue, step->row_loss, 0, step->row_loss_host, rvm_buffer_get_size (step->row_loss));
 }
@@ -283,14 +292,14 @@ backward (RvmStep *step, guint sources)
   rvm_encoder_backward (b, &model->encoder, step->target_tokens, &step->target_encoder, step->dtarget, step->dtokens, targets, step->kept);
   rvm_tokenizer_backward (b, &model->tokenizer, step->target_patches, step->dtokens, targets, step->kept);
   for (guint t = sources; t-- > 0;) {
-    const RvmFrameOf frame = frame_of (step, sources, t);
-    if (t >= hidden) {
-      const RvmFrameOf seen = frame_of (step, sources - hidden, t - hidden);
-      rvm_get_frame (step->queue, step->dfeatures, t + 1 < sources ? step->dstate : NULL, step->dstate, &seen);
-    }
+    const RvmTensor dstate = frame_of (step, step->dstate);
+
+    if (t >= hidden)
+      rvm_get_frame (step->queue, frames_of (step, step->dfeatures, sources - hidden), t + 1 < sources ? dstate : RVM_TENSOR_NONE, dstate, samples,
+          sources - hidden, t - hidden);
     rvm_core_backward (b, &model->core, step->encoded[t], step->states[t], &step->core[t], &step->core_backward, step->dstate,
         step->dstate, step->dencoded, samples, step->tokens);
-    rvm_put_frame (step->queue, step->dencoded, step->dsource, &frame);
+    rvm_put_frame (step->queue, frame_of (step, step->dencoded), frames_of (step, step->dsource, sources), samples, sources, t);
   }
   if (step->reduce)
     rvm_reduce_core_done (step->reduce, step->queue);

@@ -40,7 +40,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               RVM_GEMM_AUTO, ready)},
     {AT (precision), g_param_spec_enum ("precision", "Precision",
               "How weights are stored; sums are always 32 bits",
-              gst_rvm_precision_get_type (), RVM_PRECISION_F32, ready)},
+              gst_rvm_precision_get_type (), RVM_ELEMENT_F32, ready)},
     {AT (size), g_param_spec_uint ("size", "Size",
               "Shorter side of the analysed picture, pixels, rounded to whole"
               " patches (0 = the video's own)", 0, MAX_SIDE, 0, live)},

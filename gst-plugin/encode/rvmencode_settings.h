@@ -10,7 +10,7 @@ typedef struct
 {
   gchar *model_file, *device, *cache_dir, *state_file;
   gint gemm;                    /* RvmGemmProvider */
-  gint precision;               /* RvmPrecision */
+  gint precision;               /* RvmElement */
   guint size, width, height, interval, warm_up;
   guint output;                 /* GstRvmFeatureParts */
   guint reset_on;               /* GstRvmResetOn */

@@ -27,8 +27,8 @@ gst_rvm_precision_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const GEnumValue values[] = {
-      {RVM_PRECISION_F32, "Weights in 32 bits, exact", "f32"},
-      {RVM_PRECISION_F16, "Weights in 16 bits, half the memory", "f16"},
+      {RVM_ELEMENT_F32, "Weights in 32 bits, exact", "f32"},
+      {RVM_ELEMENT_F16, "Weights in 16 bits, half the memory", "f16"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_enum_register_static ("GstRvmPrecision",

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* Nicks for RvmGemmProvider and RvmPrecision. */
+/* Nicks for RvmGemmProvider and RvmElement. */
 GType gst_rvm_gemm_get_type (void);
 GType gst_rvm_precision_get_type (void);
 

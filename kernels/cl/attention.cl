@@ -1,20 +1,28 @@
-/* softmax (q k^T / sqrt (HEAD_DIM)) v for one head, without storing the scores.
+/* Attention of one head:  out = softmax (q k^T / sqrt (HEAD_DIM)) v,  without storing the scores.
  *
- * Head h of row i of picture b lies at offset + (b * rows + i) * stride + h * HEAD_DIM; out is (batch, queries, heads * HEAD_DIM).
+ *              heads * HEAD_DIM                         keys
+ *            +----+----+----+                   +------------------+
+ *            |    |    |    |                   |                  |     For each block of keys:
+ *   queries  |####|    |    |  q      queries   |  scores of one   |       scores  = queries times keys
+ *            |    |    |    |                   |  block of keys   |       highest = maximum of each query so far
+ *            +----+----+----+                   +------------------+       sums    = sums rescaled to the new maximum
+ *            +----+----+----+                                                        + exp (scores - highest) v
+ *      keys  |    |    |    |  k, v
+ *            +----+----+----+          head h of row i of picture b is at  offset + (b * rows + i) * stride + h * HEAD_DIM
  *
- * The lanes of a vector are QUERIES: a work-item owns RVM_QUERIES vectors of them and walks over the keys in blocks, with the
- * running maximum and sum of the online softmax (Milakov and Gimelshein 2018; as in FlashAttention). Scores are then plain products
- * of a query vector with one broadcast key element, exp works on whole vectors, and nothing is summed across lanes. Queries,
- * scores and outputs of a work-item stay in the first-level cache.
+ *   query        (batch, queries, heads * HEAD_DIM), with offset and stride
+ *   key, value   (batch, keys, heads * HEAD_DIM), with offset and stride
+ *   out          (batch, queries, heads * HEAD_DIM)
+ *   log_sum_exp  (batch, heads, queries): binary logarithm of the softmax's denominator, from which the backward pass computes the
+ *                probabilities again (attention_backward.cl)
  *
- * With RVM_GROUP > 1 (GPUs, RVM_VECTOR 1) a work-item owns one query and the group shares each block of keys and values in local
- * memory.
+ * This is the online softmax (Milakov and Gimelshein 2018), as in FlashAttention. The lanes of a vector are queries: a work-item has RVM_QUERIES
+ * vectors of them and goes through the keys in blocks. Scores are then products of a vector of queries with one element of a key, exp() works on
+ * whole vectors, and nothing is summed across lanes. The queries, scores and sums of a work-item stay in the first-level cache.
  *
- * normaliser (batch, heads, queries) is the binary logarithm of the softmax's denominator, all that the way back
- * (attention_backward.cl) needs to know the probabilities again.
+ * With RVM_GROUP > 1 (GPUs, RVM_VECTOR 1) a work-item has one query, and the group shares each block of keys and values in local memory.
  *
- * key_block: keys between two looks at the running maximum, at most RVM_KEY_BLOCK and a multiple of RVM_KEY_TILE; with RVM_GROUP > 1
- * that is RVM_KEY_BLOCK.
+ * key_block is the number of keys of a block: at most RVM_KEY_BLOCK and a multiple of RVM_KEY_TILE; with RVM_GROUP > 1, equal to RVM_KEY_BLOCK.
  *
  * Global size (work-items for the queries, heads, batch), local size (RVM_GROUP, 1, 1). */
 
@@ -25,18 +33,18 @@
 #define RVM_QUERIES 2 /* vectors of queries of a work-item */
 #endif
 #ifndef RVM_KEY_TILE
-#define RVM_KEY_TILE 4 /* keys scored at once: RVM_KEY_TILE * RVM_QUERIES sums in registers */
+#define RVM_KEY_TILE 4 /* keys that are scored at once, with RVM_KEY_TILE * RVM_QUERIES sums in registers */
 #endif
 #ifndef RVM_DIM_TILE
-#define RVM_DIM_TILE 1 /* output dimensions summed at once; divides RVM_HEAD_DIM */
+#define RVM_DIM_TILE 1 /* elements of the output that are summed at once; divides RVM_HEAD_DIM */
 #endif
 #ifndef RVM_KEY_BLOCK
-#define RVM_KEY_BLOCK 32 /* the most keys between two looks at the running maximum; a multiple of RVM_KEY_TILE */
+#define RVM_KEY_BLOCK 32 /* the most keys of a block; a multiple of RVM_KEY_TILE */
 #endif
 
 #define LANES (RVM_QUERIES * RVM_VECTOR)
 
-/* So few queries in the last vector are taken one by one: a whole vector costs more. */
+/* If the last vector has at most so many queries, they are computed one by one, which costs less than a whole vector. */
 #if RVM_VECTOR > 1 && RVM_HEAD_DIM % RVM_VECTOR == 0
 #define SINGLES (RVM_VECTOR / 4)
 #else
@@ -51,14 +59,14 @@
 #define VALUE(j, d) v[(size_t) (first + (j)) * value_stride + (d)]
 #endif
 
-/* One head of one picture: where its row 0 is, and how far from row to row. */
+/* One head of one picture: its row 0, and the strides of its rows. */
 typedef struct {
   __global const float *q, *k, *v;
-  __global float *out, *normaliser;
+  __global float *out, *log_sum_exp;
   uint q_stride, k_stride, v_stride, out_stride;
 } Head;
 
-/* @vectors, a constant of at most RVM_QUERIES, of queries from @start to @queries. */
+/* The @vectors vectors of queries from @start on; @vectors is a constant of at most RVM_QUERIES. Queries past @queries are not written. */
 __attribute__ ((always_inline)) void
 attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vectors, __local float *key_tile, __local float *value_tile)
 {
@@ -71,7 +79,7 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
   vec scores[RVM_KEY_BLOCK * RVM_QUERIES];
   vec highest[RVM_QUERIES], total[RVM_QUERIES];
 
-  /* exp2 of a score is then what exp of the published one is. */
+  /* Scaled by log2 (e), so that exp2 (score) is e^(q k / sqrt (HEAD_DIM)). */
   rows_to_lanes (q_lanes, q, head.q_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
   for (uint i = 0; i < RVM_HEAD_DIM * vectors; i++)
     sums[i] = (vec) 0.0f;
@@ -82,7 +90,7 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
 
   for (uint first = 0; first < keys; first += key_block) {
     const uint block = min (keys - first, key_block);
-    vec top[RVM_QUERIES], shrink[RVM_QUERIES];
+    vec top[RVM_QUERIES], rescale[RVM_QUERIES];
 
 #if RVM_GROUP > 1
     barrier (CLK_LOCAL_MEM_FENCE);
@@ -114,16 +122,16 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
       for (uint t = 0; t < RVM_KEY_TILE; t++)
 #pragma unroll
         for (uint x = 0; x < vectors; x++) {
-          /* Keys past the end repeat the last one: harmless for the maximum, and not summed below. */
+          /* Keys past the end are copies of the last one: they do not change the maximum, and are not summed below. */
           scores[(j + t) * vectors + x] = dot[t][x];
           top[x] = max (top[x], dot[t][x]);
         }
     }
 
     for (uint x = 0; x < vectors; x++) {
-      shrink[x] = rvm_exp2_negative (highest[x] - top[x]);
+      rescale[x] = rvm_exp2_negative (highest[x] - top[x]);
       highest[x] = top[x];
-      total[x] *= shrink[x];
+      total[x] *= rescale[x];
     }
     for (uint j = 0; j < block; j++)
 #pragma unroll
@@ -139,7 +147,7 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
       for (uint t = 0; t < RVM_DIM_TILE; t++)
 #pragma unroll
         for (uint x = 0; x < vectors; x++)
-          acc[t][x] = sums[(d + t) * vectors + x] * shrink[x];
+          acc[t][x] = sums[(d + t) * vectors + x] * rescale[x];
       for (uint j = 0; j < block; j++)
 #pragma unroll
         for (uint t = 0; t < RVM_DIM_TILE; t++)
@@ -158,7 +166,7 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
   for (uint x = 0; x < vectors; x++) {
     const uint first = start + x * RVM_VECTOR;
     if (first < queries)
-      store_upto (highest[x] + log2 (total[x]), head.normaliser + first, queries - first);
+      store_upto (highest[x] + log2 (total[x]), head.log_sum_exp + first, queries - first);
     total[x] = 1.0f / total[x];
   }
   for (uint d = 0; d < RVM_HEAD_DIM; d++)
@@ -169,7 +177,7 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
 }
 
 #if SINGLES
-/* Query @row alone; the lanes are elements of the head. */
+/* The query @row alone. The lanes are elements of the head. */
 __attribute__ ((noinline)) void
 attend_one (Head head, uint row, uint keys, uint key_block)
 {
@@ -196,14 +204,14 @@ attend_one (Head head, uint row, uint keys, uint key_block)
       top = max (top, score[j]);
     }
     for (uint x = 0; x < (block + RVM_VECTOR - 1) / RVM_VECTOR; x++)
-      scores[x] = rvm_exp2_negative (scores[x] - top); /* of what lies past the end, too, which nothing reads */
+      scores[x] = rvm_exp2_negative (scores[x] - top); /* also of what lies past the end, which is not read */
 
-    const float shrink = highest > -FLT_MAX ? exp2 (highest - top) : 0.0f;
-    total *= shrink;
+    const float rescale = highest > -FLT_MAX ? exp2 (highest - top) : 0.0f;
+    total *= rescale;
     highest = top;
 #pragma unroll
     for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
-      sums[x] *= shrink;
+      sums[x] *= rescale;
     for (uint j = 0; j < block; j++) {
       total += score[j];
 #pragma unroll
@@ -211,7 +219,7 @@ attend_one (Head head, uint row, uint keys, uint key_block)
         sums[x] = fma ((vec) score[j], VLOAD (head.v + (size_t) (first + j) * head.v_stride + x * RVM_VECTOR), sums[x]);
     }
   }
-  head.normaliser[row] = highest + log2 (total);
+  head.log_sum_exp[row] = highest + log2 (total);
 #pragma unroll
   for (uint x = 0; x < RVM_HEAD_DIM / RVM_VECTOR; x++)
     VSTORE (sums[x] * (1.0f / total), head.out + (size_t) row * head.out_stride + x * RVM_VECTOR);
@@ -221,7 +229,7 @@ attend_one (Head head, uint row, uint keys, uint key_block)
 __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 attention (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global float *restrict out, __global float *restrict normaliser, uint queries, uint keys, uint key_block)
+    __global float *restrict out, __global float *restrict log_sum_exp, uint queries, uint keys, uint key_block)
 {
   const uint start = get_global_id (0) * LANES, column = get_global_id (1) * RVM_HEAD_DIM, out_stride = get_global_size (1) * RVM_HEAD_DIM;
   const size_t picture = get_global_id (2);
@@ -230,7 +238,7 @@ attention (__global const float *restrict query, uint query_offset, uint query_s
     key + key_offset + picture * keys * key_stride + column,
     value + value_offset + picture * keys * value_stride + column,
     out + picture * queries * out_stride + column,
-    normaliser + (picture * get_global_size (1) + get_global_id (1)) * queries,
+    log_sum_exp + (picture * get_global_size (1) + get_global_id (1)) * queries,
     query_stride, key_stride, value_stride, out_stride,
   };
 #if RVM_GROUP > 1

@@ -1,31 +1,36 @@
-/* The way back through attention.cl for a whole head of a picture in one work-item: the scores are computed once, where
- * attention_backward.cl, whose many work-items share no sums, needs them twice. For devices with wide vectors and few units.
+/* Backward pass of attention.cl with one work-item for a whole head of a picture. Formulas and layouts are those of attention_backward.cl.
  *
- * Formulas and layouts as there. Keys go by in blocks of RVM_KEY_VECTORS vectors, queries in blocks of RVM_QUERY_BLOCK: of a block, scores are
- * (queries, keys) with the keys in lanes, and the sums over queries and over keys are small products of dense private arrays, with the
- * elements of the head in lanes. Every sum has a fixed order. Global size (heads, batch). */
+ *                                keys
+ *                      +---------+---------+----
+ *                      | block   |         |         A work-item goes through all blocks: of RVM_KEY_VECTORS vectors of
+ *   RVM_QUERY_BLOCK    |#########|         |         keys times RVM_QUERY_BLOCK queries. The scores of a block, with keys
+ *   queries            +---------+---------+----     in the lanes, serve for dq, dk and dv, which are sums with elements
+ *                      |         |         |         of the head in the lanes.
+ *
+ * So each score is computed once. attention_backward.cl, whose many work-items share no sums, computes it twice. For devices with wide vectors and
+ * few compute units. Every sum has a fixed order. Global size (heads, batch), local size (1, 1). */
 
 #ifndef RVM_HEAD_DIM
 #define RVM_HEAD_DIM 64
 #endif
 #ifndef RVM_KEY_VECTORS
-#define RVM_KEY_VECTORS 4 /* vectors of keys of a block */
+#define RVM_KEY_VECTORS 4 /* vectors of keys in a block */
 #endif
 #ifndef RVM_QUERY_BLOCK
-#define RVM_QUERY_BLOCK 20 /* queries of a block; a multiple of TILE */
+#define RVM_QUERY_BLOCK 20 /* queries in a block; a multiple of TILE */
 #endif
 #ifndef RVM_LANE_TILE
-#define RVM_LANE_TILE 2 /* vectors of keys scored at once */
+#define RVM_LANE_TILE 2 /* vectors of keys that are scored at once */
 #endif
 
-#define TILE 5 /* rows summed at once: a picture of 64 patches has 65 tokens */
+#define TILE 5 /* rows that are summed at once: a picture of 64 patches has 65 tokens */
 #define KEYS (RVM_KEY_VECTORS * RVM_VECTOR)
 #define ROW_VECTORS ((RVM_HEAD_DIM + RVM_VECTOR - 1) / RVM_VECTOR)
 #define ROW_FLOATS (ROW_VECTORS * RVM_VECTOR)
-#define INNER_SCALE (M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM))
-#define OUTER_SCALE rsqrt ((float) RVM_HEAD_DIM)
+#define SCORE_SCALE (M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM))
+#define GRADIENT_SCALE rsqrt ((float) RVM_HEAD_DIM)
 
-/* @count rows from row @first on, the last one repeated, to a dense array with zeros after a row's end. */
+/* Copies @count rows from row @first on to a contiguous array, with zeros after the end of a row. Rows past the end are copies of the last row. */
 void
 copy_rows (vec *to, __global const float *from, uint stride, uint first, uint count, uint rows)
 {
@@ -35,7 +40,7 @@ copy_rows (vec *to, __global const float *from, uint stride, uint first, uint co
       to[i * ROW_VECTORS + x] = load_upto (from + (size_t) min (first + i, rows - 1) * stride + x * RVM_VECTOR, RVM_HEAD_DIM - x * RVM_VECTOR);
 }
 
-/* @add: to what is there. */
+/* Stores @count rows times @scale, added to what is there if @add. */
 void
 store_rows (const vec *from, __global float *to, uint stride, uint first, uint count, float scale, bool add)
 {
@@ -49,7 +54,7 @@ store_rows (const vec *from, __global float *to, uint stride, uint first, uint c
     }
 }
 
-/* products[i] = row i of @rows times @lanes, for @count rows and up to TILE - 1 more, which exist. */
+/* products[i] = row i of @rows times @lanes, for @count rows. Up to TILE - 1 more rows are computed; the arrays have room for them. */
 void
 multiply_lanes (vec *products, const vec *rows, const vec *lanes, uint count)
 {
@@ -83,8 +88,8 @@ multiply_lanes (vec *products, const vec *rows, const vec *lanes, uint count)
   }
 }
 
-/* sums[o] += sum over i < @ins of weights[o * out_stride + i * in_stride] times row i of @rows, for @outs rows; @sums has up to TILE - 1
- * more, which are undefined afterwards. */
+/* sums[o] += sum over i < @ins of weights[o * out_stride + i * in_stride] times row i of @rows, for @outs rows. Up to TILE - 1 more rows of @sums
+ * are undefined afterwards. */
 void
 add_products (vec *sums, const float *weights, uint out_stride, uint in_stride, const vec *rows, uint outs, uint ins)
 {
@@ -115,7 +120,7 @@ add_products (vec *sums, const float *weights, uint out_stride, uint in_stride, 
   }
 }
 
-/* delta = the sums over the head of dout out. */
+/* delta = sum over the head of dout out, of each query. */
 void
 sum_outputs (__global const float *restrict out, __global const float *restrict dout, uint stride, __global float *restrict delta, uint rows)
 {
@@ -132,7 +137,7 @@ sum_outputs (__global const float *restrict out, __global const float *restrict 
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 attention_backward_whole (__global const float *restrict query, uint query_offset, uint query_stride, __global const float *restrict key,
     uint key_offset, uint key_stride, __global const float *restrict value, uint value_offset, uint value_stride,
-    __global const float *restrict normaliser, __global const float *restrict out, __global const float *restrict dout,
+    __global const float *restrict log_sum_exp, __global const float *restrict out, __global const float *restrict dout,
     __global float *restrict delta, __global float *dquery, __global float *dkey, __global float *dvalue, uint queries, uint keys)
 {
   const uint head = get_global_id (0) * RVM_HEAD_DIM, out_stride = get_global_size (0) * RVM_HEAD_DIM;
@@ -149,7 +154,7 @@ attention_backward_whole (__global const float *restrict query, uint query_offse
   for (uint key_first = 0; key_first < keys; key_first += KEYS) {
     const uint block_keys = min (keys - key_first, (uint) KEYS);
 
-    rows_to_lanes (k_lanes, key + k_at, key_stride, key_first, keys, RVM_HEAD_DIM, RVM_KEY_VECTORS, INNER_SCALE);
+    rows_to_lanes (k_lanes, key + k_at, key_stride, key_first, keys, RVM_HEAD_DIM, RVM_KEY_VECTORS, SCORE_SCALE);
     rows_to_lanes (v_lanes, value + v_at, value_stride, key_first, keys, RVM_HEAD_DIM, RVM_KEY_VECTORS, 1.0f);
     copy_rows (k_rows, key + k_at, key_stride, key_first, block_keys, keys);
     for (uint i = 0; i < (KEYS + TILE) * ROW_VECTORS; i++)
@@ -163,10 +168,10 @@ attention_backward_whole (__global const float *restrict query, uint query_offse
       multiply_lanes (probabilities, q_rows, k_lanes, block);
       multiply_lanes (slopes, d_rows, v_lanes, block);
       for (uint i = 0; i < block; i++) {
-        const vec log_total = (vec) normaliser[row_values + first + i], mean = (vec) delta[row_values + first + i];
+        const vec lse = (vec) log_sum_exp[row_values + first + i], mean = (vec) delta[row_values + first + i];
 #pragma unroll
         for (uint l = 0; l < RVM_KEY_VECTORS; l++) {
-          const vec p = rvm_exp2_negative (probabilities[i * RVM_KEY_VECTORS + l] - log_total);
+          const vec p = rvm_exp2_negative (probabilities[i * RVM_KEY_VECTORS + l] - lse);
           probabilities[i * RVM_KEY_VECTORS + l] = p;
           slopes[i * RVM_KEY_VECTORS + l] = p * (slopes[i * RVM_KEY_VECTORS + l] - mean);
         }
@@ -174,11 +179,11 @@ attention_backward_whole (__global const float *restrict query, uint query_offse
       for (uint i = 0; i < RVM_QUERY_BLOCK * ROW_VECTORS; i++)
         q_sums[i] = (vec) 0.0f;
       add_products (q_sums, (const float *) slopes, KEYS, 1, k_rows, block, block_keys);
-      store_rows (q_sums, dquery + q_at, query_stride, first, block, OUTER_SCALE, key_first > 0);
+      store_rows (q_sums, dquery + q_at, query_stride, first, block, GRADIENT_SCALE, key_first > 0);
       add_products (v_sums, (const float *) probabilities, 1, KEYS, d_rows, block_keys, block);
       add_products (k_sums, (const float *) slopes, 1, KEYS, q_rows, block_keys, block);
     }
-    store_rows (k_sums, dkey + k_at, key_stride, key_first, block_keys, OUTER_SCALE, false);
+    store_rows (k_sums, dkey + k_at, key_stride, key_first, block_keys, GRADIENT_SCALE, false);
     store_rows (v_sums, dvalue + v_at, value_stride, key_first, block_keys, 1.0f, false);
   }
 }

@@ -1,14 +1,16 @@
-/* Put before every kernel file: the vector type of the device and the two functions that cost more than the rest.
+/* Precedes every other source: vectors, functions of vectors, rows in lanes, the epilogue of linear layers, and sums over rows.
  *
- * RVM_VECTOR is the number of floats a work-item handles at once: the device's native width on CPUs, 1 on GPUs. Kernels
- * are written for `vec` and a scalar tail, so any row length works on any device. */
+ * RVM_VECTOR is the number of floats that a work-item handles at once: the device's native width on CPUs, 1 on GPUs. Kernels are written for
+ * vectors (`vec`) and a scalar tail, so rows of any length work on any device.
+ *
+ * All matrices are row-major. (rows, columns) is the shape of a matrix; (a, b, c) is that of a b x c matrices one after the other. */
 
 #ifndef RVM_VECTOR
 #define RVM_VECTOR 8 /* floats in a vec: 1, 4, 8 or 16 */
 #endif
 
-/* A fused multiply-add that the device has no instruction for is a function of a hundred integer operations (24 times the time of a product
- * on llvmpipe). Nothing here needs its single rounding. */
+/* Without an instruction for it, a fused multiply-add is a function of a hundred integer operations: on llvmpipe a product then takes 24 times as
+ * long. No kernel needs its single rounding. */
 #if RVM_NO_FMA
 #define fma mad
 #endif
@@ -42,12 +44,12 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 #endif
 #endif
 
-/* The nearest integers of x, |x| < 2^22: what the last bits of its sum with 1.5 x 2^23 say. On PoCL convert_int_rte() is twenty instructions, more than
- * the rest of an exponential. */
+/* The integers nearest to x, for |x| < 2^22: the last bits of x + 1.5 * 2^23. With PoCL, convert_int_rte() takes twenty instructions, more than the
+ * rest of an exponential. */
 #define TO_IVEC_ROUND(x) (AS_IVEC ((x) + 12582912.0f) - 0x4b400000)
 
-/* Asks for a line of cache that will be wanted soon: rows and panels are too short for a processor to guess the next one. Only where it was
- * seen to help (program.c): standard OpenCL's prefetch() does nothing on PoCL and costs a call on Intel's runtime. */
+/* Asks for a cache line that will be needed soon: rows and panels are too short for the processor to predict the next one. Only used where it was
+ * measured to help (program.c): OpenCL's own prefetch() does nothing with PoCL and costs a call with Intel's runtime. */
 #define CACHE_LINE 16 /* floats */
 #if RVM_BUILTIN_PREFETCH
 #define PREFETCH(p) __builtin_prefetch ((const void *) (uintptr_t) (p), 0, 2)
@@ -61,9 +63,10 @@ sum4 (float4 v)
   return (v.x + v.z) + (v.y + v.w);
 }
 
-/* e^x with a relative error below 2e-7 for x in [-87, 88]; smaller x give about 1e-38, larger ones are clamped to
- * e^88. x = n ln 2 + r, |r| <= ln 2 / 2; a degree 6 polynomial for e^r (Cephes' coefficients); 2^n through the
- * exponent bits. Built-in exp is a library call per lane on several CPU implementations. */
+/* e^x with a relative error below 2e-7 for x in [-87, 88]; smaller x give about 1e-38, larger ones e^88.
+ *
+ * x = n ln 2 + r with |r| <= ln 2 / 2; e^r is a polynomial of degree 6 (coefficients of the Cephes library), 2^n is made of exponent bits. The
+ * built-in exp() is a library call per lane with several CPU runtimes. */
 vec
 rvm_exp (vec x)
 {
@@ -81,8 +84,8 @@ rvm_exp (vec x)
   return p * AS_VEC ((n + 127) << 23);
 }
 
-/* 2^x for x <= 0 with a relative error below 3e-7; x below -126 give about 1e-38. A degree 5 minimax polynomial for the
- * fraction (Remez, relative error 8e-8 before rounding). For softmax, whose base can be folded into the scale of the scores. */
+/* 2^x for x <= 0 with a relative error below 3e-7; x below -126 give about 1e-38. The fraction's power is a minimax polynomial of degree 5 (Remez,
+ * relative error 8e-8 before rounding). For softmax: log2 (e) is part of the scale of the scores. */
 vec
 rvm_exp2_negative (vec x)
 {
@@ -98,30 +101,33 @@ rvm_exp2_negative (vec x)
 }
 
 #if RVM_VECTOR > 1
-/* Transposes a square of vectors in place, by log2 (RVM_VECTOR) perfect shuffles of row i with row i + RVM_VECTOR / 2: shuffles of whole
- * registers instead of a scalar load and store per element. */
+/* Transposes a square of vectors in place, by log2 (RVM_VECTOR) perfect shuffles of row i with row i + RVM_VECTOR / 2. These are shuffles of whole
+ * registers, where a plain loop has a scalar load and store per element. */
 void
 transpose_square (vec *rows)
 {
 #pragma unroll
   for (uint step = 1; step < RVM_VECTOR; step *= 2) {
-    vec mixed[RVM_VECTOR];
+    vec shuffled[RVM_VECTOR];
 #pragma unroll
     for (uint i = 0; i < RVM_VECTOR / 2; i++) {
-      mixed[2 * i].even = rows[i].lo;
-      mixed[2 * i].odd = rows[i + RVM_VECTOR / 2].lo;
-      mixed[2 * i + 1].even = rows[i].hi;
-      mixed[2 * i + 1].odd = rows[i + RVM_VECTOR / 2].hi;
+      shuffled[2 * i].even = rows[i].lo;
+      shuffled[2 * i].odd = rows[i + RVM_VECTOR / 2].lo;
+      shuffled[2 * i + 1].even = rows[i].hi;
+      shuffled[2 * i + 1].odd = rows[i + RVM_VECTOR / 2].hi;
     }
 #pragma unroll
     for (uint i = 0; i < RVM_VECTOR; i++)
-      rows[i] = mixed[i];
+      rows[i] = shuffled[i];
   }
 }
 #endif
 
-/* Rows of a matrix in the lanes of vectors, for kernels whose lanes are rows: lanes[d * vectors + x], lane l, is element d of row
- * start + x * RVM_VECTOR + l. Rows past the end repeat the last one when read and are not written. @dim and @vectors are constants. */
+/* Rows of a matrix in the lanes of vectors, for kernels whose lanes are rows:
+ *
+ *   lane l of lanes[d * vectors + x] = element d of row start + x * RVM_VECTOR + l
+ *
+ * Rows past the end are read as copies of the last row, and are not written. @dim and @vectors are constants. */
 #define LANE(array, vectors, d, l) (((float *) (array))[(d) * (vectors) * RVM_VECTOR + (l)])
 
 void
@@ -184,27 +190,27 @@ rvm_sigmoid (vec x)
   return 1.0f / (1.0f + rvm_exp (-x));
 }
 
-/* GELU, tanh form: 0.5 x (1 + tanh (sqrt (2 / pi) (x + 0.044715 x^3))), written as x sigmoid (2 ...), which is the
- * same function without the cancellation for negative x. */
+/* GELU in its tanh form, 0.5 x (1 + tanh (z)) with z = sqrt (2 / pi) (x + 0.044715 x^3), computed as x sigmoid (2 z): the same function without
+ * cancellation for negative x. */
 vec
 rvm_gelu (vec x)
 {
-  const vec inner = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
-  return x * rvm_sigmoid (2.0f * inner);
+  const vec z = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
+  return x * rvm_sigmoid (2.0f * z);
 }
 
 /* The derivative of rvm_gelu. */
 vec
 rvm_gelu_slope (vec x)
 {
-  const vec inner = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
-  const vec s = rvm_sigmoid (2.0f * inner);
-  const vec slope = fma (x * x, (vec) 0.2140644488f, (vec) 1.5957691216f); /* of 2 inner */
+  const vec z = x * fma (x * x, (vec) 0.0356774081f, (vec) 0.7978845608f);
+  const vec s = rvm_sigmoid (2.0f * z);
+  const vec slope = fma (x * x, (vec) 0.2140644488f, (vec) 1.5957691216f); /* of 2 z */
   return fma (x * s * (1.0f - s), slope, s);
 }
 
-/* A vector of which only the first @count floats exist (all of them if @count is larger): zeros are read after them, nothing is
- * written there. For the columns after the last whole vector. */
+/* Loads and stores of a vector of which only the first @count floats exist; @count may be larger than a vector. The others are read as zeros and are
+ * not written. For the columns after the last whole vector. */
 __attribute__ ((always_inline)) vec
 load_upto (__global const float *from, uint count)
 {
@@ -231,38 +237,32 @@ store_upto (vec x, __global float *to, uint count)
     to[l] = lanes[l];
 }
 
-/* What a linear layer does to a product on the way to memory, to @vectors (a constant) side by side of which @count floats exist.
+/* What a linear layer does to a product before it is stored at @to; @flags are RVM_EPILOGUE_... (flags.h).
  *
- * FLAG_BIAS: @bias, readable to the end of the last vector, is added. FLAG_INNER: y is then also stored at @inner. FLAG_GELU: y = GELU (y).
- * FLAG_GELU_SLOPE: y is multiplied by GELU' (@inner), which is the way back through FLAG_INNER | FLAG_GELU. FLAG_RESIDUAL: @residual is
- * added last. */
-#define FLAG_BIAS 1u
-#define FLAG_GELU 2u
-#define FLAG_RESIDUAL 4u
-#define FLAG_INNER 8u
-#define FLAG_GELU_SLOPE 16u
+ * @y: @vectors vectors (a constant) side by side, of which @count floats exist. @bias: readable to the end of the last vector. @pre_gelu: written
+ * with RVM_EPILOGUE_PRE_GELU, read with RVM_EPILOGUE_GELU_SLOPE. */
 
 #define EACH_VECTOR _Pragma ("unroll") for (uint j = 0; j < vectors; j++)
 
 __attribute__ ((always_inline)) void
-rvm_epilogue (vec *y, uint vectors, __global const float *bias, __global const float *residual, __global float *inner, __global float *to,
+rvm_epilogue (vec *y, uint vectors, __global const float *bias, __global const float *residual, __global float *pre_gelu, __global float *to,
     uint count, uint flags)
 {
-  if (flags & FLAG_BIAS)
+  if (flags & RVM_EPILOGUE_BIAS)
     EACH_VECTOR y[j] += VLOAD (bias + j * RVM_VECTOR);
-  if (flags & FLAG_GELU_SLOPE)
-    EACH_VECTOR y[j] *= rvm_gelu_slope (load_upto (inner + j * RVM_VECTOR, count - j * RVM_VECTOR));
-  if (flags & FLAG_INNER)
-    EACH_VECTOR store_upto (y[j], inner + j * RVM_VECTOR, count - j * RVM_VECTOR);
-  if (flags & FLAG_GELU)
+  if (flags & RVM_EPILOGUE_GELU_SLOPE)
+    EACH_VECTOR y[j] *= rvm_gelu_slope (load_upto (pre_gelu + j * RVM_VECTOR, count - j * RVM_VECTOR));
+  if (flags & RVM_EPILOGUE_PRE_GELU)
+    EACH_VECTOR store_upto (y[j], pre_gelu + j * RVM_VECTOR, count - j * RVM_VECTOR);
+  if (flags & RVM_EPILOGUE_GELU)
     EACH_VECTOR y[j] = rvm_gelu (y[j]);
-  if (flags & FLAG_RESIDUAL)
+  if (flags & RVM_EPILOGUE_RESIDUAL)
     EACH_VECTOR y[j] += load_upto (residual + j * RVM_VECTOR, count - j * RVM_VECTOR);
   EACH_VECTOR store_upto (y[j], to + j * RVM_VECTOR, count - j * RVM_VECTOR);
 }
 
-/* Sums over a row by a work-group of RVM_GROUP work-items: 1 on CPUs, a power of two on GPUs. Deterministic: the order of
- * additions depends on the row's length and the build only. */
+/* Sums over a row by a work-group of RVM_GROUP work-items: 1 on CPUs, a power of two on GPUs. The order of additions depends only on the length of
+ * the row and on the build, so results are reproducible. */
 
 #ifndef RVM_GROUP
 #define RVM_GROUP 1 /* work-items that share a row */
@@ -270,7 +270,8 @@ rvm_epilogue (vec *y, uint vectors, __global const float *bias, __global const f
 
 #define ROW_KERNEL __kernel __attribute__ ((reqd_work_group_size (RVM_GROUP, 1, 1))) void
 
-/* Runs BODY (vector form) and TAIL (scalar form) over [0, dim) split among the group, with `i` the index of the element. */
+/* Runs BODY for each whole vector of [0, dim) and TAIL for each element after the last one, shared among the group; `i` is the index of the (first)
+ * element. */
 #define FOR_ROW(dim, BODY, TAIL)                                                        \
   do {                                                                                  \
     const uint whole_ = (dim) / RVM_VECTOR * RVM_VECTOR;                                \
@@ -306,10 +307,12 @@ group_sum (float x, __local float *scratch)
 #define GROUP_SUM(x) (x)
 #endif
 
-/* One row of layernorm.cl by a work-group; @scratch is only used by groups of several work-items. */
-void
-layernorm_row (__global const float *from, __global const float *restrict scale, __global const float *restrict bias, uint has_bias,
-    __global float *to, uint dim, float epsilon, __local float *scratch)
+/* The moments of a row of @dim floats, by a work-group: .x is its mean, .y is 1 / sqrt (variance + epsilon). @scratch: GROUP_SCRATCH.
+ *
+ * The mean is computed first, then the variance of the differences from it: two passes over a row that is in cache cost less than the cancellation
+ * of the form with one pass. */
+float2
+row_moments (__global const float *from, uint dim, float epsilon, __local float *scratch)
 {
   vec sums = (vec) 0.0f;
   float sum = 0.0f;
@@ -320,7 +323,16 @@ layernorm_row (__global const float *from, __global const float *restrict scale,
   sums = (vec) 0.0f;
   sum = 0.0f;
   FOR_ROW (dim, const vec d = VLOAD (from + i) - mean; sums = fma (d, d, sums), const float d = from[i] - mean; sum += d * d);
-  const float factor = rsqrt (GROUP_SUM (sum + VSUM (sums)) / dim + epsilon);
+  return (float2) (mean, rsqrt (GROUP_SUM (sum + VSUM (sums)) / dim + epsilon));
+}
+
+/* One row of a layer norm (norm.cl), by a work-group: to = (from - mean) / deviation * scale + bias; @bias is only read if @has_bias. */
+void
+layernorm_row (__global const float *from, __global const float *restrict scale, __global const float *restrict bias, uint has_bias,
+    __global float *to, uint dim, float epsilon, __local float *scratch)
+{
+  const float2 moments = row_moments (from, dim, epsilon, scratch);
+  const float mean = moments.x, factor = moments.y;
 
   if (has_bias)
     FOR_ROW (dim, VSTORE (fma ((VLOAD (from + i) - mean) * factor, VLOAD (scale + i), VLOAD (bias + i)), to + i),

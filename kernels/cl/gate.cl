@@ -1,6 +1,15 @@
-/* The gated part of the recurrent core (model.md 3), rows of `dim` floats, one work-group a row.
+/* The gates of the recurrent core, and the update of its state.
  *
- * gates: (rows, 2 dim), update gate then reset gate. */
+ *   u, r    = sigmoid (gates)          update and reset gate
+ *   context = r LN (state)             a layer norm with scale and without bias
+ *   out     = (1 - u) state + u candidate
+ *
+ *                       dim        dim
+ *                   +----------+----------+
+ *   gates     rows  |    u     |    r     |    all others are (rows, dim), update_mean is (rows)
+ *                   +----------+----------+
+ *
+ * One work-group a row: global size (rows * RVM_GROUP), local size (RVM_GROUP). */
 
 float
 sigmoid1 (float x)
@@ -8,7 +17,7 @@ sigmoid1 (float x)
   return 1.0f / (1.0f + exp (-x));
 }
 
-/* gates become their sigmoids; context = reset * LN (state) (scale, no bias); update_mean[row] = mean of the update gate. */
+/* Replaces the gates by their sigmoids, and computes context and update_mean, the mean of u in each row. scale: (dim). */
 ROW_KERNEL
 gate_context (__global float *restrict gates, __global const float *restrict state, __global const float *restrict scale,
     __global float *restrict context, __global float *restrict update_mean, uint dim, float epsilon)
@@ -19,16 +28,10 @@ gate_context (__global float *restrict gates, __global const float *restrict sta
   __global float *restrict reset = update + dim;
   __global const float *restrict from = state + row * dim;
   __global float *restrict to = context + row * dim;
+  const float2 moments = row_moments (from, dim, epsilon, scratch);
+  const float mean = moments.x, factor = moments.y;
   vec sums = (vec) 0.0f;
   float sum = 0.0f;
-
-  FOR_ROW (dim, sums += VLOAD (from + i), sum += from[i]);
-  const float mean = GROUP_SUM (sum + VSUM (sums)) / dim;
-
-  sums = (vec) 0.0f;
-  sum = 0.0f;
-  FOR_ROW (dim, const vec d = VLOAD (from + i) - mean; sums = fma (d, d, sums), const float d = from[i] - mean; sum += d * d);
-  const float factor = rsqrt (GROUP_SUM (sum + VSUM (sums)) / dim + epsilon);
 
   FOR_ROW (dim, const vec r = rvm_sigmoid (VLOAD (reset + i)); VSTORE (r, reset + i);
       VSTORE (r * (VLOAD (from + i) - mean) * factor * VLOAD (scale + i), to + i), const float r = sigmoid1 (reset[i]);
@@ -43,7 +46,7 @@ gate_context (__global float *restrict gates, __global const float *restrict sta
     update_mean[row] = sum / dim;
 }
 
-/* out = (1 - update) * state + update * candidate; out may be state. */
+/* out = (1 - u) state + u candidate. gates: as gate_context left them; out may be state. */
 ROW_KERNEL
 state_update (__global const float *restrict gates, __global const float *state, __global const float *restrict candidate,
     __global float *out, uint dim)

@@ -1,12 +1,20 @@
-/* The way back through gate.cl, rows of `dim` floats, one work-group a row (gate_context_backward: a block of rows).
+/* Backward pass of gate.cl. A d before a name means the gradient with respect to it.
  *
- * gates: (rows, 2 dim), the sigmoids u | r. dgates: (rows, 2 dim), with regard to what went into the sigmoids. */
+ *                       dim        dim
+ *                   +----------+----------+
+ *   gates     rows  |    u     |    r     |    the sigmoids, as gate_context left them
+ *   dgates          |    du    |    dr    |    with respect to the arguments of the sigmoids
+ *                   +----------+----------+
+ *
+ * All other matrices are (rows, dim). */
 
-#ifndef RVM_BLOCK
-#define RVM_BLOCK 32 /* rows of a work-group */
-#endif
-
-/* From dnext: dcandidate = u dnext, dstate = (1 - u) dnext (which may be dnext itself), dgates[u] = (candidate - state) dnext u (1 - u). */
+/* From dnext, which is the gradient with respect to the new state:
+ *
+ *   dcandidate = u dnext
+ *   dstate     = (1 - u) dnext                         may be dnext itself
+ *   du         = (candidate - state) dnext u (1 - u)
+ *
+ * One work-group a row: global size (rows * RVM_GROUP), local size (RVM_GROUP). */
 ROW_KERNEL
 state_update_backward (__global const float *restrict gates, __global const float *restrict state,
     __global const float *restrict candidate, __global const float *dnext, __global float *restrict dcandidate, __global float *dstate,
@@ -26,15 +34,20 @@ state_update_backward (__global const float *restrict gates, __global const floa
       const float u = update[i]; const float g = d[i]; du[i] = (h[i] - s[i]) * g * u * (1.0f - u); dh[i] = u * g; ds[i] = (1.0f - u) * g);
 }
 
-/* From dcontext, with n = (state - mean) / deviation: dgates[r] = dcontext n scale r (1 - r); dstate += the way back through the norm of
- * dcontext r; partial: (blocks, dim), this block's gradient of scale. One work-group per RVM_BLOCK rows. */
+/* From dcontext, with n = (state - mean) / deviation:
+ *
+ *   dr      = dcontext n scale r (1 - r)
+ *   dstate += backward pass of the layer norm, of dcontext r
+ *   partial   (blocks, dim): the gradient of scale, summed over the rows of each block
+ *
+ * One work-group for each RVM_NORM_BLOCK rows: global size (blocks * RVM_GROUP), local size (RVM_GROUP). */
 ROW_KERNEL
 gate_context_backward (__global const float *restrict gates, __global const float *restrict state, __global const float *restrict scale,
     __global const float *restrict dcontext, __global float *restrict dgates, __global float *restrict dstate,
     __global float *restrict partial, uint rows, uint dim, float epsilon)
 {
   GROUP_SCRATCH;
-  const uint first = get_group_id (0) * RVM_BLOCK, last = min (first + RVM_BLOCK, rows);
+  const uint first = get_group_id (0) * RVM_NORM_BLOCK, last = min (first + RVM_NORM_BLOCK, rows);
   __global float *restrict dscale = partial + get_group_id (0) * (size_t) dim;
 
   FOR_ROW (dim, VSTORE ((vec) 0.0f, dscale + i), dscale[i] = 0.0f);
@@ -44,18 +57,11 @@ gate_context_backward (__global const float *restrict gates, __global const floa
     __global const float *restrict dc = dcontext + row * dim;
     __global float *restrict dr = dgates + row * 2 * dim + dim;
     __global float *restrict ds = dstate + row * dim;
+    const float2 moments = row_moments (from, dim, epsilon, scratch);
+    const float mean = moments.x, factor = moments.y;
     vec sums = (vec) 0.0f, others = (vec) 0.0f;
     float sum = 0.0f, other = 0.0f;
 
-    FOR_ROW (dim, sums += VLOAD (from + i), sum += from[i]);
-    const float mean = GROUP_SUM (sum + VSUM (sums)) / dim;
-    sums = (vec) 0.0f;
-    sum = 0.0f;
-    FOR_ROW (dim, const vec c = VLOAD (from + i) - mean; sums = fma (c, c, sums), const float c = from[i] - mean; sum += c * c);
-    const float factor = rsqrt (GROUP_SUM (sum + VSUM (sums)) / dim + epsilon);
-
-    sums = (vec) 0.0f;
-    sum = 0.0f;
     FOR_ROW (dim, const vec r = VLOAD (reset + i); const vec n = (VLOAD (from + i) - mean) * factor; const vec g = VLOAD (dc + i);
         const vec e = g * r * VLOAD (scale + i); sums += e; others = fma (e, n, others);
         VSTORE (fma (g * r, n, VLOAD (dscale + i)), dscale + i); VSTORE (e * n * (1.0f - r), dr + i),

@@ -1,7 +1,10 @@
-/* The way back through out = A W + bias, with W in the panels of gemm.cl.
+/* Backward pass of out = A W + bias, with W in the panels of linear.cl. D is the gradient with respect to out.
  *
- * The gradient with regard to A is gemm.cl itself on the transposed weights, which transpose_panels makes. gemm_gradient is the one
- * with regard to W and bias: A^T D over a stretch of m rows, in the layout of W, so that an optimiser treats both as flat arrays. */
+ *   with respect to A      D W^T             linear.cl with the transposed weights, which transpose_panels makes
+ *   with respect to W      A^T D             gemm_gradient
+ *   with respect to bias   column sums of D  gemm_gradient
+ *
+ * The gradients have the layout of the weights, so an optimiser treats weights and gradients as flat arrays. */
 
 #ifndef RVM_ROWS
 #define RVM_ROWS 6 /* rows of a tile */
@@ -13,17 +16,17 @@
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
 
 #ifndef RVM_SPAN
-#define RVM_SPAN 1 /* tiles of a work-item */
+#define RVM_SPAN 1 /* tiles that a work-item computes */
 #endif
 #ifndef RVM_DEPTH
-#define RVM_DEPTH 64 /* rows of A and D copied at once, which then fit in a first-level cache */
+#define RVM_DEPTH 64 /* rows of A and D that are copied at once, so many as fit in a first-level cache */
 #endif
 
 #define INPUTS (RVM_SPAN * RVM_ROWS)
 #define INPUT_VECTORS ((INPUTS + RVM_VECTOR - 1) / RVM_VECTOR)
 
-/* @vectors vectors of each of @depth rows to a dense array, zeros after the first @columns floats of a row. Rows of a power of two
- * floats lie in few sets of a cache, and would push each other out if they were read in place. */
+/* Copies @vectors vectors of each of @depth rows to a contiguous array, with zeros after the first @columns floats of a row. Rows whose length is a
+ * power of two lie in few sets of a cache, and would evict each other if they were read in place. */
 void
 copy_rows (vec *restrict to, __global const float *restrict from, uint stride, uint depth, uint columns, const uint vectors)
 {
@@ -37,10 +40,19 @@ copy_rows (vec *restrict to, __global const float *restrict from, uint stride, u
         to[p * vectors + j] = j * RVM_VECTOR < columns ? load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR) : (vec) 0.0f;
 }
 
-/* kernel_gradient (panels, k, PANEL) and bias_gradient (panels * PANEL) = or += A^T D and the sums of the columns of D.
+/* kernel_gradient = A^T D and bias_gradient = column sums of D, added to what is there if accumulate.
  *
- * a: (m, k), d: (m, n), both with offset and stride. A work-item owns RVM_SPAN tiles of RVM_ROWS inputs of a panel; the first of a panel
- * also its bias, if @has_bias. Global size (ceil (k / INPUTS), panels). The sum over m is in order, so the result is reproducible. */
+ *                               n
+ *              m           +---------+----+          A work-item computes RVM_SPAN tiles of RVM_ROWS rows (inputs) of
+ *         +---------+   m  |    d    |    |          one panel; that of the first rows also computes the panel's
+ *      k  |##A^T####|      +---------+----+          bias_gradient, if has_bias.
+ *         |         |      +---------+----+
+ *         +---------+   k  |##tile###|    |  kernel_gradient (panels, k, PANEL)
+ *                          |         |    |  bias_gradient   (panels * PANEL)
+ *                          +---------+----+
+ *
+ * a: (m, k), d: (m, n), both with offset and stride. The m rows are added in order, so the result is reproducible. Global size
+ * (ceil (k / INPUTS), panels). */
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, __global const float *restrict d, uint d_offset,
     uint d_stride, __global float *restrict kernel_gradient, __global float *restrict bias_gradient, uint m, uint n, uint k,
@@ -71,7 +83,7 @@ gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, _
     for (uint tile = 0; tile * RVM_ROWS < inputs; tile++) {
       const uint row = tile * RVM_ROWS;
       const float *x = (const float *) a_rows + row;
-      /* A column of lines of the next stretch: all have been asked for when the tiles are through. */
+      /* Each tile prefetches a column of cache lines of the next RVM_DEPTH rows; after the last tile, all have been asked for. */
       const bool of_d = tile < RVM_VECTORS;
       __global const float *ahead = of_d ? d + d_offset + column + tile * RVM_VECTOR + (size_t) next * d_stride
                                          : a + a_offset + first + (tile - RVM_VECTORS) * RVM_VECTOR + (size_t) next * a_stride;
@@ -105,7 +117,12 @@ gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, _
   }
 }
 
-/* Panels of W (k, n) to panels of its transpose (n, k). One work-item a row of a panel of the transpose: global size (n, panels of k). */
+/* The transpose of W (k, n), from panels to panels:
+ *
+ *   w     (panels of n, k, PANEL)
+ *   out   (panels of k, n, PANEL): the panels of W^T (n, k)
+ *
+ * One work-item for each row of a panel of out: global size (n, panels of k). */
 __kernel void
 transpose_panels (__global const float *restrict w, __global float *restrict out, uint k, uint n)
 {

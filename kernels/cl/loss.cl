@@ -1,11 +1,18 @@
 /* Squared error of reconstructed patches, and its gradient.
  *
- * predicted: (pictures, 1 + rows * columns, patch * patch * 3), pixels of a patch in (row, column, channel) order; pixels: uint8 (pictures,
- * rows * patch, columns * patch, 3); slot: as in tokens.cl, a token counts if it is masked (or, with all, if it is a patch).
- * row_loss: the sum of squares of each token's row, counted or not, 0 for class tokens. dpredicted = scale * (predicted - truth) for
- * what counts, else 0. One work-item a row: global size (pictures * tokens). */
-
-#define HIDDEN 0xffffffffu
+ *                 patch * patch * 3
+ *              +---------------------+
+ *     token 0  |                     |  class token: row_loss 0, dpredicted 0
+ *           1  |      predicted      |  patch: row_loss = sum of (predicted - truth)^2 over the row
+ *           2  |                     |         dpredicted = scale (predicted - truth) if the patch counts, else 0
+ *              +---------------------+
+ *
+ *   predicted, dpredicted   (pictures, tokens, patch * patch * 3), a patch's pixels in the order (row, column, channel)
+ *   pixels                  uint8 (pictures, rows * patch, columns * patch, 3): truth is pixels / 255
+ *   slot                    (pictures, tokens), see tokens.cl: masked patches count; with all, every patch does
+ *   row_loss                (pictures, tokens), whether the patch counts or not
+ *
+ * tokens = 1 + rows * columns. One work-item for each row: global size (pictures * tokens). */
 
 __kernel void
 reconstruction_loss (__global const float *restrict predicted, __global const uchar *restrict pixels, __global const uint *restrict slot,
@@ -14,7 +21,7 @@ reconstruction_loss (__global const float *restrict predicted, __global const uc
   const size_t row = get_global_id (0);
   const uint tokens = 1 + rows * columns, line = patch * 3, length = patch * line;
   const uint picture = row / tokens, token = row % tokens;
-  const float slope = token > 0 && (all || slot[row] == HIDDEN) ? scale : 0.0f;
+  const float slope = token > 0 && (all || slot[row] == RVM_SLOT_HIDDEN) ? scale : 0.0f;
   __global const float *restrict y = predicted + row * length;
   __global float *restrict dy = dpredicted + row * length;
   float sum = 0.0f;

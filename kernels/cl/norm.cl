@@ -1,7 +1,15 @@
-/* out = (x - mean) / sqrt (variance + epsilon) * scale + bias over rows of (rows, dim); bias only if has_bias; out may be x.
+/* Layer norm over the rows of a matrix:  out = (x - mean) / sqrt (variance + epsilon) * scale + bias
  *
- * One work-group a row. Mean first, then the variance of the differences: two passes over a row that is in cache cost less than
- * the cancellation of the one-pass form. */
+ *   x, out   (rows, dim)   out may be x
+ *   scale    (dim)
+ *   bias     (dim)         only read if has_bias
+ *
+ *            dim
+ *         +--------+
+ *   rows  |########|  <- one work-group a row, each with the mean and variance of its row
+ *         +--------+
+ *
+ * Global size (rows * RVM_GROUP), local size (RVM_GROUP). */
 
 ROW_KERNEL
 layernorm (__global const float *x, __global const float *restrict scale, __global const float *restrict bias, uint has_bias,

@@ -1,7 +1,17 @@
-/* Pixels to matrix rows: pixels uint8 (batch, rows * patch, columns * patch, 3) to rows of patch * patch * 3 floats = pixels / 255 in
- * (row, column, channel) order. Token 0 of a picture is the class token, whose row is zero; token 1 + p is patch p.
+/* Pictures to rows of a matrix, which the patch embedding multiplies by its kernel.
  *
- * One work-item copies one pixel row of one patch. Global size (rows of out, patch). */
+ *       columns * patch pixels                       patch * patch * 3
+ *      +-----+-----+-----+                        +---------------------+
+ *      |  0  |  1  |  2  |               token 0  |        zeros        |  the class token
+ *      +-----+-----+-----+    ------>          1  |   pixels / 255 of   |  patch 0
+ *      |  3  |  4  |  5  |                     2  |  a patch, in order  |  patch 1
+ *      +-----+-----+-----+                        |         ...         |
+ *       rows * patch pixels                       +---------------------+
+ *
+ *   pixels   uint8 (batch, rows * patch, columns * patch, 3)
+ *   out      float (batch, tokens, patch * patch * 3), in the order (row, column, channel) of a patch
+ *
+ * One work-item copies one row of pixels of one patch: global size (rows of out, patch). */
 
 void
 copy_patch_row (__global const uchar *restrict pixels, __global float *restrict out, uint picture, uint token, uint rows, uint columns,
@@ -23,7 +33,7 @@ copy_patch_row (__global const uchar *restrict pixels, __global float *restrict 
     to[i] = convert_float (from[i]) * (1.0f / 255.0f);
 }
 
-/* Every token: out (batch, 1 + rows * columns, patch * patch * 3). */
+/* All tokens: out (batch, 1 + rows * columns, patch * patch * 3). */
 __kernel void
 patches (__global const uchar *restrict pixels, __global float *restrict out, uint rows, uint columns, uint patch)
 {
@@ -32,7 +42,7 @@ patches (__global const uchar *restrict pixels, __global float *restrict out, ui
   copy_patch_row (pixels, out, get_global_id (0) / tokens, get_global_id (0) % tokens, rows, columns, patch);
 }
 
-/* Those named by visible (batch, kept): out (batch, kept, patch * patch * 3). */
+/* Only the tokens that visible (batch, kept) lists, 0 for the class token, 1 + p for patch p: out (batch, kept, patch * patch * 3). */
 __kernel void
 visible_patches (__global const uchar *restrict pixels, __global const uint *restrict visible, __global float *restrict out, uint kept,
     uint rows, uint columns, uint patch)

@@ -1,17 +1,25 @@
-/* Label propagation (model.md 7): labels of earlier frames carried to this one along the most similar features.
+/* Label propagation: carries the labels of earlier frames (the context) to this one, from the cells with the most similar features.
  *
- * A frame has `cells` features of `dim` floats, here always of length 1. Those of context frames are packed like GEMM weights: panels of
- * PANEL cells, (padded / PANEL, dim, PANEL), zeros after the last cell, so that the products of a block of queries with a panel are a
- * register tile; they are looked at and forgotten: no matrix of affinities is stored. */
+ *            dim                       padded cells                        A frame has `cells` features of `dim` floats, scaled to
+ *         +-------+               +-------+-------+----+                   length 1. Those of context frames are packed in panels of
+ *         |       |               |       |       |    |                   PANEL cells, with zeros after the last cell, like the
+ *  cells  |#query#|     times dim |# panel|       |    | packed            weights of linear.cl. The products of RVM_ROWS queries and
+ *         |       |               |       |       |    |                   one panel are a tile in registers; of each, only the best
+ *         +-------+               +-------+-------+----+                   are kept. No matrix of similarities is stored.
+ *
+ *   query        (cells, dim)
+ *   packed       (frames, padded / PANEL, dim, PANEL)
+ *   value, where (frames, cells, RVM_TOP): similarity and cell of the best candidates of each query, best first
+ *   labels       (frames, cells, channels) */
 
 #ifndef RVM_ROWS
-#define RVM_ROWS 4 /* queries of a work-item */
+#define RVM_ROWS 4 /* queries that a work-item compares at once */
 #endif
 #ifndef RVM_VECTORS
-#define RVM_VECTORS 2 /* vectors of a panel */
+#define RVM_VECTORS 2 /* vectors in a row of a panel */
 #endif
 #ifndef RVM_TOP
-#define RVM_TOP 7 /* candidates kept for a cell */
+#define RVM_TOP 7 /* candidates that are kept for each cell */
 #endif
 
 #define PANEL (RVM_VECTOR * RVM_VECTORS)
@@ -22,8 +30,8 @@
 #define ANY_ABOVE(v, x) any ((v) > (vec) (x))
 #endif
 
-/* What each channel of x (cells, dim) is over the frame: moments (2, dim), its mean and 1 / its standard deviation; 0 for a channel that is the
- * same everywhere but for rounding, which says nothing. One work-item a channel. */
+/* The moments of each channel of x (cells, dim) over the cells: moments (2, dim) = its mean, then 1 / its standard deviation, or 0 if the channel is
+ * constant up to rounding. One work-item for each channel: global size (dim). */
 __kernel void
 propagate_moments (__global const float *restrict x, __global float *restrict moments, uint cells, uint dim)
 {
@@ -42,8 +50,9 @@ propagate_moments (__global const float *restrict x, __global float *restrict mo
   moments[dim + d] = variance > 1e-10f * mean * mean ? 1.0f / sqrt (variance) : 0.0f;
 }
 
-/* x (cells, dim) to rows of length 1: query (cells, dim), and packed, from float packed_offset. A row of zeros stays one. If `standardise`, its
- * channels are first brought to mean 0 and deviation 1 by `moments`, otherwise not read. One work-item a cell of the padded count. */
+/* Scales the rows of x (cells, dim) to length 1, and stores them in query and, from float packed_offset on, in packed. A row of zeros stays zero. If
+ * `standardise`, channels are first brought to mean 0 and deviation 1 by `moments`, which is not read otherwise. One work-item for each cell,
+ * including the padding: global size (padded). */
 __kernel void
 propagate_normalise (__global const float *restrict x, __global const float *restrict moments, __global float *restrict query,
     __global float *restrict packed, uint packed_offset, uint cells, uint dim, uint standardise)
@@ -71,9 +80,9 @@ propagate_normalise (__global const float *restrict x, __global const float *res
   }
 }
 
-/* The RVM_TOP cells of a context frame that are most similar to each query, best first: value and cell, (frames, cells, RVM_TOP), from
- * frame `first_out`; -FLT_MAX where there are fewer. `radius`, unless 0, excludes cells at a grid distance of radius and more. Frame
- * `skip` of the context is left out. Global size (blocks of RVM_ROWS queries, context frames). */
+/* The RVM_TOP cells of each context frame that are most similar to each query: value and where, from frame `first_out` on; value is -FLT_MAX if there
+ * are fewer. `radius`, unless 0, excludes cells whose distance on the grid is at least `radius`. Frame `skip` of the context is left out. Global size
+ * (blocks of RVM_ROWS queries, context frames). */
 __kernel void
 propagate_candidates (__global const float *restrict query, __global const float *restrict packed, __global float *restrict value,
     __global uint *restrict where, uint first_out, uint skip, uint cells, uint padded, uint columns, uint dim, uint radius)
@@ -91,7 +100,7 @@ propagate_candidates (__global const float *restrict query, __global const float
     }
   const uint top_row = first / columns, bottom_row = min (first + RVM_ROWS, cells) / columns;
   for (uint start = 0; start < padded; start += PANEL) {
-    /* Whole panels out of reach: by rows alone. */
+    /* Skips panels all of whose rows on the grid are too far away. */
     if (radius && ((start + PANEL - 1) / columns + radius <= top_row || start / columns >= bottom_row + radius))
       continue;
     __global const float *restrict p = packed + ((size_t) frame * padded + start) * dim;
@@ -136,9 +145,11 @@ propagate_candidates (__global const float *restrict query, __global const float
     }
 }
 
-/* The labels of this frame: labels (frames, cells, channels), written at frame `out_frame`, from others of the same array.
- * entries (n_entries): x the frame of value and where, y the frame of labels, z how many times it counts. The RVM_TOP best of all
- * entries, softmax of value * scale, weighted sum. One work-item a cell. */
+/* The labels of this frame: frame `out_frame` of labels, from other frames of it.
+ *
+ * entries (n_entries) are the context: x is a frame of value and where, y its frame in labels, z how often it counts. For each cell, the RVM_TOP best
+ * candidates of all entries are taken, and their labels are averaged with weights softmax (value * scale). One work-item for each cell: global size
+ * (cells). */
 __kernel void
 propagate_labels (__global const float *restrict value, __global const uint *restrict where, __global const uint4 *restrict entries,
     uint n_entries, __global float *labels, uint out_frame, uint cells, uint channels, float scale)

@@ -1,12 +1,23 @@
-/* Rows of tokens moved about: the table added to the patch embedding, masked pictures in, the decoder's input and its way back.
+/* Rows of tokens: what is added to the patch embedding, the decoder's input and its backward pass, frames of a clip.
  *
- * Token 0 of a picture is the class token, token 1 + p is patch p. @slot (pictures, 1 + patches) says where a token lies among the
- * visible ones, (pictures, kept); HIDDEN: it is masked. One work-item a vector of columns and row: global size (ceil (dim /
- * RVM_VECTOR), rows) unless said otherwise. */
+ *                  dim
+ *              +---------+
+ *     token 0  |         |  the class token
+ *           1  |         |  patch 0
+ *           2  |         |  patch 1
+ *              |   ...   |
+ *              +---------+  one picture; the next one follows. tokens = 1 + patches
+ *
+ * Of a masked picture only `kept` tokens are visible, and lie in a matrix (pictures * kept, dim) of their own. slot (pictures, tokens) is the place
+ * of each token among the visible ones of its picture, or RVM_SLOT_HIDDEN if it is masked.
+ *
+ * Unless stated otherwise, one work-item computes a vector of a row of out: global size (ceil (dim / RVM_VECTOR), rows of out). */
 
-#define HIDDEN 0xffffffffu
-
-/* out[0] = class token; out[1 + p] = position[p] + bias. */
+/* What is added to the product of patches and kernel:
+ *
+ *   out (1 + patches, dim):  row 0 = class_token,  row 1 + p = position[p] + bias
+ *
+ * position: (patches, dim). */
 __kernel void
 token_table (__global const float *restrict class_token, __global const float *restrict bias, __global const float *restrict position,
     __global float *restrict out, uint dim)
@@ -19,7 +30,7 @@ token_table (__global const float *restrict class_token, __global const float *r
   store_upto (x, out + row * dim + c, dim - c);
 }
 
-/* out[i] = x[index[i]] */
+/* out[i] = x[index[i]]. Every index must be a row of x. */
 __kernel void
 gather_rows (__global const float *restrict x, __global const uint *restrict index, __global float *restrict out, uint dim)
 {
@@ -29,9 +40,12 @@ gather_rows (__global const float *restrict x, __global const uint *restrict ind
   store_upto (load_upto (x + index[row] * (size_t) dim + c, dim - c), out + row * dim + c, dim - c);
 }
 
-/* Decoder input: a visible token's embedding or the mask token; patches also get their position and the embedding of the frame's gap.
+/* The decoder's input. A token is its embedding if it is visible, otherwise mask_token; patches also get their positional encoding and the embedding
+ * of their picture's gap:
  *
- * embedded: (pictures, kept, dim); position: (patches, dim); gap_kernel: (gaps, dim); gap: (pictures); out: (pictures, tokens, dim). */
+ *   out (pictures, tokens, dim) = (embedded[slot] or mask_token) + position[patch] + gap_kernel[gap] + gap_bias
+ *
+ * embedded: (pictures, kept, dim). mask_token, gap_bias: (dim). position: (patches, dim). gap_kernel: (gaps, dim). gap: (pictures). */
 __kernel void
 decoder_tokens (__global const float *restrict embedded, __global const uint *restrict slot, __global const float *restrict mask_token,
     __global const float *restrict position, __global const float *restrict gap_kernel, __global const float *restrict gap_bias,
@@ -40,7 +54,7 @@ decoder_tokens (__global const float *restrict embedded, __global const uint *re
   const uint c = get_global_id (0) * RVM_VECTOR;
   const size_t row = get_global_id (1);
   const uint picture = row / tokens, token = row % tokens;
-  vec x = slot[row] == HIDDEN ? load_upto (mask_token + c, dim - c)
+  vec x = slot[row] == RVM_SLOT_HIDDEN ? load_upto (mask_token + c, dim - c)
                               : load_upto (embedded + ((size_t) picture * kept + slot[row]) * dim + c, dim - c);
 
   if (token > 0) {
@@ -50,7 +64,7 @@ decoder_tokens (__global const float *restrict embedded, __global const uint *re
   store_upto (x, out + row * dim + c, dim - c);
 }
 
-/* x (pictures, tokens, dim) += position (tokens - 1, dim) for the patches of each picture. */
+/* x (pictures, tokens, dim) += position (patches, dim), for the patches of each picture. One work-item for each vector of a row of x. */
 __kernel void
 add_position (__global float *restrict x, __global const float *restrict position, uint tokens, uint dim)
 {
@@ -63,8 +77,11 @@ add_position (__global float *restrict x, __global const float *restrict positio
         x + row * dim + c, dim - c);
 }
 
-/* Per picture, the sums of d over its patches and over its masked patches: out (2, pictures, dim). Global size (ceil (dim / RVM_VECTOR),
- * pictures). */
+/* For the backward pass of decoder_tokens, sums of d (pictures, tokens, dim) over tokens:
+ *
+ *   out (2, pictures, dim):  over the patches of each picture, then over its masked patches
+ *
+ * Global size (ceil (dim / RVM_VECTOR), pictures). */
 __kernel void
 decoder_token_sums (__global const float *restrict d, __global const uint *restrict slot, __global float *restrict out, uint tokens, uint dim)
 {
@@ -75,14 +92,15 @@ decoder_token_sums (__global const float *restrict d, __global const uint *restr
   for (size_t row = picture * tokens + 1; row < (picture + 1) * tokens; row++) {
     const vec x = load_upto (d + row * dim + c, dim - c);
     all += x;
-    if (slot[row] == HIDDEN)
+    if (slot[row] == RVM_SLOT_HIDDEN)
       hidden += x;
   }
   store_upto (all, out + picture * dim + c, dim - c);
   store_upto (hidden, out + (pictures + picture) * dim + c, dim - c);
 }
 
-/* out[g] = or += sum of x over the pictures of gap g; x (pictures, dim). Global size (ceil (dim / RVM_VECTOR), gaps). */
+/* out[g] = sum of x (pictures, dim) over the pictures whose gap is g, added to what is there if accumulate; out: (gaps, dim). Global size
+ * (ceil (dim / RVM_VECTOR), gaps). */
 __kernel void
 sum_by_gap (__global const float *restrict x, __global const uint *restrict gap, __global float *restrict out, uint pictures, uint dim,
     uint accumulate)
@@ -97,8 +115,12 @@ sum_by_gap (__global const float *restrict x, __global const uint *restrict gap,
   store_upto (sum, out + row * dim + c, dim - c);
 }
 
-/* frames (samples, n, rows, dim): its frame `frame` = or from one (samples, rows, dim). put_frame: frames = one. get_frame: one = frames, +
- * added if add. Global size (ceil (dim / RVM_VECTOR), samples * rows). */
+/* Copies between one frame of each sample and the same frame among all n frames:
+ *
+ *   frames (samples, n, rows, dim)      put_frame: frames[:, frame] = one
+ *   one    (samples, rows, dim)         get_frame: one = frames[:, frame], + added if add; added may be one
+ *
+ * One work-item for each vector of a row of one: global size (ceil (dim / RVM_VECTOR), samples * rows). */
 __kernel void
 put_frame (__global const float *restrict one, __global float *restrict frames, uint n, uint frame, uint rows, uint dim)
 {

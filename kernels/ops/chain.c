@@ -1,28 +1,23 @@
-/* Deciding what can be joined, and launching it; see chain.h and the kernel `chain` in gemm.cl. */
+/* Which steps can be joined, and how one step or several are launched. */
 #include "chain.h"
 
 #include <string.h>
 
-#include "linear_private.h"
+#include "kernels/cl/flags.h"
+#include "kernels/runtime/launch.h"
+#include "row_launch.h"
 
-#define MAX_STEPS 6       /* of the kernel: the longest run in the network, from one attention to the next */
-
-struct _RvmChain {
-  RvmChainStep steps[MAX_STEPS];
+/* What a queue holds back. RVM_CHAIN_STEPS is the longest run in the network, from one attention to the next. */
+typedef struct {
+  RvmChainStep steps[RVM_CHAIN_STEPS];
   guint n;
   RvmTiles tiles;
-};
-
-RvmChain *
-rvm_chain_new (void)
-{
-  return g_new0 (RvmChain, 1);
-}
+} Chain;
 
 static void
 each_buffer (const RvmChainStep *step, gboolean take)
 {
-  const RvmBuffer *buffers[] = { step->a, step->w, step->bias, step->residual, step->inner, step->out };
+  const RvmBuffer *buffers[] = { step->a.buffer, step->weights, step->bias, step->residual.buffer, step->pre_gelu.buffer, step->out.buffer };
 
   for (guint i = 0; i < G_N_ELEMENTS (buffers); i++)
     if (buffers[i] && take)
@@ -31,15 +26,17 @@ each_buffer (const RvmChainStep *step, gboolean take)
       rvm_buffer_unref ((RvmBuffer *) buffers[i]);
 }
 
-void
-rvm_chain_free (RvmChain *chain)
+static void
+chain_free (gpointer data)
 {
+  Chain *chain = data;
+
   for (guint i = 0; i < chain->n; i++)
     each_buffer (&chain->steps[i], FALSE);
   g_free (chain);
 }
 
-/* What a step does with a buffer: row i of it, or anything of it (stride 0). */
+/* What a step does with a buffer: it uses row i for row i, or anything of it (stride 0). */
 typedef struct {
   const RvmBuffer *buffer;
   guint offset, stride, width;
@@ -49,18 +46,18 @@ typedef struct {
 static guint
 list_accesses (const RvmChainStep *step, Access accesses[6])
 {
-  const gboolean inner_written = (step->flags & RVM_EPILOGUE_INNER) != 0;
+  const gboolean own_residual_row = step->residual.rows == step->a.rows;
 
-  accesses[0] = (Access){ step->a, step->a_offset, step->a_stride, step->k, FALSE };
-  accesses[1] = (Access){ step->out, step->out_offset, step->out_stride, step->n, TRUE };
-  accesses[2] = (Access){ step->w, 0, 0, 0, FALSE };
+  accesses[0] = (Access){ step->a.buffer, step->a.offset, step->a.stride, step->a.width, FALSE };
+  accesses[1] = (Access){ step->out.buffer, step->out.offset, step->out.stride, step->out.width, TRUE };
+  accesses[2] = (Access){ step->weights, 0, 0, 0, FALSE };
   accesses[3] = (Access){ step->bias, 0, 0, 0, FALSE };
-  accesses[4] = (Access){ step->residual, 0, step->residual_rows == step->m ? step->n : 0, step->n, FALSE };
-  accesses[5] = (Access){ step->inner, 0, step->n, step->n, inner_written };
+  accesses[4] = (Access){ step->residual.buffer, 0, own_residual_row ? step->residual.stride : 0, step->out.width, FALSE };
+  accesses[5] = (Access){ step->pre_gelu.buffer, 0, step->out.width, step->out.width, (step->flags & RVM_EPILOGUE_PRE_GELU) != 0 };
   return 6;
 }
 
-/* Whether @later would see, or spoil, another row of @earlier. */
+/* Whether @later would read or overwrite another row of @earlier. */
 static gboolean
 conflicts (const Access *earlier, const Access *later)
 {
@@ -71,18 +68,18 @@ conflicts (const Access *earlier, const Access *later)
 }
 
 static gboolean
-goes_with (const RvmChain *chain, const RvmTiles *tiles, const RvmChainStep *step)
+can_join (const Chain *chain, const RvmTiles *tiles, const RvmChainStep *step)
 {
   Access later[6], earlier[6];
   const guint n_later = list_accesses (step, later);
 
-  if (chain->n == MAX_STEPS || chain->steps[0].m != step->m || chain->tiles.gemm_rows != tiles->gemm_rows
+  if (chain->n == RVM_CHAIN_STEPS || chain->steps[0].a.rows != step->a.rows || chain->tiles.gemm_rows != tiles->gemm_rows
       || chain->tiles.gemm_vectors != tiles->gemm_vectors || chain->tiles.gemm_vector != tiles->gemm_vector)
     return FALSE;
   for (guint s = 0; s < chain->n; s++) {
     const guint n_earlier = list_accesses (&chain->steps[s], earlier);
 
-    if (!chain->steps[s].is_norm && !step->is_norm && chain->steps[s].half != step->half)
+    if (!chain->steps[s].is_norm && !step->is_norm && chain->steps[s].type != step->type)
       return FALSE;
     for (guint i = 0; i < n_earlier; i++)
       for (guint j = 0; j < n_later; j++)
@@ -92,36 +89,22 @@ goes_with (const RvmChain *chain, const RvmTiles *tiles, const RvmChainStep *ste
   return TRUE;
 }
 
-gboolean
-rvm_chain_add (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
-{
-  RvmChain *chain = rvm_queue_get_chain (queue);
-
-  if (tiles->group != 1 || rvm_queue_is_profiling (queue) || rvm_queue_has_failed (queue))
-    return FALSE;
-  if (chain->n && !goes_with (chain, tiles, step))
-    rvm_chain_flush (queue);
-  chain->tiles = *tiles;
-  chain->steps[chain->n++] = *step;
-  each_buffer (step, TRUE);
-  return TRUE;
-}
-
-/* Rows of the widest step that fill a core's cache. Each block reads all weights anew, from further away, so that fewer and larger blocks pay until their
- * own rows are read from there again for each panel: with small16 and base16 on cores with 2 MiB, 132 rows beat 66 by 6 and 3 %. */
+/* So many rows of the widest step as fit into a core's cache. Each block of rows reads all weights again, from a cache further away, so fewer and
+ * larger blocks are faster, until a block's own rows no longer stay in cache from panel to panel. With small16 and base16 on cores with 2 MiB, blocks
+ * of 132 rows are 6 and 3 % faster than blocks of 66. */
 static guint
-rows_in_cache (const RvmChainStep *steps, guint n, gsize cache)
+count_cached_rows (const RvmChainStep *steps, guint n, gsize cache)
 {
   gsize widest = 1;
 
   for (guint s = 0; s < n; s++)
     if (!steps[s].is_norm)
-      widest = MAX (widest, (gsize) steps[s].k + steps[s].n);
+      widest = MAX (widest, (gsize) steps[s].a.width + steps[s].out.width);
   return MIN (cache / (widest * sizeof (float)), G_MAXUINT);
 }
 
-/* Rows of a work-group for @m rows on a device of @units, about @most at most. The time is that of the unit with most rows: the fewest blocks
- * that are within 2 % of the best, because each reads the weights anew. */
+/* Rows of a block for @m rows on a device of @units compute units, at most about @most. The launch takes as long as the unit with the most rows.
+ * Chooses the fewest blocks that are within 2 % of the best, because each block reads the weights again. */
 static guint
 choose_block (guint m, guint tile, guint units, guint most)
 {
@@ -139,60 +122,168 @@ choose_block (guint m, guint tile, guint units, guint most)
   return best;
 }
 
+static guint
+count_residual_rows (const RvmChainStep *step)
+{
+  return step->residual.buffer ? step->residual.rows : step->a.rows;
+}
+
+/* The numbers of a step, at their places of cl/flags.h. */
+static RvmArg
+pack_numbers (const RvmChainStep *step)
+{
+  RvmArg numbers = {
+    .kind = RVM_ARG_IS_UINT16,
+    .value.many = {
+      [RVM_STEP_A_OFFSET] = step->a.offset,
+      [RVM_STEP_A_STRIDE] = step->a.stride,
+      [RVM_STEP_RESIDUAL_ROWS] = count_residual_rows (step),
+      [RVM_STEP_OUT_OFFSET] = step->out.offset,
+      [RVM_STEP_OUT_STRIDE] = step->out.stride,
+      [RVM_STEP_N] = step->out.width,
+      [RVM_STEP_K] = step->a.width,
+      [RVM_STEP_FLAGS] = step->flags,
+      [RVM_STEP_IS_NORM] = step->is_norm,
+    },
+  };
+
+  memcpy (&numbers.value.many[RVM_STEP_EPSILON], &step->epsilon, sizeof step->epsilon);
+  return numbers;
+}
+
+/* The buffers of a step. Those that the flags exclude are still arguments, because some drivers do not accept NULL. */
+static const RvmBuffer *
+bias_of (const RvmChainStep *step)
+{
+  return step->bias ? step->bias : step->weights;
+}
+
+static const RvmBuffer *
+residual_of (const RvmChainStep *step)
+{
+  return step->residual.buffer ? step->residual.buffer : step->out.buffer;
+}
+
+static const RvmBuffer *
+pre_gelu_of (const RvmChainStep *step)
+{
+  return step->pre_gelu.buffer ? step->pre_gelu.buffer : step->out.buffer;
+}
+
 static void
-launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
+launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
 {
   const RvmDevice *device = rvm_queue_get_device (queue);
-  const guint m = steps[0].m;
+  const guint m = steps[0].a.rows;
   const guint block = choose_block (m, tiles->gemm_rows, MAX (1, rvm_device_get_compute_units (device)),
-      rows_in_cache (steps, n, rvm_device_get_core_cache (device)));
-  RvmArg args[3 + 7 * MAX_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
+      count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
+  RvmArg args[3 + 7 * RVM_CHAIN_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
   guint at = 3;
   gboolean half = FALSE;
   char options[128];
 
-  for (guint s = 0; s < MAX_STEPS; s++) {
-    const RvmChainStep *step = &steps[MIN (s, n - 1)]; /* those past the end only have to be there */
-    RvmArg numbers = { .kind = RVM_ARG_IS_UINT16 };
+  for (guint s = 0; s < RVM_CHAIN_STEPS; s++) {
+    const RvmChainStep *step = &steps[MIN (s, n - 1)]; /* the kernel ignores those past the end, but they need arguments */
 
-    half |= !step->is_norm && step->half;
-    memcpy (numbers.value.many,
-        (const cl_uint[16]){
-            step->a_offset, step->a_stride, MAX (1, step->residual_rows), step->out_offset, step->out_stride, step->n, step->k, step->flags,
-            step->is_norm,
-        },
-        sizeof numbers.value.many);
-    memcpy (&numbers.value.many[9], &step->epsilon, sizeof step->epsilon);
-    args[at++] = numbers;
-    /* Buffers that the flags exclude are still arguments: some drivers do not take NULL. */
-    args[at++] = RVM_ARG_BUFFER (step->a);
-    args[at++] = RVM_ARG_BUFFER (step->w);
-    args[at++] = RVM_ARG_BUFFER (step->bias ? step->bias : step->w);
-    args[at++] = RVM_ARG_BUFFER (step->residual ? step->residual : step->out);
-    args[at++] = RVM_ARG_BUFFER (step->inner ? step->inner : step->out);
-    args[at++] = RVM_ARG_BUFFER (step->out);
+    half |= !step->is_norm && step->type == RVM_ELEMENT_F16;
+    args[at++] = pack_numbers (step);
+    args[at++] = RVM_ARG_BUFFER (step->a.buffer);
+    args[at++] = RVM_ARG_BUFFER (step->weights);
+    args[at++] = RVM_ARG_BUFFER (bias_of (step));
+    args[at++] = RVM_ARG_BUFFER (residual_of (step));
+    args[at++] = RVM_ARG_BUFFER (pre_gelu_of (step));
+    args[at++] = RVM_ARG_BUFFER (step->out.buffer);
   }
   g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_HALF=%d", tiles->gemm_vector,
       tiles->gemm_rows, tiles->gemm_vectors, half);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear", "chain", options), "chain", 1, (const gsize[]){ (m + block - 1) / block },
+  rvm_queue_launch (queue, &(RvmKernel){ "linear", "chain", options, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
       (const gsize[]){ 1 }, at, args);
 }
 
-void
-rvm_chain_flush (RvmQueue *queue)
+static void
+launch_linear (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
 {
-  RvmChain *chain = rvm_queue_get_chain (queue);
+  const guint panel = tiles->gemm_vector * tiles->gemm_vectors, side = tiles->gemm_side;
+  const guint rows = side * tiles->gemm_rows, columns = side * panel; /* of a work-group */
+  const gsize global[2] = {
+    (gsize) (step->a.rows + rows - 1) / rows * side, (gsize) (step->out.width + columns - 1) / columns * side
+  };
+  const RvmArg args[] = {
+    RVM_ARGS_TENSOR (step->a), RVM_ARG_BUFFER (step->weights), RVM_ARG_BUFFER (bias_of (step)), RVM_ARG_BUFFER (residual_of (step)),
+    RVM_ARG_UINT (count_residual_rows (step)), RVM_ARG_BUFFER (pre_gelu_of (step)), RVM_ARGS_TENSOR (step->out),
+    RVM_ARG_UINT (step->a.rows), RVM_ARG_UINT (step->out.width), RVM_ARG_UINT (step->a.width), RVM_ARG_UINT (step->flags),
+  };
+  char options[128];
+
+  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_HALF=%d", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, side, step->type == RVM_ELEMENT_F16);
+  rvm_queue_launch (queue, &(RvmKernel){ "linear", "gemm", options, NULL }, 2, global, (const gsize[]){ side, side }, G_N_ELEMENTS (args), args);
+}
+
+static void
+launch_norm (RvmQueue *queue, const RvmChainStep *step)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (step->a.buffer), RVM_ARG_BUFFER (step->weights), RVM_ARG_BUFFER (bias_of (step)), RVM_ARG_UINT (step->bias != NULL),
+    RVM_ARG_BUFFER (step->out.buffer), RVM_ARG_UINT (step->out.width), RVM_ARG_FLOAT (step->epsilon),
+  };
+
+  rvm_launch_rows (queue, "norm", "layernorm", step->a.rows, G_N_ELEMENTS (args), args);
+}
+
+static void
+launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
+{
+  if (n > 1)
+    launch_joined (queue, tiles, steps, n);
+  else if (steps[0].is_norm)
+    launch_norm (queue, &steps[0]);
+  else
+    launch_linear (queue, tiles, &steps[0]);
+}
+
+/* The queue's hook for what is held back. */
+static void
+flush (RvmQueue *queue, gpointer data)
+{
+  Chain *chain = data;
   const guint n = chain->n;
 
   if (n == 0)
     return;
-  chain->n = 0; /* launching flushes */
-  if (n == 1 && chain->steps[0].is_norm)
-    rvm_layernorm_launch_step (queue, &chain->steps[0]);
-  else if (n == 1)
-    rvm_gemm_launch_step (queue, &chain->tiles, &chain->steps[0]);
-  else
-    launch (queue, &chain->tiles, chain->steps, n);
+  chain->n = 0; /* first, since launching flushes */
+  launch (queue, &chain->tiles, chain->steps, n);
   for (guint i = 0; i < n; i++)
     each_buffer (&chain->steps[i], FALSE);
+}
+
+static Chain *
+get_chain (RvmQueue *queue)
+{
+  Chain *chain = rvm_queue_get_held (queue, flush);
+
+  if (chain == NULL) {
+    chain = g_new0 (Chain, 1);
+    rvm_queue_hold (queue, flush, chain, chain_free);
+  }
+  return chain;
+}
+
+void
+rvm_chain_run (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
+{
+  Chain *chain;
+
+  if (rvm_queue_has_failed (queue))
+    return;
+  if (tiles->group != 1 || rvm_queue_is_profiling (queue)) {
+    launch (queue, tiles, step, 1);
+    return;
+  }
+  chain = get_chain (queue);
+  if (chain->n && !can_join (chain, tiles, step))
+    flush (queue, chain);
+  chain->tiles = *tiles;
+  chain->steps[chain->n++] = *step;
+  each_buffer (step, TRUE);
 }

@@ -1,40 +1,30 @@
-/* Row-wise launches that follow each other, joined into one. Private to kernels/.
+/* Joins launches of row-wise layers that follow each other into one. Private to kernels/ops.
  *
- * Linear layers and layer norms treat every row by itself, so a run of them over the same rows needs no wait between its steps:
- * each part of the rows goes through all of them on one core, out of whose caches it need not move. What is joined is held back in the
- * queue until a launch, transfer or wait that is not part of it. Only native products on CPUs take part; a queue that measures
- * every kernel joins nothing. */
+ * Linear layers and layer norms compute each row by itself. So a run of them over the same rows needs no wait between its steps: a part of the rows
+ * goes through all of them on one core, and stays in that core's caches (the kernel `chain` of cl/linear.cl).
+ *
+ * A step is held back in the queue until something is done with the queue that cannot be joined to it: another launch, a transfer, or a wait. Only
+ * the native provider's products on CPUs are joined. A queue that profiles joins nothing, so that every kernel is measured. */
 #pragma once
 
-#include "kernels/runtime/cl.h"
 #include "tiles.h"
+#include "kernels/tensor.h"
 
 G_BEGIN_DECLS
 
-typedef struct _RvmChain RvmChain;
-
-RvmChain *rvm_chain_new (void);
-void rvm_chain_free (RvmChain *chain);
-
-/* One step: out (m, n) from a (m, k), as for the kernel `gemm`, or as for `layernorm` with scale in @w, n == k. Strides and offsets in
- * floats. Buffers that @flags exclude are NULL. */
+/* A linear layer, a (m, k) -> out (m, n), or a layer norm, with n = k. */
 typedef struct {
   gboolean is_norm;
-  const RvmBuffer *a, *w, *bias, *residual;
-  RvmBuffer *inner, *out;
-  guint a_offset, a_stride, out_offset, out_stride, residual_rows;
-  guint m, n, k, flags;
-  float epsilon;
-  gboolean half; /* w holds halves */
+  RvmTensor a, out;
+  const RvmBuffer *weights; /* in panels (gemm_provider.h); of a norm, scale (n) */
+  RvmElement type;          /* of the weights */
+  const RvmBuffer *bias;    /* NULL if there is none */
+  RvmTensor pre_gelu, residual; /* see RvmEpilogue */
+  guint flags;              /* RVM_EPILOGUE_... (cl/flags.h) */
+  float epsilon;            /* of a norm */
 } RvmChainStep;
 
-/* Takes the step if it can be part of a chain; what was held back and does not go with it is launched first. FALSE: the caller launches. */
-gboolean rvm_chain_add (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step);
-/* Launches what is held back. */
-void rvm_chain_flush (RvmQueue *queue);
-
-/* A single step, launched the plain way (gemm.c, ops.c). */
-void rvm_gemm_launch_step (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step);
-void rvm_layernorm_launch_step (RvmQueue *queue, const RvmChainStep *step);
+/* Launches the step, now or joined with others later. @tiles: of the weights. */
+void rvm_chain_run (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step);
 
 G_END_DECLS

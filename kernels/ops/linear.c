@@ -1,268 +1,206 @@
-/* The weights of linear layers, packed for their provider, and the native product. */
+/* The table of providers, and what all of them have in common. */
 #include "linear.h"
 
 #include <string.h>
 
-#include "chain.h"
-#include "linear_private.h"
-#include "kernels/half.h"
+#include "gemm_clblast.h"
+#include "gemm_native.h"
+#include "gemm_provider.h"
+#include "kernels/cl/flags.h"
+#include "kernels/error.h"
 
-/* Weights beyond the largest half are stored as it: they do not occur, and an infinity would turn into NaN downstream. */
-#define MAX_HALF 65504.0f
+/* In the order in which RVM_GEMM_AUTO asks them. */
+static const struct {
+  RvmGemmProvider provider;
+  const RvmGemmFunctions *functions;
+} providers[] = {
+  { RVM_GEMM_NATIVE, &rvm_gemm_native },
+  { RVM_GEMM_CLBLAST, &rvm_gemm_clblast },
+};
 
-gboolean
-rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmPrecision precision, GError **error)
+static const RvmGemmFunctions *
+find_functions (RvmGemmProvider provider)
 {
-  /* On llvmpipe, too, CLBlast's products take eight times as long as ours (of processor time, over a frame of small16). */
-  if (*provider == RVM_GEMM_AUTO)
-    *provider = rvm_device_runs_on_cpu (device) || precision == RVM_PRECISION_F16 ? RVM_GEMM_NATIVE : RVM_GEMM_CLBLAST;
-  if (*provider == RVM_GEMM_CLBLAST && precision == RVM_PRECISION_F16) {
-    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
-        "precision f16 needs the native GEMM: CLBlast takes weights and activations of one type only");
-    return FALSE;
-  }
-  return *provider != RVM_GEMM_CLBLAST || rvm_clblast_set_parameters (device, error);
+  for (guint i = 0; i < G_N_ELEMENTS (providers); i++)
+    if (providers[i].provider == provider)
+      return providers[i].functions;
+  return NULL;
 }
 
-RvmGemmWeights *
-rvm_gemm_weights_new (RvmDevice *device, RvmGemmProvider provider, RvmPrecision precision, guint k, guint n, gboolean has_bias,
-    GError **error)
+gboolean
+rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type, GError **error)
 {
-  g_autoptr (RvmGemmWeights) weights = g_new0 (RvmGemmWeights, 1);
-  const gsize element = precision == RVM_PRECISION_F16 ? sizeof (guint16) : sizeof (float);
-  gsize columns;
+  for (guint i = 0; *provider == RVM_GEMM_AUTO && i < G_N_ELEMENTS (providers); i++)
+    if (providers[i].functions->is_default (device, type))
+      *provider = providers[i].provider;
+  return find_functions (*provider)->prepare (device, type, error);
+}
 
-  if (provider == RVM_GEMM_CLBLAST)
-    rvm_device_set_clblast (device);
-  weights->provider = provider;
-  weights->precision = precision;
-  weights->tiles = rvm_tiles_for_device (device);
-  weights->k = k;
-  weights->n = n;
-  weights->panel = provider == RVM_GEMM_NATIVE ? weights->tiles.gemm_vector * weights->tiles.gemm_vectors : weights->tiles.vector;
-  weights->padded_n = (n + weights->panel - 1) / weights->panel * weights->panel;
-  columns = provider == RVM_GEMM_NATIVE ? weights->padded_n : n;
-  weights->kernel = rvm_buffer_new (device, columns * k * element, "weights", error);
-  if (weights->kernel == NULL)
+RvmLinear *
+rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias, GError **error)
+{
+  const RvmGemmFunctions *functions = find_functions (provider);
+  g_autoptr (RvmLinear) linear = NULL;
+
+  g_return_val_if_fail (functions != NULL, NULL); /* not resolved */
+
+  linear = g_new0 (RvmLinear, 1);
+  linear->functions = functions;
+  linear->type = type;
+  linear->tiles = rvm_tiles_for_device (device);
+  linear->k = k;
+  linear->n = n;
+  functions->lay_out (device, linear);
+  linear->kernel = rvm_buffer_new (device, (gsize) linear->stored_n * k * rvm_element_get_size (type), "weights", error);
+  if (linear->kernel == NULL)
     return NULL;
   if (has_bias) {
-    weights->bias = rvm_buffer_new (device, weights->padded_n * sizeof (float), "bias", error);
-    if (weights->bias == NULL)
+    linear->bias = rvm_buffer_new (device, linear->bias_n * sizeof (float), "bias", error);
+    if (linear->bias == NULL)
       return NULL;
   }
-  return g_steal_pointer (&weights);
+  return g_steal_pointer (&linear);
 }
 
 void
-rvm_gemm_weights_free (RvmGemmWeights *weights)
+rvm_linear_free (RvmLinear *linear)
 {
-  if (weights == NULL)
+  if (linear == NULL)
     return;
-  rvm_gemm_weights_end (weights, NULL);
-  g_clear_pointer (&weights->kernel, rvm_buffer_unref);
-  g_clear_pointer (&weights->bias, rvm_buffer_unref);
-  g_free (weights);
+  rvm_linear_end (linear, NULL);
+  g_clear_pointer (&linear->kernel, rvm_buffer_unref);
+  g_clear_pointer (&linear->bias, rvm_buffer_unref);
+  g_free (linear);
 }
 
 gboolean
-rvm_gemm_weights_begin (RvmGemmWeights *weights, GError **error)
+rvm_linear_begin (RvmLinear *linear, GError **error)
 {
-  weights->kernel_map = rvm_buffer_map_write (weights->kernel, error);
-  if (weights->kernel_map == NULL)
+  linear->kernel_map = rvm_buffer_map_write (linear->kernel, error);
+  if (linear->kernel_map == NULL)
     return FALSE;
-  /* The columns that fill up the last panel are never stored, but a NaN there could trap or slow down. */
-  if (weights->padded_n != weights->n)
-    memset (weights->kernel_map, 0, rvm_buffer_get_size (weights->kernel));
-  if (weights->bias) {
-    weights->bias_map = rvm_buffer_map_write (weights->bias, error);
-    if (weights->bias_map == NULL)
+  /* Products with the padding are never stored, but a NaN in it could trap or slow down. */
+  if (linear->stored_n != linear->n)
+    memset (linear->kernel_map, 0, rvm_buffer_get_size (linear->kernel));
+  if (linear->bias) {
+    linear->bias_map = rvm_buffer_map_write (linear->bias, error);
+    if (linear->bias_map == NULL)
       return FALSE;
-    memset (weights->bias_map, 0, rvm_buffer_get_size (weights->bias));
+    memset (linear->bias_map, 0, rvm_buffer_get_size (linear->bias));
   }
   return TRUE;
 }
 
-/* @count values of row @row from column @column, which may cross panels. */
-static void
-pack_row (RvmGemmWeights *weights, guint row, guint column, guint count, const float *values)
+void
+rvm_linear_set_kernel (RvmLinear *linear, guint row, guint column, guint rows, guint columns, const float *kernel)
 {
-  while (count > 0) {
-    const guint in_panel = column % weights->panel;
-    const guint run = MIN (count, weights->panel - in_panel);
-    const gsize at = ((gsize) (column / weights->panel) * weights->k + row) * weights->panel + in_panel;
+  g_return_if_fail (linear->kernel_map != NULL);
+  g_return_if_fail (row + rows <= linear->k && column + columns <= linear->n);
 
-    if (weights->precision == RVM_PRECISION_F16)
-      for (guint i = 0; i < run; i++)
-        ((guint16 *) weights->kernel_map)[at + i] = rvm_float_to_half (CLAMP (values[i], -MAX_HALF, MAX_HALF));
-    else
-      memcpy ((float *) weights->kernel_map + at, values, run * sizeof (float));
-    column += run;
-    values += run;
-    count -= run;
-  }
+  for (guint i = 0; i < rows; i++)
+    linear->functions->store_row (linear, row + i, column, columns, kernel + (gsize) i * columns);
 }
 
 void
-rvm_gemm_weights_set_kernel (RvmGemmWeights *weights, guint row, guint column, guint rows, guint columns, const float *kernel)
+rvm_linear_set_bias (RvmLinear *linear, guint column, guint columns, const float *bias)
 {
-  g_return_if_fail (weights->kernel_map != NULL);
-  g_return_if_fail (row + rows <= weights->k && column + columns <= weights->n);
+  g_return_if_fail (linear->bias_map != NULL && column + columns <= linear->n);
 
-  for (guint i = 0; i < rows; i++) {
-    const float *values = kernel + (gsize) i * columns;
-    if (weights->provider == RVM_GEMM_NATIVE)
-      pack_row (weights, row + i, column, columns, values);
-    else
-      memcpy ((float *) weights->kernel_map + (gsize) (row + i) * weights->n + column, values, columns * sizeof (float));
-  }
-}
-
-void
-rvm_gemm_weights_set_bias (RvmGemmWeights *weights, guint column, guint columns, const float *bias)
-{
-  g_return_if_fail (weights->bias_map != NULL && column + columns <= weights->n);
-
-  memcpy (weights->bias_map + column, bias, columns * sizeof (float));
+  memcpy (linear->bias_map + column, bias, columns * sizeof (float));
 }
 
 gboolean
-rvm_gemm_weights_end (RvmGemmWeights *weights, GError **error)
+rvm_linear_end (RvmLinear *linear, GError **error)
 {
-  gpointer kernel = g_steal_pointer (&weights->kernel_map), bias = g_steal_pointer (&weights->bias_map);
+  gpointer kernel = g_steal_pointer (&linear->kernel_map), bias = g_steal_pointer (&linear->bias_map);
   gboolean ok = TRUE;
 
   if (kernel)
-    ok = rvm_buffer_unmap (weights->kernel, kernel, error);
+    ok = rvm_buffer_unmap (linear->kernel, kernel, error);
   if (bias)
-    ok = rvm_buffer_unmap (weights->bias, bias, ok ? error : NULL) && ok;
+    ok = rvm_buffer_unmap (linear->bias, bias, ok ? error : NULL) && ok;
   return ok;
 }
 
 guint
-rvm_gemm_get_flags (const RvmGemmWeights *weights, const RvmGemm *gemm)
+rvm_linear_get_k (const RvmLinear *linear)
 {
-  return (weights->bias ? RVM_EPILOGUE_BIAS : 0) | (gemm->gelu ? RVM_EPILOGUE_GELU : 0) | (gemm->residual ? RVM_EPILOGUE_RESIDUAL : 0)
-      | (gemm->inner ? (gemm->gelu ? RVM_EPILOGUE_INNER : RVM_EPILOGUE_GELU_SLOPE) : 0);
+  return linear->k;
 }
 
 guint
-rvm_gemm_weights_get_k (const RvmGemmWeights *weights)
+rvm_linear_get_n (const RvmLinear *linear)
 {
-  return weights->k;
-}
-
-guint
-rvm_gemm_weights_get_n (const RvmGemmWeights *weights)
-{
-  return weights->n;
+  return linear->n;
 }
 
 RvmBuffer *
-rvm_gemm_weights_get_kernel (const RvmGemmWeights *weights)
+rvm_linear_get_kernel (const RvmLinear *linear)
 {
-  return weights->kernel;
+  return linear->kernel;
 }
 
 RvmBuffer *
-rvm_gemm_weights_get_bias (const RvmGemmWeights *weights)
+rvm_linear_get_bias (const RvmLinear *linear)
 {
-  return weights->bias;
+  return linear->bias;
 }
 
-/* Where element (row, column) is stored. */
+/* The index of element (row, column) of a stored kernel. */
 static gsize
-place (const RvmGemmWeights *weights, guint row, guint column)
+stored_index (const RvmLinear *linear, guint row, guint column)
 {
-  if (weights->provider == RVM_GEMM_CLBLAST)
-    return (gsize) row * weights->n + column;
-  return ((gsize) (column / weights->panel) * weights->k + row) * weights->panel + column % weights->panel;
+  return ((gsize) (column / linear->panel) * linear->k + row) * linear->panel + column % linear->panel;
 }
 
 void
-rvm_gemm_weights_pack (const RvmGemmWeights *weights, float *stored, guint column, guint columns, const float *kernel)
+rvm_linear_pack (const RvmLinear *linear, float *stored, guint column, guint columns, const float *kernel)
 {
-  g_return_if_fail (weights->precision == RVM_PRECISION_F32 && columns <= weights->n && column <= weights->n - columns);
+  g_return_if_fail (linear->type == RVM_ELEMENT_F32 && columns <= linear->n && column <= linear->n - columns);
 
-  for (guint row = 0; row < weights->k; row++)
+  for (guint row = 0; row < linear->k; row++)
     for (guint j = 0; j < columns; j++)
-      stored[place (weights, row, column + j)] = *kernel++;
+      stored[stored_index (linear, row, column + j)] = *kernel++;
 }
 
 void
-rvm_gemm_weights_unpack (const RvmGemmWeights *weights, const float *stored, guint column, guint columns, float *kernel)
+rvm_linear_unpack (const RvmLinear *linear, const float *stored, guint column, guint columns, float *kernel)
 {
-  g_return_if_fail (weights->precision == RVM_PRECISION_F32 && columns <= weights->n && column <= weights->n - columns);
+  g_return_if_fail (linear->type == RVM_ELEMENT_F32 && columns <= linear->n && column <= linear->n - columns);
 
-  for (guint row = 0; row < weights->k; row++)
+  for (guint row = 0; row < linear->k; row++)
     for (guint j = 0; j < columns; j++)
-      *kernel++ = stored[place (weights, row, column + j)];
+      *kernel++ = stored[stored_index (linear, row, column + j)];
 }
 
-RvmGemmWeights *
-rvm_gemm_weights_new_transposed (RvmDevice *device, const RvmGemmWeights *weights, GError **error)
+static guint
+get_flags (const RvmLinear *linear, const RvmEpilogue *epilogue)
 {
-  RvmGemmWeights *transposed;
-
-  if (weights->provider == RVM_GEMM_NATIVE)
-    return rvm_gemm_weights_new (device, weights->provider, weights->precision, weights->n, weights->k, FALSE, error);
-  transposed = g_new0 (RvmGemmWeights, 1);
-  *transposed = *weights;
-  transposed->k = weights->n;
-  transposed->n = weights->k;
-  transposed->padded_n = (weights->k + weights->panel - 1) / weights->panel * weights->panel;
-  transposed->transposed = TRUE;
-  transposed->kernel = rvm_buffer_ref (weights->kernel);
-  transposed->bias = NULL;
-  transposed->kernel_map = NULL;
-  transposed->bias_map = NULL;
-  return transposed;
+  return (linear->bias ? RVM_EPILOGUE_BIAS : 0) | (epilogue->gelu_slope ? RVM_EPILOGUE_GELU_SLOPE : 0)
+      | (epilogue->gelu ? RVM_EPILOGUE_GELU : 0) | (epilogue->gelu && epilogue->pre_gelu.buffer ? RVM_EPILOGUE_PRE_GELU : 0)
+      | (epilogue->residual.buffer ? RVM_EPILOGUE_RESIDUAL : 0);
 }
 
 void
-rvm_gemm_launch_step (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
+rvm_linear_forward (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, const RvmEpilogue *epilogue)
 {
-  const guint panel = tiles->gemm_vector * tiles->gemm_vectors;
-  const guint rows = tiles->gemm_side * tiles->gemm_rows, columns = tiles->gemm_side * panel; /* of a work-group */
-  const gsize global[2] = {
-    (gsize) (step->m + rows - 1) / rows * tiles->gemm_side, (gsize) (step->n + columns - 1) / columns * tiles->gemm_side
+  static const RvmEpilogue plain = { 0 };
+  const RvmEpilogue *e = epilogue ? epilogue : &plain;
+  const gboolean in_place = e->residual.buffer == out.buffer;
+  RvmTensorCheck checks[4] = {
+    RVM_CHECK_VIEW ("input", a, a.rows, linear->k),
+    { "output", out, a.rows, linear->n, in_place ? RVM_TENSOR_CONTIGUOUS : RVM_TENSOR_STRIDED, RVM_ELEMENT_F32 },
   };
-  /* Buffers that the flags exclude are still arguments: some drivers do not take NULL. */
-  const RvmArg args[] = {
-    RVM_ARG_BUFFER (step->a), RVM_ARG_UINT (step->a_offset), RVM_ARG_UINT (step->a_stride), RVM_ARG_BUFFER (step->w),
-    RVM_ARG_BUFFER (step->bias ? step->bias : step->w), RVM_ARG_BUFFER (step->residual ? step->residual : step->out),
-    RVM_ARG_UINT (step->residual_rows), RVM_ARG_BUFFER (step->inner ? step->inner : step->out), RVM_ARG_BUFFER (step->out),
-    RVM_ARG_UINT (step->out_offset), RVM_ARG_UINT (step->out_stride), RVM_ARG_UINT (step->m), RVM_ARG_UINT (step->n), RVM_ARG_UINT (step->k),
-    RVM_ARG_UINT (step->flags),
-  };
-  char options[128];
+  guint n = 2;
 
-  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_HALF=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, tiles->gemm_side, step->half);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear", "gemm", options), "gemm", 2, global,
-      (const gsize[]){ tiles->gemm_side, tiles->gemm_side }, G_N_ELEMENTS (args), args);
-}
-
-static void
-gemm_native (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
-{
-  const RvmChainStep step = {
-    .a = gemm->a, .a_offset = gemm->a_offset, .a_stride = gemm->a_stride, .w = weights->kernel, .bias = weights->bias,
-    .residual = gemm->residual, .residual_rows = gemm->residual_rows ? gemm->residual_rows : gemm->m, .inner = gemm->inner,
-    .out = gemm->out, .out_offset = gemm->out_offset, .out_stride = gemm->out_stride, .m = gemm->m, .n = weights->n, .k = weights->k,
-    .flags = rvm_gemm_get_flags (weights, gemm), .half = weights->precision == RVM_PRECISION_F16,
-  };
-
-  if (!rvm_chain_add (queue, &weights->tiles, &step))
-    rvm_gemm_launch_step (queue, &weights->tiles, &step);
-}
-
-void
-rvm_gemm (RvmQueue *queue, const RvmGemmWeights *weights, const RvmGemm *gemm)
-{
-  if (rvm_queue_has_failed (queue) || gemm->m == 0)
+  if (a.rows == 0)
     return;
-  if (weights->provider == RVM_GEMM_CLBLAST)
-    rvm_gemm_clblast (queue, weights, gemm);
-  else
-    gemm_native (queue, weights, gemm);
+  if (e->pre_gelu.buffer || e->gelu_slope)
+    checks[n++] = (RvmTensorCheck) RVM_CHECK_MATRIX ("input of GELU", e->pre_gelu, a.rows, linear->n);
+  if (e->residual.buffer)
+    checks[n++] = (RvmTensorCheck){
+      "residual", e->residual, in_place ? a.rows : MAX (e->residual.rows, 1), linear->n, RVM_TENSOR_CONTIGUOUS, RVM_ELEMENT_F32,
+    };
+  if (rvm_tensors_check (queue, "linear layer", checks, n))
+    linear->functions->multiply (queue, linear, a, out, e, get_flags (linear, e));
 }

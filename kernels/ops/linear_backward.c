@@ -1,21 +1,19 @@
-/* Gradients of linear layers. */
+/* Gradients of linear layers, whatever their provider. */
 #include "linear_backward.h"
 
 #include <string.h>
 
-#include "linear_private.h"
-#include "attention_backward.h"
+#include "gemm_provider.h"
+#include "kernels/error.h"
 
-#define MOST_TILES 8 /* of a work-item, which share a copied panel of D */
-
-struct _RvmGemmGradient {
-  const RvmGemmWeights *weights;
-  RvmGemmWeights *transposed;
+struct _RvmLinearGradient {
+  const RvmLinear *linear;
+  RvmLinear *transposed;
   RvmBuffer *kernel, *bias;
   gboolean empty;
 };
 
-/* What fills up the last panel is never written by the clblast provider, but belongs to the flat array that an optimiser sees. */
+/* Some providers never write the padding, but it is part of the flat array that an optimiser sees. */
 static gboolean
 clear (RvmBuffer *buffer, GError **error)
 {
@@ -27,23 +25,50 @@ clear (RvmBuffer *buffer, GError **error)
   return rvm_buffer_unmap (buffer, map, error);
 }
 
-RvmGemmGradient *
-rvm_gemm_gradient_new (RvmDevice *device, RvmGemmWeights *weights, GError **error)
+static RvmLinear *
+make_transposed (RvmDevice *device, const RvmLinear *linear, GError **error)
 {
-  g_autoptr (RvmGemmGradient) gradient = g_new0 (RvmGemmGradient, 1);
+  RvmLinear *transposed = g_new0 (RvmLinear, 1);
 
-  g_return_val_if_fail (weights->precision == RVM_PRECISION_F32, NULL);
+  transposed->functions = linear->functions;
+  transposed->type = linear->type;
+  transposed->tiles = linear->tiles;
+  transposed->k = linear->n;
+  transposed->n = linear->k;
+  linear->functions->lay_out (device, transposed);
+  if (linear->functions->transpose == NULL) {
+    transposed->transposed = TRUE;
+    transposed->kernel = rvm_buffer_ref (linear->kernel);
+    return transposed;
+  }
+  transposed->kernel =
+      rvm_buffer_new (device, (gsize) transposed->stored_n * transposed->k * sizeof (float), "transposed weights", error);
+  if (transposed->kernel == NULL)
+    g_clear_pointer (&transposed, rvm_linear_free);
+  return transposed;
+}
 
-  gradient->weights = weights;
+RvmLinearGradient *
+rvm_linear_gradient_new (RvmDevice *device, RvmLinear *linear, GError **error)
+{
+  g_autoptr (RvmLinearGradient) gradient = g_new0 (RvmLinearGradient, 1);
+
+  g_return_val_if_fail (linear->type == RVM_ELEMENT_F32, NULL);
+
+  if (linear->functions->add_gradient == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the GEMM provider %s cannot train", linear->functions->name);
+    return NULL;
+  }
+  gradient->linear = linear;
   gradient->empty = TRUE;
-  gradient->transposed = rvm_gemm_weights_new_transposed (device, weights, error);
+  gradient->transposed = make_transposed (device, linear, error);
   if (gradient->transposed == NULL)
     return NULL;
-  gradient->kernel = rvm_buffer_new (device, rvm_buffer_get_size (weights->kernel), "gradient of weights", error);
+  gradient->kernel = rvm_buffer_new (device, rvm_buffer_get_size (linear->kernel), "gradient of weights", error);
   if (gradient->kernel == NULL)
     return NULL;
-  if (weights->bias) {
-    gradient->bias = rvm_buffer_new (device, rvm_buffer_get_size (weights->bias), "gradient of bias", error);
+  if (linear->bias) {
+    gradient->bias = rvm_buffer_new (device, rvm_buffer_get_size (linear->bias), "gradient of bias", error);
     if (gradient->bias == NULL || !clear (gradient->bias, error))
       return NULL;
   }
@@ -51,112 +76,58 @@ rvm_gemm_gradient_new (RvmDevice *device, RvmGemmWeights *weights, GError **erro
 }
 
 void
-rvm_gemm_gradient_free (RvmGemmGradient *gradient)
+rvm_linear_gradient_free (RvmLinearGradient *gradient)
 {
   if (gradient == NULL)
     return;
-  rvm_gemm_weights_free (gradient->transposed);
+  rvm_linear_free (gradient->transposed);
   g_clear_pointer (&gradient->kernel, rvm_buffer_unref);
   g_clear_pointer (&gradient->bias, rvm_buffer_unref);
   g_free (gradient);
 }
 
-static void
-make_options (const RvmTiles *tiles, char options[96])
-{
-  g_snprintf (options, 96, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u", tiles->gemm_vector, tiles->gemm_rows, tiles->gemm_vectors);
-}
-
 void
-rvm_gemm_gradient_refresh (RvmQueue *queue, RvmGemmGradient *gradient)
+rvm_linear_gradient_refresh (RvmQueue *queue, RvmLinearGradient *gradient)
 {
-  const RvmGemmWeights *weights = gradient->weights;
-  const RvmArg args[] = {
-    RVM_ARG_BUFFER (weights->kernel), RVM_ARG_BUFFER (gradient->transposed->kernel), RVM_ARG_UINT (weights->k), RVM_ARG_UINT (weights->n),
-  };
-  char options[96];
-
-  if (weights->provider == RVM_GEMM_CLBLAST)
-    return; /* it reads the weights themselves */
-  make_options (&weights->tiles, options);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear_backward", "transpose_panels", options), "transpose_panels", 2,
-      (const gsize[]){ weights->n, (weights->k + weights->panel - 1) / weights->panel }, NULL, G_N_ELEMENTS (args), args);
+  if (gradient->linear->functions->transpose)
+    gradient->linear->functions->transpose (queue, gradient->linear, gradient->transposed);
 }
 
-const RvmGemmWeights *
-rvm_gemm_gradient_get_transposed (const RvmGemmGradient *gradient)
+const RvmLinear *
+rvm_linear_gradient_get_transposed (const RvmLinearGradient *gradient)
 {
   return gradient->transposed;
 }
 
 void
-rvm_gemm_gradient_reset (RvmGemmGradient *gradient)
+rvm_linear_gradient_reset (RvmLinearGradient *gradient)
 {
   gradient->empty = TRUE;
 }
 
-/* As many tiles a work-item as leave each of the device's units a few work-items. */
-static guint
-choose_span (RvmQueue *queue, const RvmGemmWeights *weights)
-{
-  const gsize tiles = (gsize) ((weights->k + weights->tiles.gemm_rows - 1) / weights->tiles.gemm_rows) * (weights->padded_n / weights->panel);
-  guint span = MOST_TILES;
-
-  while (span > 1 && tiles / span < 2 * (gsize) rvm_device_get_compute_units (rvm_queue_get_device (queue)))
-    span /= 2;
-  return span;
-}
-
-static void
-add_native (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuffer *a, guint a_offset, guint a_stride, const RvmBuffer *d,
-    guint d_offset, guint d_stride, guint m, gboolean accumulate)
-{
-  const RvmGemmWeights *weights = gradient->weights;
-  const RvmTiles *tiles = &weights->tiles;
-  const guint span = choose_span (queue, weights), inputs = span * tiles->gemm_rows;
-  const gsize global[2] = { (weights->k + inputs - 1) / inputs, weights->padded_n / weights->panel };
-  const RvmArg args[] = {
-    RVM_ARG_BUFFER (a), RVM_ARG_UINT (a_offset), RVM_ARG_UINT (a_stride), RVM_ARG_BUFFER (d), RVM_ARG_UINT (d_offset),
-    RVM_ARG_UINT (d_stride), RVM_ARG_BUFFER (gradient->kernel), RVM_ARG_BUFFER (gradient->bias ? gradient->bias : gradient->kernel),
-    RVM_ARG_UINT (m), RVM_ARG_UINT (weights->n), RVM_ARG_UINT (weights->k), RVM_ARG_UINT (weights->bias != NULL), RVM_ARG_UINT (accumulate),
-  };
-  char shape[96], options[128];
-
-  make_options (tiles, shape);
-  g_snprintf (options, sizeof options, "%s -DRVM_SPAN=%u", shape, span);
-  rvm_queue_launch (queue, rvm_queue_get_kernel (queue, "linear_backward", "gemm_gradient", options), "gemm_gradient", 2, global,
-      (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
-}
-
 void
-rvm_gemm_gradient_add (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuffer *a, guint a_offset, guint a_stride, const RvmBuffer *d,
-    guint d_offset, guint d_stride, guint m)
+rvm_linear_gradient_add (RvmQueue *queue, RvmLinearGradient *gradient, RvmTensor a, RvmTensor d)
 {
-  const RvmGemmWeights *weights = gradient->weights;
+  const RvmLinear *linear = gradient->linear;
   const gboolean accumulate = !gradient->empty;
+  const RvmTensorCheck checks[] = {
+    RVM_CHECK_VIEW ("input", a, a.rows, linear->k),
+    RVM_CHECK_VIEW ("gradient of the output", d, a.rows, linear->n),
+  };
 
   gradient->empty = FALSE;
-  if (weights->provider == RVM_GEMM_CLBLAST) {
-    rvm_gemm_clblast_gradient (queue, weights, gradient->kernel, a, a_offset, a_stride, d, d_offset, d_stride, m, accumulate);
-    if (gradient->bias)
-      rvm_sum_rows (queue,
-          &(RvmRowSum){
-              .x = d, .offset = d_offset, .stride = d_stride, .pictures = 1, .picture_rows = m, .rows = m,
-              .out = gradient->bias, .dim = weights->n, .accumulate = accumulate,
-          });
-    return;
-  }
-  add_native (queue, gradient, a, a_offset, a_stride, d, d_offset, d_stride, m, accumulate);
+  if (rvm_tensors_check (queue, "gradient of a linear layer", checks, G_N_ELEMENTS (checks)))
+    linear->functions->add_gradient (queue, linear, a, d, gradient->kernel, gradient->bias, accumulate);
 }
 
 RvmBuffer *
-rvm_gemm_gradient_get_kernel (const RvmGemmGradient *gradient)
+rvm_linear_gradient_get_kernel (const RvmLinearGradient *gradient)
 {
   return gradient->kernel;
 }
 
 RvmBuffer *
-rvm_gemm_gradient_get_bias (const RvmGemmGradient *gradient)
+rvm_linear_gradient_get_bias (const RvmLinearGradient *gradient)
 {
   return gradient->bias;
 }

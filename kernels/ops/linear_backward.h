@@ -1,33 +1,42 @@
-/* The way back through a linear layer out = A W + bias (gemm.h), for both providers.
+/* RvmLinearGradient: the backward pass of a linear layer out = a W + bias (linear.h).
  *
- * With D the gradient with regard to out: that of A is D W^T, which is rvm_gemm() on rvm_gemm_gradient_get_transposed(); those of W and
- * bias are sums over rows, kept here in the layout of the weights, so that an optimiser sees flat arrays. */
+ * With d (m, n) the gradient with respect to out:
+ *
+ *   with respect to a      d W^T             rvm_linear_forward() with rvm_linear_gradient_get_transposed()
+ *   with respect to W      a^T d             rvm_linear_gradient_add()
+ *   with respect to bias   column sums of d  rvm_linear_gradient_add()
+ *
+ * The gradients have the layout of the weights, so an optimiser sees flat arrays.
+ *
+ * The rule for gradients, here and in all files named ..._backward.h: a name that begins with d is the gradient of the loss with respect to what
+ * follows the d, and has its shape. A gradient of activations replaces what was in its memory. A gradient of weights is added to what is there if
+ * `accumulate` is TRUE, and replaces it otherwise. Every sum has a fixed order, so the same inputs on the same device give the same bytes. */
 #pragma once
 
 #include "linear.h"
 
 G_BEGIN_DECLS
 
-typedef struct _RvmGemmGradient RvmGemmGradient;
+typedef struct _RvmLinearGradient RvmLinearGradient;
 
-/* Keeps no reference: @weights, of precision f32, must outlive it. Starts empty; the transposed weights start undefined. */
-RvmGemmGradient *rvm_gemm_gradient_new (RvmDevice *device, RvmGemmWeights *weights, GError **error);
-void rvm_gemm_gradient_free (RvmGemmGradient *gradient);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmGemmGradient, rvm_gemm_gradient_free)
+/* @linear, of float32, must outlive it: no reference is kept. The gradient starts empty, the transposed weights start undefined.
+ * RVM_ERROR_MEMORY; RVM_ERROR_ARGUMENT if the provider cannot train. */
+RvmLinearGradient *rvm_linear_gradient_new (RvmDevice *device, RvmLinear *linear, GError **error);
+void rvm_linear_gradient_free (RvmLinearGradient *gradient);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLinearGradient, rvm_linear_gradient_free)
 
-/* Transposes the weights. To be called before the first use and whenever they have changed. */
-void rvm_gemm_gradient_refresh (RvmQueue *queue, RvmGemmGradient *gradient);
-/* W^T (n, k), without bias. */
-const RvmGemmWeights *rvm_gemm_gradient_get_transposed (const RvmGemmGradient *gradient);
+/* Transposes the weights. To be called before the first use, and whenever the weights have changed. */
+void rvm_linear_gradient_refresh (RvmQueue *queue, RvmLinearGradient *gradient);
+/* (transfer none): W^T (n, k), without bias. */
+const RvmLinear *rvm_linear_gradient_get_transposed (const RvmLinearGradient *gradient);
 
-/* What follows replaces the sums instead of adding to them. */
-void rvm_gemm_gradient_reset (RvmGemmGradient *gradient);
-/* Adds A^T D and the column sums of D; @a (m, k) and @d (m, n), offsets and strides in floats. */
-void rvm_gemm_gradient_add (RvmQueue *queue, RvmGemmGradient *gradient, const RvmBuffer *a, guint a_offset, guint a_stride,
-    const RvmBuffer *d, guint d_offset, guint d_stride, guint m);
+/* Makes the gradient empty: what is added next replaces it. */
+void rvm_linear_gradient_reset (RvmLinearGradient *gradient);
+/* Adds a^T d and the column sums of d. @a: (m, k), @d: (m, n), with any offset and stride. */
+void rvm_linear_gradient_add (RvmQueue *queue, RvmLinearGradient *gradient, RvmTensor a, RvmTensor d);
 
-/* (transfer none) In the layout of rvm_gemm_weights_get_kernel() and _get_bias(). */
-RvmBuffer *rvm_gemm_gradient_get_kernel (const RvmGemmGradient *gradient);
-RvmBuffer *rvm_gemm_gradient_get_bias (const RvmGemmGradient *gradient); /* NULL if the layer has none */
+/* (transfer none): in the layout of rvm_linear_get_kernel() and rvm_linear_get_bias(). */
+RvmBuffer *rvm_linear_gradient_get_kernel (const RvmLinearGradient *gradient);
+RvmBuffer *rvm_linear_gradient_get_bias (const RvmLinearGradient *gradient); /* NULL if the layer has none */
 
 G_END_DECLS

@@ -1,16 +1,15 @@
-/* Launchers of adamw.cl. */
+/* Launches optimiser.cl. */
 #include "optimiser.h"
 
 #include <math.h>
 
-#include "kernels/runtime/cl.h"
-
-#define BLOCK 4096 /* RVM_BLOCK of adamw.cl */
+#include "kernels/cl/flags.h"
+#include "row_launch.h"
 
 guint
 rvm_square_sums_count (guint count)
 {
-  return (count + BLOCK - 1) / BLOCK;
+  return (count + RVM_SQUARES_BLOCK - 1) / RVM_SQUARES_BLOCK;
 }
 
 void
@@ -18,7 +17,7 @@ rvm_square_sums (RvmQueue *queue, const RvmBuffer *x, guint count, RvmBuffer *ou
 {
   const RvmArg args[] = { RVM_ARG_BUFFER (x), RVM_ARG_UINT (count), RVM_ARG_BUFFER (out), RVM_ARG_UINT (offset) };
 
-  rvm_queue_launch_rows (queue, "optimiser", "square_sums", rvm_square_sums_count (count), G_N_ELEMENTS (args), args);
+  rvm_launch_rows (queue, "optimiser", "square_sums", rvm_square_sums_count (count), G_N_ELEMENTS (args), args);
 }
 
 void
@@ -31,5 +30,5 @@ rvm_adamw (RvmQueue *queue, RvmBuffer *x, const RvmBuffer *gradient, RvmBuffer *
     RVM_ARG_FLOAT (adamw->epsilon), RVM_ARG_FLOAT (adamw->decay),
   };
 
-  rvm_queue_launch_columns (queue, "optimiser", "adamw", count, 1, G_N_ELEMENTS (args), args);
+  rvm_launch_columns (queue, "optimiser", "adamw", count, 1, G_N_ELEMENTS (args), args);
 }

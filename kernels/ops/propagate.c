@@ -1,8 +1,8 @@
-/* Launchers of label propagation: the tile of queries and context cells is that of the native GEMM, with fewer columns, because the lists of
- * candidates need registers too. */
+/* Launches propagate.cl. Its tile of queries and context cells is that of the native GEMM, but with fewer columns, because the lists of candidates need
+ * registers too. */
 #include "propagate.h"
 
-#include "kernels/runtime/cl.h"
+#include "kernels/runtime/launch.h"
 #include "tiles.h"
 
 static guint
@@ -20,14 +20,13 @@ rvm_propagate_pad (RvmDevice *device, guint cells)
   return (cells + panel - 1) / panel * panel;
 }
 
-static cl_kernel
-get_kernel (RvmQueue *queue, const RvmPropagateShape *shape, const RvmTiles *tiles, const char *name)
-{
-  char options[128];
+#define MAX_OPTIONS 128
 
-  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_TOP=%u", tiles->gemm_vector, tiles->gemm_rows,
+static void
+make_options (const RvmPropagateShape *shape, const RvmTiles *tiles, char options[MAX_OPTIONS])
+{
+  g_snprintf (options, MAX_OPTIONS, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_TOP=%u", tiles->gemm_vector, tiles->gemm_rows,
       vectors_of (tiles), shape->top);
-  return rvm_queue_get_kernel (queue, "propagate", name, options);
 }
 
 void
@@ -39,12 +38,14 @@ rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const 
     RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments ? moments : x), RVM_ARG_BUFFER (query), RVM_ARG_BUFFER (packed),
     RVM_ARG_UINT (frame * shape->padded * shape->dim), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim), RVM_ARG_UINT (moments != NULL),
   };
+  char options[MAX_OPTIONS];
 
+  make_options (shape, &tiles, options);
   if (moments)
-    rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_moments"), "propagate_moments", 1, (const gsize[]){ shape->dim }, NULL,
-        4, (const RvmArg[]){ RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim) });
-  rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_normalise"), "propagate_normalise", 1,
-      (const gsize[]){ shape->padded }, NULL, G_N_ELEMENTS (args), args);
+    rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_moments", options, NULL }, 1, (const gsize[]){ shape->dim }, NULL, 4,
+        (const RvmArg[]){ RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim) });
+  rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_normalise", options, NULL }, 1, (const gsize[]){ shape->padded }, NULL,
+      G_N_ELEMENTS (args), args);
 }
 
 void
@@ -58,10 +59,12 @@ rvm_propagate_candidates (RvmQueue *queue, const RvmPropagateShape *shape, const
     RVM_ARG_UINT (skip), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->padded), RVM_ARG_UINT (shape->columns),
     RVM_ARG_UINT (shape->dim), RVM_ARG_UINT (radius),
   };
+  char options[MAX_OPTIONS];
 
   if (frames == 0)
     return;
-  rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_candidates"), "propagate_candidates", 2, global,
+  make_options (shape, &tiles, options);
+  rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_candidates", options, NULL }, 2, global,
       tiles.group == 1 ? (const gsize[]){ 1, 1 } : NULL, G_N_ELEMENTS (args), args);
 }
 
@@ -74,7 +77,9 @@ rvm_propagate_labels (RvmQueue *queue, const RvmPropagateShape *shape, const Rvm
     RVM_ARG_BUFFER (value), RVM_ARG_BUFFER (where), RVM_ARG_BUFFER (entries), RVM_ARG_UINT (n_entries), RVM_ARG_BUFFER (labels),
     RVM_ARG_UINT (out_frame), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (channels), RVM_ARG_FLOAT (1.0f / temperature),
   };
+  char options[MAX_OPTIONS];
 
-  rvm_queue_launch (queue, get_kernel (queue, shape, &tiles, "propagate_labels"), "propagate_labels", 1, (const gsize[]){ shape->cells },
-      NULL, G_N_ELEMENTS (args), args);
+  make_options (shape, &tiles, options);
+  rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_labels", options, NULL }, 1, (const gsize[]){ shape->cells }, NULL,
+      G_N_ELEMENTS (args), args);
 }

@@ -1,6 +1,6 @@
-/* The measured shapes. CPU rows: a tile's sums, its vectors of weights and one broadcast fill the register file (16 registers of 8 floats
- * with AVX2, 32 of 16 floats with AVX-512) without spilling; GFLOP/s of small16's products at 257 rows decide. tuned.inc is what the tuner
- * found better than these defaults for a driver. */
+/* The tables of tiles, which were measured. On CPUs a tile's sums, its vectors of weights and one broadcast value fill the registers (16 of 8 floats
+ * with AVX2, 32 of 16 floats with AVX-512) without spilling; among those, the products of small16 with 257 rows decided. tuned.inc has tiles that the
+ * tuner (checkcl --tune) found to be faster than these defaults with a certain driver. */
 #include "tiles.h"
 
 #include <string.h>
@@ -10,16 +10,16 @@ static const struct {
   RvmTiles tiles;       /* for devices of this vector width and above */
 } cpu_tiles[] = {
 #include "tuned.inc"
-  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 4, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
-  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 3, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32, .back_tile = 4, .back_block = 64 } },
-  { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .back_tile = 4, .back_block = 64 } },
+  { NULL, { .vector = 16, .group = 1, .gemm_vector = 16, .gemm_rows = 6, .gemm_vectors = 4, .gemm_side = 1, .attention_queries = 4, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .backward_tile = 4, .backward_block = 64 } },
+  { NULL, { .vector = 8, .group = 1, .gemm_vector = 8, .gemm_rows = 6, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 3, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32, .backward_tile = 4, .backward_block = 64 } },
+  { NULL, { .vector = 4, .group = 1, .gemm_vector = 4, .gemm_rows = 4, .gemm_vectors = 2, .gemm_side = 1, .attention_queries = 2, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 64, .backward_tile = 4, .backward_block = 64 } },
 };
 
-/* One query a work-item, rows and blocks of the GEMM shared by a group; 64 is a multiple of every GPU's wavefront or a whole one. The tile of
- * the GEMM is llvmpipe's best: it loads for each work-item by itself, so that sums for each load are what counts. */
+/* A work-item has one query; a group shares the rows and blocks of a product. 64 work-items are one wavefront, or several, on every GPU. The tile of
+ * products is the fastest with llvmpipe, which loads for each work-item by itself, so that the number of sums for each load decides. */
 static const RvmTiles gpu_tiles = {
   .vector = 1, .group = 64, .gemm_vector = 4, .gemm_rows = 8, .gemm_vectors = 2, .gemm_side = 8, .attention_queries = 1, .attention_lanes = 1, .key_tile = 4, .dim_tile = 4, .key_block = 32,
-  .back_tile = 4, .back_block = 32,
+  .backward_tile = 4, .backward_block = 32,
 };
 
 static const RvmTiles *override;
@@ -30,7 +30,7 @@ rvm_tiles_set_override (const RvmTiles *tiles)
   override = tiles;
 }
 
-/* Floats in a vector, by RVM_TILES or as @device says; 0 for the shape meant for GPUs. */
+/* Floats in a vector, as RVM_TILES or @device says; 0 for the tiles for GPUs. */
 static guint
 choose_width (const RvmDevice *device)
 {
@@ -45,7 +45,7 @@ choose_width (const RvmDevice *device)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (strcmp (forced, names[i].name) == 0)
       return names[i].width;
-  g_warning_once ("RVM_TILES=%s is neither gpu nor the width of a vector, 4, 8 or 16: taken for gpu", forced); /* every launch comes here */
+  g_warning_once ("RVM_TILES=%s is neither gpu nor the width of a vector, 4, 8 or 16: using gpu", forced); /* every launch comes here */
   return 0;
 }
 

@@ -1,4 +1,4 @@
-/* How kernels are shaped for a device: vector width, register tiles, group sizes. Private to kernels/ and its tests. */
+/* RvmTiles: how kernels are shaped for a device: vector width, register tiles, sizes of work-groups. Private to kernels/ and its tests. */
 #pragma once
 
 #include "kernels/runtime/device.h"
@@ -6,25 +6,26 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  guint vector;            /* floats a work-item of a row kernel handles at once */
+  guint vector;            /* floats that a work-item handles at once, except in products */
   guint group;             /* work-items that share a row or a block of keys; 1 on CPUs */
   guint gemm_vector;       /* floats in a vector of a GEMM tile */
   guint gemm_rows;         /* rows of a GEMM tile */
   guint gemm_vectors;      /* vectors in a row of a GEMM tile */
   guint gemm_side;         /* tiles along each side of a work-group of the GEMM; 1 on CPUs */
   guint attention_queries; /* vectors of queries of a work-item */
-  guint attention_lanes;   /* vectors of rows of a work-item on the way back */
-  guint key_tile;          /* keys scored at once */
-  guint dim_tile;          /* output dimensions summed at once; fewer where it does not divide the head's */
-  guint key_block;         /* keys between two looks at the running maximum */
-  guint back_tile, back_block; /* the same on the way back */
+  guint attention_lanes;   /* the same in the backward pass, of queries or keys */
+  guint key_tile;          /* keys that are scored at once */
+  guint dim_tile;          /* elements of the output that are summed at once; fewer if it does not divide the size of a head */
+  guint key_block;         /* keys that are scored before the running maximum is updated */
+  guint backward_tile;     /* rows of the other side that are scored at once, in the backward pass */
+  guint backward_block;    /* rows of the other side that are scored before they are summed, in the backward pass */
 } RvmTiles;
 
-/* The shape for @device. The environment variable RVM_TILES=gpu gives every device the shape meant for GPUs, RVM_TILES=8 that for processors
- * with vectors of 8 floats (also 4, 16), so that those variants can be tested where there is none. */
+/* The tiles for @device. The environment variable RVM_TILES=gpu gives every device the tiles for GPUs, RVM_TILES=8 (or 4, 16) those for processors with
+ * vectors of 8 floats, so that they can be tested without such a device. */
 RvmTiles rvm_tiles_for_device (const RvmDevice *device);
 
-/* Until the next call every device has @tiles, which must stay valid; NULL: as measured. For the tuner. Not thread-safe. */
+/* For the tuner: gives every device @tiles, which must stay valid, until the next call; NULL: the usual ones. Not thread-safe. */
 void rvm_tiles_set_override (const RvmTiles *tiles);
 
 G_END_DECLS

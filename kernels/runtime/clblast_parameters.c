@@ -1,12 +1,8 @@
-/* Tuned parameters for CLBlast, from a file that the environment variable RVM_CLBLAST_PARAMETERS names: groups are CLBlast's kernels
- * (Xgemm, XgemmDirect, Copy, Pad, Transpose, Padtranspose), keys their parameters, as its tuners (clblast_tuner_xgemm and its siblings) print
- * them. A group must name all of its kernel's parameters:
- *
- *   [Xgemm]
- *   MWG=64
- *   NWG=64
- *   ... */
-#include "kernels/ops/linear_private.h"
+/* Reads the file, and overrides CLBlast's own parameters. */
+#include "clblast_parameters.h"
+
+#include "cl.h"
+#include "clblast.h"
 
 #include <clblast_c.h>
 

@@ -1,7 +1,7 @@
-/* RvmDevice: one OpenCL device with its context and its built programs.
+/* RvmDevice: an OpenCL device with its context and its built programs.
  *
- * Shared in the process: opening the same device with the same cache folder twice gives the same object.
- * All functions here are thread-safe. Launches go through an RvmQueue (queue.h), which is not. */
+ * Devices are shared in the process: opening the same device with the same cache folder twice gives the same object. All functions here are
+ * thread-safe. Commands are given through an RvmQueue (queue.h), which is not. */
 #pragma once
 
 #include <glib.h>
@@ -16,16 +16,16 @@ typedef struct _RvmDevice RvmDevice;
 /**
  * rvm_device_list:
  *
- * Returns: (transfer full) (array zero-terminated=1): "INDEX: DEVICE (PLATFORM, TYPE)" for every OpenCL device,
- * in the order in which an index selects them; empty when there is none.
+ * Returns: (transfer full) (array zero-terminated=1): "INDEX: DEVICE (PLATFORM), TYPE" for every OpenCL device,
+ * in the order in which an index selects them; empty if there is none.
  */
 char **rvm_device_list (void);
 
 /**
  * rvm_device_open:
- * @selector: (nullable): index in rvm_device_list(), or part of a device's or platform's name in any case;
- *   %NULL or "" takes the first GPU, else the first accelerator, else the first CPU
- * @cache_dir: (nullable): where built programs are kept; %NULL is `gst-rvm` in the user's cache directory,
+ * @selector: (nullable): index in rvm_device_list(), or part of a device's or platform's name, upper or lower case;
+ *   %NULL or "" selects the first GPU, else the first accelerator, else the first CPU
+ * @cache_dir: (nullable): folder in which built programs are kept; %NULL is `gst-rvm` in the user's cache folder,
  *   "" keeps none
  *
  * Returns: (transfer full): the device, or %NULL with %RVM_ERROR_DEVICE, whose message lists the devices.
@@ -35,13 +35,19 @@ RvmDevice *rvm_device_ref (RvmDevice *device);
 void rvm_device_unref (RvmDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDevice, rvm_device_unref)
 
-const char *rvm_device_get_name (const RvmDevice *device);     /* "DEVICE (PLATFORM)" */
-gboolean rvm_device_is_cpu (const RvmDevice *device);          /* groups of one work-item and wide vectors pay */
-gboolean rvm_device_runs_on_cpu (const RvmDevice *device);     /* also one that wants to be treated like a GPU: llvmpipe */
-guint rvm_device_get_vector_width (const RvmDevice *device);   /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
+const char *rvm_device_get_name (const RvmDevice *device);   /* "DEVICE (PLATFORM)" */
+/* Whether work-groups of one work-item and wide vectors are fast. */
+gboolean rvm_device_is_cpu (const RvmDevice *device);
+/* The same, or a GPU driver that runs on a CPU (llvmpipe). */
+gboolean rvm_device_runs_on_cpu (const RvmDevice *device);
+guint rvm_device_get_vector_width (const RvmDevice *device); /* floats in a native vector: 4, 8 or 16 on CPUs, 1 on GPUs */
 guint rvm_device_get_compute_units (const RvmDevice *device);
-gsize rvm_device_get_core_cache (const RvmDevice *device);     /* bytes of a CPU core's second-level cache; 1 MiB where nobody says */
-RvmTurns *rvm_device_get_turns (RvmDevice *device);             /* of the frames of all streams */
-guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes in one buffer */
+/* Bytes of the second-level cache of a CPU core; 1 MiB if it is not known. */
+gsize rvm_device_get_core_cache (const RvmDevice *device);
+guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes of the largest buffer */
+RvmTurns *rvm_device_get_turns (RvmDevice *device); /* (transfer none): for the frames of all streams */
+
+/* To be called before CLBlast is first used with a device: the programs that CLBlast keeps are then freed with the device. */
+void rvm_device_set_clblast (RvmDevice *device);
 
 G_END_DECLS

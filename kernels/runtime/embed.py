@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""embed.py OUT.c FILE.cl...: kernel sources as C arrays, found by name through rvm_embedded_source()."""
+"""embed.py OUT.c FILE...: writes OpenCL sources as C arrays, which rvm_embedded_source() finds by name."""
 import pathlib
 import sys
 

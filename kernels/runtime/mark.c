@@ -1,7 +1,6 @@
 /* A marker command and its event. */
 #include "mark.h"
 
-#include "kernels/error.h"
 #include "cl.h"
 
 struct _RvmMark {
@@ -19,11 +18,8 @@ rvm_queue_mark (RvmQueue *queue)
   if (rvm_queue_has_failed (queue))
     return NULL;
   status = clEnqueueMarkerWithWaitList (rvm_queue_get_cl (queue), 0, NULL, &event);
-  if (status != CL_SUCCESS) {
-    rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_LAUNCH, "clEnqueueMarkerWithWaitList on %s: %s",
-                               rvm_device_get_name (rvm_queue_get_device (queue)), rvm_cl_strerror (status)));
+  if (!rvm_queue_check (queue, status, "clEnqueueMarkerWithWaitList"))
     return NULL;
-  }
   rvm_queue_flush (queue);
   mark = g_new (RvmMark, 1);
   mark->event = event;

@@ -1,4 +1,4 @@
-/* RvmMark: a point in a queue's list of launches, for work on the host that may begin while later launches still run. */
+/* RvmMark: a point between the commands of a queue. Work on the host that needs the commands before it may begin while later ones still run. */
 #pragma once
 
 #include "queue.h"
@@ -7,9 +7,11 @@ G_BEGIN_DECLS
 
 typedef struct _RvmMark RvmMark;
 
-/* After everything enqueued so far, which is handed to the device. NULL when the queue has failed or fails now: its finish tells. */
+/* (transfer full): a mark after everything enqueued so far, which is submitted to the device. NULL if the queue has failed or fails now;
+ * rvm_queue_finish() then reports the error. */
 RvmMark *rvm_queue_mark (RvmQueue *queue);
-gboolean rvm_mark_is_reached (const RvmMark *mark); /* also when what came before has failed */
+/* Whether everything before the mark has run, or failed. */
+gboolean rvm_mark_is_reached (const RvmMark *mark);
 void rvm_mark_free (RvmMark *mark);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmMark, rvm_mark_free)
 

@@ -1,8 +1,8 @@
-/* The in-order list of launches of one stream, with a first error that sticks. */
+/* The commands of one stream, in order, and the first error among them. */
 #include "queue.h"
 
-#include "kernels/ops/chain.h"
 #include "cl.h"
+#include "program.h"
 
 struct _RvmQueue {
   RvmDevice *device;
@@ -13,7 +13,9 @@ struct _RvmQueue {
   guint64 launches;
   GHashTable *times;   /* interned name -> RvmProfileEntry */
   GArray *pending;     /* of Pending, while profiling */
-  RvmChain *chain;     /* launches held back */
+  RvmQueueFlush hold_flush; /* launches what is held back; NULL: nothing ever is */
+  gpointer hold_data;
+  GDestroyNotify hold_free;
 };
 
 typedef struct {
@@ -47,7 +49,6 @@ rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
   queue->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, release_kernel);
   queue->times = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, g_free);
   queue->pending = g_array_new (FALSE, FALSE, sizeof (Pending));
-  queue->chain = rvm_chain_new ();
   return queue;
 }
 
@@ -57,7 +58,8 @@ rvm_queue_free (RvmQueue *queue)
   if (queue == NULL)
     return;
   rvm_queue_finish (queue, NULL);
-  rvm_chain_free (queue->chain);
+  if (queue->hold_free)
+    queue->hold_free (queue->hold_data);
   g_array_unref (queue->pending);
   g_hash_table_unref (queue->times);
   g_hash_table_unref (queue->kernels);
@@ -72,17 +74,35 @@ rvm_queue_get_device (RvmQueue *queue)
   return queue->device;
 }
 
+void
+rvm_queue_hold (RvmQueue *queue, RvmQueueFlush flush, gpointer data, GDestroyNotify free_data)
+{
+  g_return_if_fail (queue->hold_flush == NULL);
+
+  queue->hold_flush = flush;
+  queue->hold_data = data;
+  queue->hold_free = free_data;
+}
+
+gpointer
+rvm_queue_get_held (RvmQueue *queue, RvmQueueFlush flush)
+{
+  return queue->hold_flush == flush ? queue->hold_data : NULL;
+}
+
+/* Launches what is held back. */
+static void
+release_held (RvmQueue *queue)
+{
+  if (queue->hold_flush)
+    queue->hold_flush (queue, queue->hold_data);
+}
+
 cl_command_queue
 rvm_queue_get_cl (RvmQueue *queue)
 {
-  rvm_chain_flush (queue);
+  release_held (queue);
   return queue->cl;
-}
-
-RvmChain *
-rvm_queue_get_chain (RvmQueue *queue)
-{
-  return queue->chain;
 }
 
 gboolean
@@ -121,20 +141,20 @@ code_of (cl_int status)
   }
 }
 
-/* Makes a failed call the sticky error; @call says what was tried. */
-static void
-check (RvmQueue *queue, cl_int status, const char *call)
+gboolean
+rvm_queue_check (RvmQueue *queue, cl_int status, const char *call)
 {
   if (status != CL_SUCCESS)
     rvm_queue_fail (queue, g_error_new (RVM_ERROR, code_of (status), "%s on %s: %s", call, rvm_device_get_name (queue->device),
                                rvm_cl_strerror (status)));
+  return status == CL_SUCCESS;
 }
 
-/* Before a transfer: launches what is held back, and checks the transfer's range. */
+/* To be called before a transfer: launches what is held back, and checks the transfer's range. */
 static gboolean
 prepare_transfer (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, const char *call)
 {
-  rvm_chain_flush (queue);
+  release_held (queue);
   if (queue->error)
     return FALSE;
   if (offset <= rvm_buffer_get_size (buffer) && size <= rvm_buffer_get_size (buffer) - offset)
@@ -149,7 +169,7 @@ void
 rvm_queue_write (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gconstpointer data, gsize size)
 {
   if (prepare_transfer (queue, buffer, offset, size, "write"))
-    check (queue, clEnqueueWriteBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
+    rvm_queue_check (queue, clEnqueueWriteBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
         "clEnqueueWriteBuffer");
 }
 
@@ -157,7 +177,7 @@ void
 rvm_queue_read (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gpointer data, gsize size)
 {
   if (prepare_transfer (queue, buffer, offset, size, "read"))
-    check (queue, clEnqueueReadBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
+    rvm_queue_check (queue, clEnqueueReadBuffer (queue->cl, rvm_buffer_get_mem (buffer), CL_FALSE, offset, size, data, 0, NULL, NULL),
         "clEnqueueReadBuffer");
 }
 
@@ -167,7 +187,7 @@ rvm_queue_zero (RvmQueue *queue, RvmBuffer *buffer, gsize offset, gsize size)
   static const cl_uchar zero = 0;
 
   if (prepare_transfer (queue, buffer, offset, size, "zero"))
-    check (queue, clEnqueueFillBuffer (queue->cl, rvm_buffer_get_mem (buffer), &zero, sizeof zero, offset, size, 0, NULL, NULL),
+    rvm_queue_check (queue, clEnqueueFillBuffer (queue->cl, rvm_buffer_get_mem (buffer), &zero, sizeof zero, offset, size, 0, NULL, NULL),
         "clEnqueueFillBuffer");
 }
 
@@ -175,13 +195,13 @@ void
 rvm_queue_copy (RvmQueue *queue, RvmBuffer *from, gsize from_offset, RvmBuffer *to, gsize to_offset, gsize size)
 {
   if (prepare_transfer (queue, from, from_offset, size, "copy") && prepare_transfer (queue, to, to_offset, size, "copy"))
-    check (queue, clEnqueueCopyBuffer (queue->cl, rvm_buffer_get_mem (from), rvm_buffer_get_mem (to), from_offset, to_offset, size, 0, NULL,
+    rvm_queue_check (queue, clEnqueueCopyBuffer (queue->cl, rvm_buffer_get_mem (from), rvm_buffer_get_mem (to), from_offset, to_offset, size, 0, NULL,
                       NULL),
         "clEnqueueCopyBuffer");
 }
 
 cl_kernel
-rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *kernel, const char *options)
+rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *source, const char *kernel, const char *options)
 {
   char name[512];
   cl_kernel made;
@@ -195,7 +215,7 @@ rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *kernel, con
   made = g_hash_table_lookup (queue->kernels, name);
   if (made)
     return made;
-  program = rvm_device_get_program (queue->device, file, options, &error);
+  program = rvm_programs_get (rvm_device_get_programs (queue->device), file, source, options, &error);
   if (program == NULL) {
     rvm_queue_fail (queue, error);
     return NULL;
@@ -221,43 +241,11 @@ rvm_queue_count (RvmQueue *queue, const char *name, cl_event event)
 }
 
 void
-rvm_queue_launch (RvmQueue *queue, cl_kernel kernel, const char *name, guint dims, const gsize *global, const gsize *local, guint n_args,
-    const RvmArg *args)
-{
-  const char *call = "clSetKernelArg";
-  cl_event event = NULL;
-  cl_int status = CL_SUCCESS;
-
-  rvm_chain_flush (queue);
-  if (queue->error || kernel == NULL)
-    return;
-  for (guint i = 0; i < n_args && status == CL_SUCCESS; i++) {
-    const cl_mem mem = args[i].buffer ? rvm_buffer_get_mem (args[i].buffer) : NULL;
-
-    if (args[i].kind == RVM_ARG_IS_BUFFER)
-      status = clSetKernelArg (kernel, i, sizeof mem, &mem);
-    else
-      status = clSetKernelArg (kernel, i, args[i].kind == RVM_ARG_IS_UINT16 ? sizeof args[i].value.many : sizeof args[i].value.u,
-          &args[i].value);
-  }
-  if (status == CL_SUCCESS) {
-    call = "clEnqueueNDRangeKernel";
-    status = clEnqueueNDRangeKernel (queue->cl, kernel, dims, NULL, global, local, 0, NULL, queue->profile ? &event : NULL);
-  }
-  if (status != CL_SUCCESS) {
-    g_autofree char *what = g_strdup_printf ("%s (kernel '%s')", call, name);
-    check (queue, status, what);
-    return;
-  }
-  rvm_queue_count (queue, name, event);
-}
-
-void
 rvm_queue_flush (RvmQueue *queue)
 {
-  rvm_chain_flush (queue);
+  release_held (queue);
   if (queue->error == NULL)
-    check (queue, clFlush (queue->cl), "clFlush");
+    rvm_queue_check (queue, clFlush (queue->cl), "clFlush");
 }
 
 /* Adds the times of finished events to the profile. */
@@ -288,10 +276,10 @@ rvm_queue_finish (RvmQueue *queue, GError **error)
 {
   cl_int status;
 
-  rvm_chain_flush (queue);
+  release_held (queue);
   status = clFinish (queue->cl);
-  check (queue, status, "clFinish");
-  /* Copies to and from the caller's memory may be under way: one more try before that is given back. */
+  rvm_queue_check (queue, status, "clFinish");
+  /* Copies to and from the caller's memory may still run: waits once more before the caller may free that memory. */
   if (status != CL_SUCCESS)
     clFinish (queue->cl);
   collect_times (queue);

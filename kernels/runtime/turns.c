@@ -1,10 +1,10 @@
-/* A list of those who wait, each with a condition of its own: the end of a turn wakes one thread, not all of them. */
+/* A list of the threads that wait. Each has its own condition variable, so that the end of a turn wakes one thread and not all of them. */
 #include "turns.h"
 
 struct _RvmTurns {
   GMutex lock;
   guint free;
-  GQueue waiting; /* of Waiter, on the stacks of those who wait */
+  GQueue waiting; /* of Waiter, on the stacks of the threads that wait */
 };
 
 typedef struct {
@@ -39,7 +39,7 @@ rvm_turns_take (RvmTurns *turns)
   Waiter waiter = { .go = FALSE };
 
   g_mutex_lock (&turns->lock);
-  if (turns->free > 0) { /* then nobody waits */
+  if (turns->free > 0) { /* then no thread waits */
     turns->free--;
   } else {
     g_cond_init (&waiter.called);
@@ -58,7 +58,7 @@ rvm_turns_end (RvmTurns *turns)
 
   g_mutex_lock (&turns->lock);
   next = g_queue_pop_head (&turns->waiting);
-  if (next) { /* handed over, so that nobody comes between */
+  if (next) { /* handed over, so that no other thread can take it */
     next->go = TRUE;
     g_cond_signal (&next->called);
   } else {

@@ -1,7 +1,8 @@
-/* RvmTurns: whose frame a device works on. First come, first served: a stream that waits is overtaken by nobody, so streams of one device get
- * equally many turns as long as they want them, whatever their sizes. Thread-safe.
+/* RvmTurns: whose frame a device works on. Thread-safe.
  *
- * A turn is held while a frame is on the device and by nobody who waits for anything else: no deadlock can come of it. */
+ * Turns are given in the order in which they were asked for, so the streams of a device that all have frames waiting get equally many turns,
+ * whatever the sizes of their frames. A turn is held only while a frame is on the device. Its holder waits for nothing else meanwhile, so turns
+ * cannot deadlock. */
 #pragma once
 
 #include <glib.h>
@@ -10,12 +11,12 @@ G_BEGIN_DECLS
 
 typedef struct _RvmTurns RvmTurns;
 
-RvmTurns *rvm_turns_new (guint at_once); /* turns held at the same time, >= 1 */
+RvmTurns *rvm_turns_new (guint at_once); /* how many turns may be held at the same time, at least 1 */
 void rvm_turns_free (RvmTurns *turns);
 
-void rvm_turns_take (RvmTurns *turns); /* waits for it */
+void rvm_turns_take (RvmTurns *turns); /* blocks until it is this thread's turn */
 void rvm_turns_end (RvmTurns *turns);
 
-guint rvm_turns_get_waiting (RvmTurns *turns);
+guint rvm_turns_get_waiting (RvmTurns *turns); /* threads in rvm_turns_take() */
 
 G_END_DECLS

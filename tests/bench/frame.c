@@ -24,7 +24,7 @@ static int n_frames = 30;
 static gboolean start_only, no_start;
 
 typedef struct {
-  RvmGemmWeights *weights;
+  RvmLinear *weights;
   RvmBuffer *a, *out;
   guint m, n, k;
   GArray *seconds; /* of double */
@@ -76,7 +76,7 @@ load_model (GError **error)
   else if (g_strcmp0 (gemm_name, "clblast") == 0)
     options.gemm = RVM_GEMM_CLBLAST;
   if (g_strcmp0 (precision_name, "f16") == 0)
-    options.precision = RVM_PRECISION_F16;
+    options.precision = RVM_ELEMENT_F16;
   return rvm_model_load (model_file, &options, error);
 }
 
@@ -94,14 +94,14 @@ product_new (RvmModel *model, guint m, guint n, guint k)
   product->n = n;
   product->k = k;
   product->seconds = g_array_new (FALSE, FALSE, sizeof (double));
-  product->weights = rvm_gemm_weights_new (device, rvm_model_get_gemm (model), rvm_model_get_precision (model), k, n, FALSE, NULL);
+  product->weights = rvm_linear_new (device, rvm_model_get_gemm (model), rvm_model_get_precision (model), k, n, FALSE, NULL);
   product->a = rvm_buffer_new (device, (gsize) m * k * sizeof (float), "a", NULL);
   product->out = rvm_buffer_new (device, (gsize) m * n * sizeof (float), "out", NULL);
   if (queue == NULL || product->weights == NULL || product->a == NULL || product->out == NULL)
     g_error ("no memory for a product of %u x %u x %u", m, n, k);
-  rvm_gemm_weights_begin (product->weights, NULL);
-  rvm_gemm_weights_set_kernel (product->weights, 0, 0, k, n, values);
-  rvm_gemm_weights_end (product->weights, NULL);
+  rvm_linear_begin (product->weights, NULL);
+  rvm_linear_set_kernel (product->weights, 0, 0, k, n, values);
+  rvm_linear_end (product->weights, NULL);
   rvm_queue_write (queue, product->a, 0, values, (gsize) m * k * sizeof (float));
   rvm_queue_finish (queue, NULL);
   return product;
@@ -110,7 +110,7 @@ product_new (RvmModel *model, guint m, guint n, guint k)
 static void
 product_free (Product *product)
 {
-  rvm_gemm_weights_free (product->weights);
+  rvm_linear_free (product->weights);
   rvm_buffer_unref (product->a);
   rvm_buffer_unref (product->out);
   g_array_unref (product->seconds);
@@ -126,8 +126,8 @@ product_time (Product *product, RvmQueue *queue)
   double seconds;
 
   for (guint i = 0; i < repeats; i++)
-    rvm_gemm (queue, product->weights,
-        &(RvmGemm){ .a = product->a, .a_stride = product->k, .out = product->out, .out_stride = product->n, .m = product->m });
+    rvm_linear_forward (queue, product->weights, rvm_tensor (product->a, product->m, product->k),
+        rvm_tensor (product->out, product->m, product->n), NULL);
   rvm_queue_finish (queue, NULL);
   seconds = (now () - start) / repeats;
   g_array_append_val (product->seconds, seconds);

@@ -1,8 +1,8 @@
 /* A kernel that does nothing else; see peak.h. */
 #include "peak.h"
 
-#include "kernels/runtime/cl.h"
 #include "kernels/ops/tiles.h"
+#include "kernels/runtime/launch.h"
 #include "quantile.h"
 
 #define SUMS 12 /* independent ones in registers: more than latency times units of any processor known, fewer than AVX2's 16 registers */
@@ -10,7 +10,7 @@
 
 struct _Peak {
   RvmQueue *queue;
-  cl_kernel kernel;
+  char *options;
   RvmBuffer *out;
   gsize items, group;
   guint vector, rounds;
@@ -40,7 +40,8 @@ run (Peak *peak, GError **error)
   const RvmArg args[] = { RVM_ARG_FLOAT (0.5f), RVM_ARG_FLOAT (1.0f), RVM_ARG_UINT (peak->rounds), RVM_ARG_BUFFER (peak->out) };
   const gint64 start = g_get_monotonic_time ();
 
-  rvm_queue_launch (peak->queue, peak->kernel, "multiply_add", 1, &peak->items, &peak->group, G_N_ELEMENTS (args), args);
+  rvm_queue_launch (peak->queue, &(RvmKernel){ "multiply_add", "multiply_add", peak->options, source }, 1, &peak->items, &peak->group,
+      G_N_ELEMENTS (args), args);
   return rvm_queue_finish (peak->queue, error) ? (g_get_monotonic_time () - start) / 1e6 : -1;
 }
 
@@ -49,9 +50,6 @@ peak_new (RvmDevice *device, RvmQueue *queue, GError **error)
 {
   g_autoptr (Peak) peak = g_new0 (Peak, 1);
   const RvmTiles tiles = rvm_tiles_for_device (device);
-  g_autofree char *options = NULL;
-  cl_program program;
-  cl_int status;
   double seconds;
 
   peak->queue = queue;
@@ -59,17 +57,10 @@ peak_new (RvmDevice *device, RvmQueue *queue, GError **error)
   peak->group = tiles.group;
   peak->items = MAX (1, rvm_device_get_compute_units (device)) * peak->group * 64;
   peak->seconds = g_array_new (FALSE, FALSE, sizeof (double));
-  options = g_strdup_printf ("-DRVM_VECTOR=%u -DSUMS=%d", peak->vector, SUMS);
-  program = rvm_device_build_program (device, "multiply_add", source, options, error);
-  if (program == NULL)
-    return NULL;
-  peak->kernel = clCreateKernel (program, "multiply_add", &status);
+  peak->options = g_strdup_printf ("-DRVM_VECTOR=%u -DSUMS=%d", peak->vector, SUMS);
   peak->out = rvm_buffer_new (device, peak->items * sizeof (float), "sums", error);
-  if (peak->kernel == NULL || peak->out == NULL) {
-    if (peak->kernel == NULL)
-      g_set_error (error, RVM_ERROR, RVM_ERROR_BUILD, "clCreateKernel (multiply_add): %s", rvm_cl_strerror (status));
+  if (peak->out == NULL)
     return NULL;
-  }
   peak->rounds = 4096;
   while ((seconds = run (peak, error)) < RUN_SECONDS && peak->rounds < 1u << 28)
     if (seconds < 0)
@@ -82,8 +73,7 @@ peak_new (RvmDevice *device, RvmQueue *queue, GError **error)
 void
 peak_free (Peak *peak)
 {
-  if (peak->kernel)
-    clReleaseKernel (peak->kernel);
+  g_free (peak->options);
   g_clear_pointer (&peak->out, rvm_buffer_unref);
   g_array_unref (peak->seconds);
   g_free (peak);

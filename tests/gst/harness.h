@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gstrvmmeta.h"
+#include "tests/run_cases.h"
 
 #define MODEL TEST_DATA "/tiny.npz"
 #define CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=25/1"
@@ -132,21 +133,4 @@ seek (GstHarness *harness, GstClockTime time)
   ck_assert (gst_harness_push_event (harness, gst_event_new_flush_start ()));
   ck_assert (gst_harness_push_event (harness, gst_event_new_flush_stop (TRUE)));
   ck_assert (gst_harness_push_event (harness, gst_event_new_segment (&segment)));
-}
-
-/* The end of main (): runs @tests, all in this process, as a fork would open the device again for each; returns the exit status. */
-G_GNUC_UNUSED static int
-run_cases (const char *name, TCase *tests)
-{
-  Suite *suite = suite_create (name);
-  SRunner *runner;
-  int failed;
-
-  suite_add_tcase (suite, tests);
-  runner = srunner_create (suite);
-  srunner_set_fork_status (runner, CK_NOFORK);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
 }

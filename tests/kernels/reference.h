@@ -1,4 +1,4 @@
-/* The kernels in plain C, in double precision: the oracle of checkcl. Shapes as in kernels/ops/. */
+/* The kernels in plain C and double precision, with which checkcl compares. Shapes are those of the headers in kernels/ops. */
 #pragma once
 
 #include <glib.h>

@@ -1,16 +1,23 @@
-/* The OpenCL runtime under everything: choosing a device, the cache of built programs, build logs, sticky errors, memory that does not
- * exist. Needs one OpenCL device. */
-#include <check.h>
+/* The OpenCL runtime: choosing a device, the cache of built programs, build logs, sticky errors, launches that are held back, memory that does not
+ * exist, tensors of wrong shapes, what CLBlast keeps. Needs one OpenCL device. */
 #include <glib/gstdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utime.h>
 
+#include "kernels/error.h"
+#include "kernels/ops/attention.h"
 #include "kernels/ops/linear.h"
+#include "kernels/ops/norm.h"
 #include "kernels/runtime/cl.h"
+#include "kernels/runtime/launch.h"
+#include "kernels/runtime/program.h"
 #include "kernels/runtime/program_cache.h"
+#include "tests/run_cases.h"
 
-#define SOURCE "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
+/* Doubles every element. */
+static const RvmKernel twice = {
+  "twice", "twice", "", "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
+};
 
 static char *folder;
 
@@ -101,21 +108,14 @@ run_twice (RvmDevice *device)
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
   g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 4 * sizeof (float), "test", &error);
-  cl_program program = rvm_device_build_program (device, "twice", SOURCE, "", &error);
   float values[4] = { 1, 2, 3, 4 };
-  cl_kernel kernel;
-  cl_int status;
 
-  ck_assert_msg (program != NULL, "%s", error ? error->message : "");
-  kernel = clCreateKernel (program, "twice", &status);
-  ck_assert_int_eq (status, CL_SUCCESS);
   rvm_queue_write (queue, buffer, 0, values, sizeof values);
-  rvm_queue_launch (queue, kernel, "twice", 1, (const gsize[]){ 4 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+  rvm_queue_launch (queue, &twice, 1, (const gsize[]){ 4 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
   rvm_queue_read (queue, buffer, 0, values, sizeof values);
   ck_assert_msg (rvm_queue_finish (queue, &error), "%s", error ? error->message : "");
   for (guint i = 0; i < 4; i++)
     ck_assert_float_eq (values[i], 2 * (i + 1));
-  clReleaseKernel (kernel);
 }
 
 static void
@@ -136,7 +136,7 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
   path = only_entry ();
   ck_assert (g_file_get_contents (path, &whole, &size, NULL));
 
-  /* A hit leaves the entry as it is, but for its time, which is when it was last used. */
+  /* A hit only changes the entry's time, which is when it was last used. */
   ck_assert_int_eq (g_utime (path, &(struct utimbuf){ .actime = 1, .modtime = 1 }), 0);
   ck_assert_int_eq (g_stat (path, &before), 0);
   run_in_new_device (folder);
@@ -145,7 +145,7 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
   ck_assert_int_eq (before.st_mtim.tv_sec, 1);
   ck_assert_int_gt (after.st_mtim.tv_sec, 1);
 
-  /* Cut short, empty, foreign, one bit flipped in key, checksum and binary: built again and written anew. */
+  /* Truncated, empty, foreign, with one bit flipped in key, checksum or binary: it is built and written again. */
   for (guint i = 0; i < 6; i++) {
     static const gsize flips[] = { 25, 100, 200 };
     gsize length = i == 0 ? size / 2 : i == 1 ? 0 : size;
@@ -166,7 +166,7 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
 }
 END_TEST
 
-/* Six files of 100 bytes, last used in the order 2, 0, 4, 1, 3; number 5 is no entry, and oldest of all. */
+/* Six files of 100 bytes, last used in the order 2, 0, 4, 1, 3; number 5 is not an entry, and is the oldest. */
 START_TEST (test_cache_keeps_what_was_used_last)
 {
   static const guint used[] = { 20, 40, 10, 50, 30, 1 };
@@ -210,7 +210,8 @@ START_TEST (test_build_failure_shows_the_log)
   g_autoptr (RvmDevice) device = open_device ("");
   g_autoptr (GError) error = NULL;
 
-  ck_assert_ptr_null (rvm_device_build_program (device, "broken", "__kernel void f (void) { undeclared_name = 1; }", "-DX=1", &error));
+  ck_assert_ptr_null (
+      rvm_programs_get (rvm_device_get_programs (device), "broken", "__kernel void f (void) { undeclared_name = 1; }", "-DX=1", &error));
   ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_BUILD));
   ck_assert_ptr_nonnull (strstr (error->message, "broken.cl"));
   ck_assert_ptr_nonnull (strstr (error->message, "-DX=1"));
@@ -232,7 +233,7 @@ START_TEST (test_first_error_sticks_until_it_is_reported)
   rvm_queue_zero (queue, buffer, 0, 64);
   ck_assert (!rvm_queue_finish (queue, &error));
   ck_assert_str_eq (error->message, "the first");
-  /* Reported: works again; what came after the failure did not run. */
+  /* Once it has been reported, the queue works again. What came after the failure did not run. */
   rvm_queue_read (queue, buffer, 0, &back, sizeof back);
   ck_assert (rvm_queue_finish (queue, &later));
   ck_assert_float_eq (back, 7);
@@ -274,12 +275,10 @@ START_TEST (test_profile_counts_on_request)
   g_autoptr (RvmQueue) queue = rvm_queue_new (device, TRUE, NULL), plain = rvm_queue_new (device, FALSE, NULL);
   g_autoptr (RvmBuffer) buffer = rvm_buffer_new (device, 1024 * sizeof (float), "test", NULL);
   g_autoptr (GArray) profile = NULL, none = NULL;
-  cl_program program = rvm_device_build_program (device, "twice", SOURCE, "", NULL);
-  cl_kernel kernel = clCreateKernel (program, "twice", NULL);
 
   for (guint i = 0; i < 3; i++) {
-    rvm_queue_launch (queue, kernel, "twice", 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
-    rvm_queue_launch (plain, kernel, "twice", 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+    rvm_queue_launch (queue, &twice, 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
+    rvm_queue_launch (plain, &twice, 1, (const gsize[]){ 1024 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (buffer) });
   }
   ck_assert (rvm_queue_finish (queue, NULL));
   ck_assert (rvm_queue_finish (plain, NULL));
@@ -291,7 +290,114 @@ START_TEST (test_profile_counts_on_request)
   ck_assert_uint_gt (g_array_index (profile, RvmProfileEntry, 0).nanoseconds, 0);
   ck_assert_uint_eq (none->len, 0);
   ck_assert_uint_eq (rvm_queue_get_launches (plain), 3);
-  clReleaseKernel (kernel);
+}
+END_TEST
+
+/* A launch that is held back until something else is done with the queue. */
+typedef struct {
+  RvmBuffer *buffer;
+  guint waiting, flushed;
+} Held;
+
+static void
+flush_held (RvmQueue *queue, gpointer data)
+{
+  Held *held = data;
+  const guint n = held->waiting;
+
+  held->waiting = 0; /* launching flushes */
+  held->flushed += n > 0;
+  for (guint i = 0; i < n; i++)
+    rvm_queue_launch (queue, &twice, 1, (const gsize[]){ 4 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (held->buffer) });
+}
+
+static void
+free_held (gpointer data)
+{
+  rvm_buffer_unref (((Held *) data)->buffer);
+  g_free (data);
+}
+
+START_TEST (test_held_launches_come_before_anything_else)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
+  Held *held = g_new0 (Held, 1);
+  float values[4] = { 1, 2, 3, 4 }, result[4];
+
+  held->buffer = rvm_buffer_new (device, sizeof values, "test", NULL);
+  ck_assert_ptr_null (rvm_queue_get_held (queue, flush_held));
+  rvm_queue_hold (queue, flush_held, held, free_held);
+  ck_assert_ptr_eq (rvm_queue_get_held (queue, flush_held), held);
+  rvm_queue_write (queue, held->buffer, 0, values, sizeof values);
+
+  held->waiting = 1;
+  rvm_queue_read (queue, held->buffer, 0, result, sizeof result);
+  held->waiting = 2;
+  ck_assert (rvm_queue_finish (queue, NULL));
+  ck_assert_uint_eq (held->flushed, 2);
+  for (guint i = 0; i < 4; i++)
+    ck_assert_float_eq (result[i], 2 * values[i]);
+
+  held->waiting = 1; /* before a launch, too */
+  rvm_queue_launch (queue, &twice, 1, (const gsize[]){ 4 }, NULL, 1, (const RvmArg[]){ RVM_ARG_BUFFER (held->buffer) });
+  ck_assert_uint_eq (held->flushed, 3);
+  rvm_queue_read (queue, held->buffer, 0, result, sizeof result);
+  ck_assert (rvm_queue_finish (queue, NULL));
+  for (guint i = 0; i < 4; i++)
+    ck_assert_float_eq (result[i], 32 * values[i]);
+  ck_assert_uint_eq (rvm_queue_get_launches (queue), 5);
+}
+END_TEST
+
+/* That @queue has failed because of @tensor of @operation. */
+static void
+expect_wrong_tensor (RvmQueue *queue, const char *operation, const char *tensor)
+{
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_msg (!rvm_queue_finish (queue, &error), "%s: a wrong '%s' was accepted", operation, tensor);
+  ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_ARGUMENT));
+  ck_assert_msg (g_str_has_prefix (error->message, operation) && strstr (error->message, tensor), "%s", error->message);
+}
+
+START_TEST (test_wrong_tensors_are_errors)
+{
+  g_autoptr (RvmDevice) device = open_device ("");
+  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
+  g_autoptr (RvmBuffer) small = rvm_buffer_new (device, 8 * 4 * sizeof (float), "test", NULL);
+  g_autoptr (RvmBuffer) large = rvm_buffer_new (device, 8 * 12 * sizeof (float), "test", NULL);
+  g_autoptr (RvmLinear) linear = rvm_linear_new (device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, 4, 12, FALSE, NULL);
+  const RvmTensor x = rvm_tensor (small, 8, 4), y = rvm_tensor (large, 8, 12);
+  RvmTensor wrong;
+
+  rvm_queue_zero (queue, small, 0, rvm_buffer_get_size (small));
+  rvm_layernorm (queue, x, large, NULL, rvm_tensor (large, 8, 5), 1e-6f);
+  expect_wrong_tensor (queue, "layer norm", "'output'");
+  rvm_layernorm (queue, rvm_tensor_columns (y, 1, 4), large, NULL, x, 1e-6f);
+  expect_wrong_tensor (queue, "layer norm", "'input'");
+  rvm_layernorm (queue, rvm_tensor (small, 9, 4), large, NULL, rvm_tensor (large, 9, 4), 1e-6f);
+  expect_wrong_tensor (queue, "layer norm", "'input'");
+
+  rvm_linear_forward (queue, linear, rvm_tensor (large, 8, 5), y, NULL);
+  expect_wrong_tensor (queue, "linear layer", "'input'");
+  wrong = x;
+  wrong.type = RVM_ELEMENT_F16;
+  rvm_linear_forward (queue, linear, wrong, y, NULL);
+  expect_wrong_tensor (queue, "linear layer", "'input'");
+  rvm_linear_forward (queue, linear, x, rvm_tensor_rows (y, 1, 8), NULL);
+  expect_wrong_tensor (queue, "linear layer", "'output'");
+  rvm_linear_forward (queue, linear, x, y, &(RvmEpilogue){ .residual = x });
+  expect_wrong_tensor (queue, "linear layer", "'residual'");
+  rvm_linear_forward (queue, linear, x, y, &(RvmEpilogue){ .gelu_slope = TRUE });
+  expect_wrong_tensor (queue, "linear layer", "'input of GELU'");
+
+  rvm_attention (queue, &(RvmAttention){
+                            .query = rvm_tensor_columns (y, 0, 4), .key = rvm_tensor_columns (y, 4, 4), .value = rvm_tensor_columns (y, 9, 4),
+                            .out = x, .log_sum_exp = rvm_tensor (small, 2, 8), .batch = 1, .heads = 2,
+                        });
+  expect_wrong_tensor (queue, "attention", "'value'");
+  ck_assert (rvm_queue_finish (queue, NULL));
 }
 END_TEST
 
@@ -301,7 +407,7 @@ run_clblast (RvmDevice *device)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
-  g_autoptr (RvmGemmWeights) weights = rvm_gemm_weights_new (device, RVM_GEMM_CLBLAST, RVM_PRECISION_F32, 16, 16, FALSE, &error);
+  g_autoptr (RvmLinear) weights = rvm_linear_new (device, RVM_GEMM_CLBLAST, RVM_ELEMENT_F32, 16, 16, FALSE, &error);
   g_autoptr (RvmBuffer) a = rvm_buffer_new (device, 16 * 16 * sizeof (float), "a", &error);
   g_autoptr (RvmBuffer) out = rvm_buffer_new (device, 16 * 16 * sizeof (float), "out", &error);
   float kernel[16 * 16] = { 0 }, values[16 * 16], result[16 * 16];
@@ -311,11 +417,11 @@ run_clblast (RvmDevice *device)
     values[i] = i;
   for (guint i = 0; i < 16; i++)
     kernel[i * 16 + i] = 2;
-  ck_assert (rvm_gemm_weights_begin (weights, &error));
-  rvm_gemm_weights_set_kernel (weights, 0, 0, 16, 16, kernel);
-  ck_assert (rvm_gemm_weights_end (weights, &error));
+  ck_assert (rvm_linear_begin (weights, &error));
+  rvm_linear_set_kernel (weights, 0, 0, 16, 16, kernel);
+  ck_assert (rvm_linear_end (weights, &error));
   rvm_queue_write (queue, a, 0, values, sizeof values);
-  rvm_gemm (queue, weights, &(RvmGemm){ .a = a, .a_stride = 16, .out = out, .out_stride = 16, .m = 16 });
+  rvm_linear_forward (queue, weights, rvm_tensor (a, 16, 16), rvm_tensor (out, 16, 16), NULL);
   rvm_queue_read (queue, out, 0, result, sizeof result);
   ck_assert_msg (rvm_queue_finish (queue, &error), "%s", error ? error->message : "");
   for (guint i = 0; i < 16 * 16; i++)
@@ -331,7 +437,7 @@ count_references (cl_context context)
   return count;
 }
 
-/* CLBlast keeps programs for the life of the process unless it is told to forget them all. */
+/* CLBlast keeps programs until the process ends, unless it is told to forget all of them. */
 START_TEST (test_clblast_gives_contexts_back)
 {
   RvmDevice *first = open_device (""), *second = open_device (folder);
@@ -344,7 +450,7 @@ START_TEST (test_clblast_gives_contexts_back)
   run_clblast (first);
   run_clblast (second);
 
-  /* While the first has users, it keeps its programs, and the second its context: opened again, it is the same. */
+  /* While the first device has users, it keeps its programs, and the second keeps its context and is the same when it is opened again. */
   kept = count_references (contexts[0]);
   ck_assert_uint_gt (kept, 2);
   rvm_device_unref (second);
@@ -365,7 +471,7 @@ START_TEST (test_clblast_gives_contexts_back)
 }
 END_TEST
 
-/* A stream that comes and goes, again and again. Returns its last context, with a reference. */
+/* Opens a device, uses CLBlast and closes it, again and again. Returns the last context, with a reference. */
 static gpointer
 come_and_go (gpointer cache_dir)
 {
@@ -384,7 +490,7 @@ come_and_go (gpointer cache_dir)
   return context;
 }
 
-/* Streams on two devices that come and go at any moment: no product is disturbed when CLBlast forgets, and in the end nothing stays. */
+/* Threads that open and close two devices at any moment: CLBlast's forgetting disturbs no product, and nothing is kept in the end. */
 START_TEST (test_clblast_forgets_beside_threads)
 {
   GThread *threads[4];
@@ -408,12 +514,8 @@ END_TEST
 int
 main (void)
 {
-  Suite *suite = suite_create ("runtime");
   TCase *tests = tcase_create ("all");
-  SRunner *runner = srunner_create (suite);
-  int failed;
 
-  suite_add_tcase (suite, tests);
   tcase_add_checked_fixture (tests, setup, teardown);
   tcase_set_timeout (tests, 120);
   tcase_add_test (tests, test_device_by_index_and_name);
@@ -426,10 +528,9 @@ main (void)
   tcase_add_test (tests, test_ranges_are_checked);
   tcase_add_test (tests, test_memory_that_does_not_exist);
   tcase_add_test (tests, test_profile_counts_on_request);
+  tcase_add_test (tests, test_held_launches_come_before_anything_else);
+  tcase_add_test (tests, test_wrong_tensors_are_errors);
   tcase_add_test (tests, test_clblast_gives_contexts_back);
   tcase_add_test (tests, test_clblast_forgets_beside_threads);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_cases ("runtime", tests);
 }

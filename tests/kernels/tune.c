@@ -1,19 +1,19 @@
-/* The tuner. Each candidate is a build of its own; what is compared is the time of a set of shapes, as a share of the time of the best tiles
- * so far, so that every shape counts alike. GEMM first, then attention one number at a time. */
+/* The tuner. Each candidate is built, and its time over a set of shapes is compared with that of the best tiles so far: as a ratio for each shape, so
+ * that all shapes count alike. First the tiles of products are searched, then those of attention, one number at a time. */
 #include "tune.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "kernels/ops/attention.h"
 #include "kernels/ops/linear.h"
-#include "kernels/ops/tokens.h"
 #include "tests/bench/quantile.h"
 
 #define RUNS 15
-#define RUN_SECONDS 0.004 /* at least, so that the wait at its end is a small part */
-#define REGISTERS(vector) ((vector) >= 16 ? 32u : 16u) /* vectors that the processor names: AVX-512 32, AVX2 and NEON 16 or more */
+#define RUN_SECONDS 0.004 /* a run takes at least this, so that the wait at its end is a small part of it */
+#define REGISTERS(vector) ((vector) >= 16 ? 32u : 16u) /* vector registers: AVX-512 has 32, AVX2 16, NEON 16 or more */
 
-/* small16's products of a frame and of 480 x 880 pixels, and those of a training step at D 128. */
+/* Rows, columns and inputs of products: those of small16 at 256 x 256 and at 880 x 480 pixels, and those of a training step with tokens of 128. */
 static const guint products[][3] = {
   { 257, 1152, 384 }, { 257, 384, 384 }, { 257, 1536, 384 }, { 257, 384, 1536 }, { 1651, 1536, 384 }, { 1040, 512, 128 }, { 1040, 128, 512 },
 };
@@ -23,32 +23,32 @@ static const guint attentions[][4] = { { 257, 6, 64, 1 }, { 1651, 6, 64, 1 }, { 
 typedef struct {
   RvmDevice *device;
   RvmQueue *queue;
-  RvmBuffer *in, *out, *normaliser;
+  RvmBuffer *in, *out, *log_sum_exp;
 } Tuner;
 
-static RvmGemmWeights *
+static RvmLinear *
 make_weights (Tuner *tuner, const RvmTiles *tiles, guint k, guint n)
 {
   g_autofree float *values = g_new (float, (gsize) n * k);
-  RvmGemmWeights *weights;
+  RvmLinear *weights;
 
   rvm_tiles_set_override (tiles); /* weights keep their tiles */
-  weights = rvm_gemm_weights_new (tuner->device, RVM_GEMM_NATIVE, RVM_PRECISION_F32, k, n, FALSE, NULL);
+  weights = rvm_linear_new (tuner->device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, k, n, FALSE, NULL);
   rvm_tiles_set_override (NULL);
-  if (weights == NULL || !rvm_gemm_weights_begin (weights, NULL)) {
-    g_clear_pointer (&weights, rvm_gemm_weights_free);
+  if (weights == NULL || !rvm_linear_begin (weights, NULL)) {
+    g_clear_pointer (&weights, rvm_linear_free);
     return NULL;
   }
   for (gsize j = 0; j < (gsize) n * k; j++)
     values[j] = (float) (j % 251) / 251 - 0.5f;
-  rvm_gemm_weights_set_kernel (weights, 0, 0, k, n, values);
-  rvm_gemm_weights_end (weights, NULL);
+  rvm_linear_set_kernel (weights, 0, 0, k, n, values);
+  rvm_linear_end (weights, NULL);
   return weights;
 }
 
-/* Seconds of @repeats products with @weights, or without of attentions, of shape @i with @tiles. */
+/* Seconds that @repeats products with @weights take with @tiles, or attentions if @weights is NULL, of shape @i. */
 static double
-time_shape (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint i, guint repeats)
+time_shape (Tuner *tuner, const RvmTiles *tiles, RvmLinear *weights, guint i, guint repeats)
 {
   const guint *shape = weights ? products[i] : attentions[i], dim = shape[1] * shape[2];
   const gint64 start = g_get_monotonic_time ();
@@ -56,23 +56,26 @@ time_shape (Tuner *tuner, const RvmTiles *tiles, RvmGemmWeights *weights, guint 
 
   rvm_tiles_set_override (tiles);
   for (guint repeat = 0; repeat < repeats; repeat++)
-    if (weights)
-      rvm_gemm (tuner->queue, weights,
-          &(RvmGemm){ .a = tuner->in, .a_stride = shape[2], .out = tuner->out, .out_stride = shape[1], .m = shape[0] });
-    else
+    if (weights) {
+      rvm_linear_forward (tuner->queue, weights, rvm_tensor (tuner->in, shape[0], shape[2]), rvm_tensor (tuner->out, shape[0], shape[1]), NULL);
+    } else {
+      const guint rows = shape[3] * shape[0];
+      const RvmTensor qkv = rvm_tensor (tuner->in, rows, 3 * dim);
+
       rvm_attention (tuner->queue, &(RvmAttention){
-                                       .query = tuner->in, .query_stride = 3 * dim, .key = tuner->in, .key_offset = dim, .key_stride = 3 * dim,
-                                       .value = tuner->in, .value_offset = 2 * dim, .value_stride = 3 * dim, .out = tuner->out,
-                                       .normaliser = tuner->normaliser, .batch = shape[3], .heads = shape[1], .head_dim = shape[2],
-                                       .queries = shape[0], .keys = shape[0],
+                                       .query = rvm_tensor_columns (qkv, 0, dim), .key = rvm_tensor_columns (qkv, dim, dim),
+                                       .value = rvm_tensor_columns (qkv, 2 * dim, dim), .out = rvm_tensor (tuner->out, rows, dim),
+                                       .log_sum_exp = rvm_tensor (tuner->log_sum_exp, shape[3] * shape[1], shape[0]),
+                                       .batch = shape[3], .heads = shape[1],
                                    });
+    }
   ok = rvm_queue_finish (tuner->queue, NULL);
   rvm_tiles_set_override (NULL);
   return ok ? (g_get_monotonic_time () - start) / 1e6 : INFINITY;
 }
 
-/* The time of @candidate as a share of that of @tiles, mean over the shapes. The two take turns, and the median of what neighbours say counts: a
- * shared machine is twice as fast in one second as in the next. */
+/* The time of @candidate divided by that of @tiles, mean over the shapes. Runs of the two alternate, and the median of the ratios of neighbours counts,
+ * because a shared machine may be twice as fast in one second as in the next. */
 static double
 compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles *candidate)
 {
@@ -81,7 +84,7 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
   double mean = 0;
 
   for (guint i = 0; i < shapes; i++) {
-    RvmGemmWeights *weights[2] = { NULL, NULL };
+    RvmLinear *weights[2] = { NULL, NULL };
     g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double));
     gboolean ok = TRUE;
     guint repeats = 1;
@@ -90,7 +93,7 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
       weights[side] = make_weights (tuner, both[side], products[i][2], products[i][1]);
       ok = ok && weights[side];
     }
-    /* The first run builds kernels, the second says how many make a run long enough. */
+    /* The first run builds kernels, the second shows how many products make a run long enough. */
     for (int run = -2; run < RUNS && ok; run++) {
       double seconds[2], share;
 
@@ -103,20 +106,20 @@ compare (Tuner *tuner, gboolean attention, const RvmTiles *tiles, const RvmTiles
       else if (run >= 0)
         g_array_append_val (shares, share);
     }
-    rvm_gemm_weights_free (weights[0]);
-    rvm_gemm_weights_free (weights[1]);
+    rvm_linear_free (weights[0]);
+    rvm_linear_free (weights[1]);
     mean += (ok ? quantile (shares, 0.5) : INFINITY) / shapes;
   }
   return mean;
 }
 
-/* Takes @candidate for @tiles if it is faster. */
+/* Replaces @tiles by @candidate if that is faster. */
 static void
 try_tiles (Tuner *tuner, gboolean attention, RvmTiles *tiles, const RvmTiles *candidate, const char *what)
 {
   const double share = compare (tuner, attention, tiles, candidate);
 
-  g_print ("  %s: %.3f of the time%s\n", what, share, share < 0.97 ? ", taken" : ""); /* less is noise */
+  g_print ("  %s: %.3f of the time%s\n", what, share, share < 0.97 ? ", taken" : ""); /* smaller differences are noise */
   if (share < 0.97)
     *tiles = *candidate;
 }
@@ -131,7 +134,7 @@ tune_products (Tuner *tuner, RvmTiles *tiles)
       RvmTiles candidate = *tiles;
       g_autofree char *what = g_strdup_printf ("%2u rows x %u vectors", rows[r], vectors);
 
-      /* Sums, the vectors of weights and a broadcast in registers; at least 8 sums, or the multiply-adds wait for each other. */
+      /* Sums, vectors of weights and a broadcast value fit in registers. At least 8 sums, so that multiply-adds do not wait for each other. */
       if (rows[r] * vectors + vectors + 1 > REGISTERS (tiles->gemm_vector) || rows[r] * vectors < 8
           || (rows[r] == tiles->gemm_rows && vectors == tiles->gemm_vectors))
         continue;
@@ -175,7 +178,7 @@ driver_of (RvmDevice *device)
   const char *name = rvm_device_get_name (device), *end = name + strlen (name);
   int depth = 0;
 
-  /* Both may have brackets of their own. */
+  /* Device and platform may contain brackets themselves. */
   for (const char *at = end; at > name;) {
     at--;
     depth += (*at == ')') - (*at == '(');
@@ -208,7 +211,7 @@ tune_device (RvmDevice *device, const char *table, GError **error)
   RvmTiles tiles = rvm_tiles_for_device (device);
   g_autofree char *driver = driver_of (device), *start = NULL, *row = NULL;
   g_autofree float *values = NULL;
-  g_autoptr (RvmBuffer) in = NULL, out = NULL, normaliser = NULL;
+  g_autoptr (RvmBuffer) in = NULL, out = NULL, log_sum_exp = NULL;
   const gsize count = 1651 * 1536;
   Tuner tuner = { .device = device };
   gboolean ok = TRUE;
@@ -220,15 +223,15 @@ tune_device (RvmDevice *device, const char *table, GError **error)
   tuner.queue = rvm_queue_new (device, FALSE, error);
   tuner.in = in = tuner.queue ? rvm_buffer_new (device, count * sizeof (float), "input", error) : NULL;
   tuner.out = out = in ? rvm_buffer_new (device, count * sizeof (float), "output", error) : NULL;
-  tuner.normaliser = normaliser = out ? rvm_buffer_new (device, count, "normaliser", error) : NULL;
-  if (normaliser) {
+  tuner.log_sum_exp = log_sum_exp = out ? rvm_buffer_new (device, count, "log-sum-exp", error) : NULL;
+  if (log_sum_exp) {
     values = g_new (float, count);
     for (gsize i = 0; i < count; i++)
       values[i] = (float) (i % 509) / 509 - 0.5f;
     rvm_queue_write (tuner.queue, in, 0, values, count * sizeof (float));
     ok = rvm_queue_finish (tuner.queue, error);
   }
-  if (normaliser == NULL || !ok) {
+  if (log_sum_exp == NULL || !ok) {
     g_clear_pointer (&tuner.queue, rvm_queue_free);
     return FALSE;
   }
@@ -238,9 +241,9 @@ tune_device (RvmDevice *device, const char *table, GError **error)
 
   start = g_strdup_printf ("  { \"%s\", { .vector = %u,", driver, tiles.vector);
   row = g_strdup_printf ("%s .group = 1, .gemm_vector = %u, .gemm_rows = %u, .gemm_vectors = %u, .gemm_side = 1, .attention_queries = %u, .attention_lanes = %u, "
-                         ".key_tile = %u, .dim_tile = %u, .key_block = %u, .back_tile = %u, .back_block = %u } },",
+                         ".key_tile = %u, .dim_tile = %u, .key_block = %u, .backward_tile = %u, .backward_block = %u } },",
       start, tiles.gemm_vector, tiles.gemm_rows, tiles.gemm_vectors, tiles.attention_queries, tiles.attention_lanes, tiles.key_tile,
-      tiles.dim_tile, tiles.key_block, tiles.back_tile, tiles.back_block);
+      tiles.dim_tile, tiles.key_block, tiles.backward_tile, tiles.backward_block);
   g_print ("%s\n", row);
   return table == NULL || *table == '\0' || write_row (table, start, row, error);
 }

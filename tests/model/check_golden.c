@@ -162,7 +162,7 @@ parse_options (RvmModelOptions *options, GError **error)
     return FALSE;
   }
   if (g_strcmp0 (precision, "f16") == 0)
-    options->precision = RVM_PRECISION_F16;
+    options->precision = RVM_ELEMENT_F16;
   else if (precision && strcmp (precision, "f32") != 0) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision %s: expected f32 or f16", precision);
     return FALSE;

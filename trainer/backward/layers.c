@@ -1,6 +1,9 @@
 /* Layers, from their output to their input. */
 #include "layers.h"
 
+#include "kernels/ops/attention_backward.h"
+#include "kernels/ops/norm_backward.h"
+
 void
 rvm_backward_take (RvmBackward *backward, RvmArena *arena, const RvmTransformerConfig *const *configs, const guint64 *rows, guint n)
 {
@@ -29,38 +32,40 @@ rvm_norm_backward (const RvmBackward *b, const RvmNorm *norm, const RvmBuffer *x
   RvmVectorGradient *bias = rvm_gradients_find_vector (b->gradients, norm->bias);
 
   rvm_layernorm_backward (b->queue, &(RvmLayerNormBackward){
-                                        .x = x, .dy = dy, .scale = norm->scale, .dx = dx, .accumulate_dx = accumulate,
-                                        .dscale = scale->gradient, .dbias = bias->gradient, .accumulate = !scale->empty,
-                                        .scratch = b->partial, .rows = rows, .dim = norm->dim, .epsilon = RVM_NORM_EPSILON,
+                                        .x = rvm_tensor (x, rows, norm->dim), .dout = rvm_tensor (dy, rows, norm->dim), .scale = norm->scale,
+                                        .dx = rvm_tensor (dx, rows, norm->dim), .accumulate_dx = accumulate, .dscale = scale->gradient,
+                                        .dbias = bias->gradient, .accumulate = !scale->empty, .scratch = b->partial,
+                                        .epsilon = RVM_NORM_EPSILON,
                                     });
   scale->empty = bias->empty = FALSE;
 }
 
 void
-rvm_linear_backward (const RvmBackward *b, const RvmGemmWeights *weights, const RvmBuffer *x, const RvmBuffer *dy, RvmBuffer *dx,
+rvm_linear_backward (const RvmBackward *b, const RvmLinear *weights, const RvmBuffer *x, const RvmBuffer *dy, RvmBuffer *dx,
     guint rows)
 {
-  RvmGemmGradient *gradient = rvm_gradients_find_linear (b->gradients, weights);
-  const guint k = rvm_gemm_weights_get_k (weights), n = rvm_gemm_weights_get_n (weights);
+  RvmLinearGradient *gradient = rvm_gradients_find_linear (b->gradients, weights);
+  const guint k = rvm_linear_get_k (weights), n = rvm_linear_get_n (weights);
+  const RvmTensor dout = rvm_tensor (dy, rows, n);
 
-  rvm_gemm_gradient_add (b->queue, gradient, x, 0, k, dy, 0, n, rows);
+  rvm_linear_gradient_add (b->queue, gradient, rvm_tensor (x, rows, k), dout);
   if (dx)
-    rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (gradient),
-        &(RvmGemm){ .a = dy, .a_stride = n, .out = dx, .out_stride = k, .m = rows });
+    rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (gradient), dout, rvm_tensor (dx, rows, k), NULL);
 }
 
 void
 rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, RvmBuffer *g, guint rows)
 {
-  RvmGemmGradient *out = rvm_gradients_find_linear (b->gradients, layer->out), *in = rvm_gradients_find_linear (b->gradients, layer->in);
+  RvmLinearGradient *out = rvm_gradients_find_linear (b->gradients, layer->out), *in = rvm_gradients_find_linear (b->gradients, layer->in);
+
+  const RvmTensor dout = rvm_tensor (g, rows, layer->dim), dhidden = rvm_tensor (b->hidden, rows, layer->hidden);
 
   /* The two products are one launch (kernels/ops/chain.h), since nothing comes between them. */
-  rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (out),
-      &(RvmGemm){ .a = g, .a_stride = layer->dim, .out = b->hidden, .out_stride = layer->hidden, .m = rows, .inner = act->inner });
-  rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (in),
-      &(RvmGemm){ .a = b->hidden, .a_stride = layer->hidden, .out = b->norm, .out_stride = layer->dim, .m = rows });
-  rvm_gemm_gradient_add (b->queue, out, act->hidden, 0, layer->hidden, g, 0, layer->dim, rows);
-  rvm_gemm_gradient_add (b->queue, in, act->norm, 0, layer->dim, b->hidden, 0, layer->hidden, rows);
+  rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (out), dout, dhidden,
+      &(RvmEpilogue){ .gelu_slope = TRUE, .pre_gelu = rvm_tensor (act->inner, rows, layer->hidden) });
+  rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (in), dhidden, rvm_tensor (b->norm, rows, layer->dim), NULL);
+  rvm_linear_gradient_add (b->queue, out, rvm_tensor (act->hidden, rows, layer->hidden), dout);
+  rvm_linear_gradient_add (b->queue, in, rvm_tensor (act->norm, rows, layer->dim), dhidden);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);
 }
 
@@ -74,7 +79,9 @@ rvm_self_attention_backward (const RvmBackward *b, const RvmAttentionLayer *laye
   rvm_linear_backward (b, layer->out, act->mixed, g, b->mixed, rows);
   rvm_attention_backward (b->queue, &forward,
       &(RvmAttentionBackward){
-          .dout = b->mixed, .dquery = b->projected, .dkey = b->projected, .dvalue = b->projected, .delta = b->delta,
+          .dout = rvm_tensor_on (forward.out, b->mixed), .dquery = rvm_tensor_on (forward.query, b->projected),
+          .dkey = rvm_tensor_on (forward.key, b->projected), .dvalue = rvm_tensor_on (forward.value, b->projected),
+          .delta = rvm_tensor_on (forward.log_sum_exp, b->delta),
       });
   rvm_linear_backward (b, layer->project, act->norm, b->projected, b->norm, rows);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);
@@ -90,7 +97,9 @@ rvm_cross_attention_backward (const RvmBackward *b, const RvmAttentionLayer *lay
   rvm_linear_backward (b, layer->out, act->mixed, g, b->mixed, rows);
   rvm_attention_backward (b->queue, &forward,
       &(RvmAttentionBackward){
-          .dout = b->mixed, .dquery = b->projected, .dkey = dcontext, .dvalue = dcontext, .delta = b->delta,
+          .dout = rvm_tensor_on (forward.out, b->mixed), .dquery = rvm_tensor_on (forward.query, b->projected),
+          .dkey = rvm_tensor_on (forward.key, dcontext), .dvalue = rvm_tensor_on (forward.value, dcontext),
+          .delta = rvm_tensor_on (forward.log_sum_exp, b->delta),
       });
   rvm_linear_backward (b, layer->project, act->norm, b->projected, b->norm, rows);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);

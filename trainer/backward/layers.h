@@ -2,7 +2,6 @@
  * gradient with regard to its output, into the one with regard to its input, in place, and adds to the gradients of its weights. */
 #pragma once
 
-#include "kernels/ops/attention_backward.h"
 #include "model/activations.h"
 #include "trainer/gradients.h"
 
@@ -30,7 +29,7 @@ void rvm_backward_take (RvmBackward *backward, RvmArena *arena, const RvmTransfo
 void rvm_norm_backward (const RvmBackward *b, const RvmNorm *norm, const RvmBuffer *x, const RvmBuffer *dy, RvmBuffer *dx,
     gboolean accumulate, guint rows);
 /* A plain linear layer of contiguous rows. @dx may be NULL. */
-void rvm_linear_backward (const RvmBackward *b, const RvmGemmWeights *weights, const RvmBuffer *x, const RvmBuffer *dy, RvmBuffer *dx,
+void rvm_linear_backward (const RvmBackward *b, const RvmLinear *weights, const RvmBuffer *x, const RvmBuffer *dy, RvmBuffer *dx,
     guint rows);
 void rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, RvmBuffer *g,
     guint rows);

@@ -1,6 +1,10 @@
 /* Encoder, core, decoder and tokens, from their output to their input. */
 #include "network.h"
 
+#include "kernels/ops/gate_backward.h"
+#include "kernels/ops/row_sum.h"
+#include "kernels/ops/tokens_backward.h"
+
 void
 rvm_cross_transformer_backward (const RvmBackward *b, const RvmCrossTransformer *transformer, const RvmBuffer *x, const RvmBuffer *context,
     const RvmCrossTransformerActivations *act, const RvmCrossShape *shape, const RvmBuffer *dout, RvmBuffer *dx, RvmBuffer *dcontext,
@@ -47,8 +51,8 @@ add_row_sum (const RvmBackward *b, const RvmBuffer *vector, const RvmBuffer *x, 
 
   rvm_sum_rows (b->queue,
       &(RvmRowSum){
-          .x = x, .offset = first * dim, .stride = dim, .pictures = pictures, .picture_rows = picture_rows, .rows = rows,
-          .out = to->gradient, .dim = dim, .accumulate = !to->empty,
+          .x = rvm_tensor (x, pictures * picture_rows, dim), .pictures = pictures, .first = first, .rows = rows, .out = to->gradient,
+          .accumulate = !to->empty,
       });
   to->empty = FALSE;
 }
@@ -65,14 +69,15 @@ rvm_tokenizer_backward (const RvmBackward *b, const RvmTokenizer *tokenizer, con
 
 /* dx += d W^T, and the gradient of W. */
 static void
-gate_backward (const RvmBackward *b, const RvmGemmWeights *weights, const RvmBuffer *x, const RvmBuffer *dgates, RvmBuffer *dx, guint dim,
+gate_backward (const RvmBackward *b, const RvmLinear *weights, const RvmBuffer *x, const RvmBuffer *dgates, RvmBuffer *dx, guint dim,
     guint rows)
 {
-  RvmGemmGradient *gradient = rvm_gradients_find_linear (b->gradients, weights);
+  RvmLinearGradient *gradient = rvm_gradients_find_linear (b->gradients, weights);
 
-  rvm_gemm_gradient_add (b->queue, gradient, x, 0, dim, dgates, 0, 2 * dim, rows);
-  rvm_gemm (b->queue, rvm_gemm_gradient_get_transposed (gradient),
-      &(RvmGemm){ .a = dgates, .a_stride = 2 * dim, .out = dx, .out_stride = dim, .m = rows, .residual = dx });
+  const RvmTensor dout = rvm_tensor (dgates, rows, 2 * dim), din = rvm_tensor (dx, rows, dim);
+
+  rvm_linear_gradient_add (b->queue, gradient, rvm_tensor (x, rows, dim), dout);
+  rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (gradient), dout, din, &(RvmEpilogue){ .residual = din });
 }
 
 void
@@ -82,17 +87,22 @@ rvm_core_backward (const RvmBackward *b, const RvmCore *core, const RvmBuffer *e
 {
   const guint rows = batch * tokens, dim = core->dim;
   RvmVectorGradient *scale = rvm_gradients_find_vector (b->gradients, core->state_scale);
+  const RvmTensor gates = rvm_tensor (act->gates, rows, 2 * dim), dgates = rvm_tensor (scratch->dgates, rows, 2 * dim);
+  const RvmTensor old = rvm_tensor (state, rows, dim), dold = rvm_tensor (dstate, rows, dim);
 
-  rvm_state_update_backward (b->queue, act->gates, state, act->transformer.out, dnext, scratch->dcandidate, dstate, scratch->dgates, rows,
-      dim);
+  rvm_state_update_backward (b->queue,
+      &(RvmStateUpdateBackward){
+          .gates = gates, .state = old, .candidate = rvm_tensor (act->transformer.out, rows, dim), .dnext = rvm_tensor (dnext, rows, dim),
+          .dcandidate = rvm_tensor (scratch->dcandidate, rows, dim), .dstate = dold, .dgates = dgates,
+      });
   rvm_cross_transformer_backward (b, &core->transformer, encoded, act->context, &act->transformer,
       &(RvmCrossShape){ .contexts = batch, .pictures = 1, .rows = tokens, .context_rows = tokens }, scratch->dcandidate, dencoded,
       scratch->dcontext, scratch->dprojected);
   rvm_gate_context_backward (b->queue, &(RvmGateContextBackward){
-                                           .gates = act->gates, .state = state, .scale = core->state_scale,
-                                           .dcontext = scratch->dcontext, .dgates = scratch->dgates, .dstate = dstate,
+                                           .gates = gates, .state = old, .scale = core->state_scale,
+                                           .dcontext = rvm_tensor (scratch->dcontext, rows, dim), .dgates = dgates, .dstate = dold,
                                            .dscale = scale->gradient, .accumulate = !scale->empty, .scratch = b->partial,
-                                           .rows = rows, .dim = dim, .epsilon = RVM_STATE_NORM_EPSILON,
+                                           .epsilon = RVM_STATE_NORM_EPSILON,
                                        });
   scale->empty = FALSE;
   gate_backward (b, core->input_gates, encoded, scratch->dgates, dencoded, dim, rows);
@@ -106,19 +116,22 @@ rvm_decoder_backward (const RvmBackward *b, const RvmDecoder *decoder, const Rvm
 {
   const guint pictures = input->samples * input->targets, dim = decoder->dim, context_rows = input->sources * input->tokens;
   RvmVectorGradient *gap_kernel = rvm_gradients_find_vector (b->gradients, decoder->gap_kernel);
+  const RvmTensor dtokens = rvm_tensor (scratch->dtokens, pictures * input->tokens, dim);
+  const RvmTensor sums = rvm_tensor (scratch->sums, 2 * pictures, dim); /* over patches, over masked patches */
 
   rvm_linear_backward (b, decoder->detokenize, act->transformer.out, dpredicted, scratch->dout, pictures * input->tokens);
   rvm_cross_transformer_backward (b, &decoder->transformer, act->tokens, act->context, &act->transformer,
       &(RvmCrossShape){ .contexts = input->samples, .pictures = input->targets, .rows = input->tokens, .context_rows = context_rows },
       scratch->dout, scratch->dtokens, scratch->dcontext, scratch->dprojected);
 
-  rvm_decoder_token_sums (b->queue, scratch->dtokens, input->slot, scratch->sums, pictures, input->tokens, dim);
-  add_row_sum (b, decoder->gap_bias, scratch->sums, dim, 1, pictures, 0, pictures);
-  add_row_sum (b, decoder->mask_token, scratch->sums, dim, 1, pictures, pictures, pictures);
-  rvm_sum_by_gap (b->queue, scratch->sums, input->gap, gap_kernel->gradient, pictures, decoder->gaps, dim, !gap_kernel->empty);
+  rvm_decoder_token_sums (b->queue, dtokens, input->slot, sums);
+  add_row_sum (b, decoder->gap_bias, scratch->sums, dim, 1, 2 * pictures, 0, pictures);
+  add_row_sum (b, decoder->mask_token, scratch->sums, dim, 1, 2 * pictures, pictures, pictures);
+  rvm_sum_by_gap (b->queue, rvm_tensor_rows (sums, 0, pictures), input->gap, rvm_tensor (gap_kernel->gradient, decoder->gaps, dim),
+      !gap_kernel->empty);
   gap_kernel->empty = FALSE;
 
-  rvm_gather_rows (b->queue, scratch->dtokens, visible_rows, scratch->dembedded, pictures * input->kept, dim);
+  rvm_gather_rows (b->queue, dtokens, visible_rows, rvm_tensor (scratch->dembedded, pictures * input->kept, dim));
   rvm_linear_backward (b, decoder->embed, input->features, scratch->dcontext, dfeatures, input->samples * context_rows);
   rvm_linear_backward (b, decoder->embed, input->encoded, scratch->dembedded, dencoded, pictures * input->kept);
 }

@@ -1,0 +1,60 @@
+/* What a provider of matrix products implements, and the weights it does it with. Private to kernels/ops.
+ *
+ * To add a provider: an entry in RvmGemmProvider (gemm.h), an RvmGemmFunctions in a file of its own, and a row in the table of linear.c. */
+#pragma once
+
+#include "gemm.h"
+#include "tiles.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  const char *name;
+
+  /* Whether RVM_GEMM_AUTO selects this provider for weights of @type; asked in the order of the table. */
+  gboolean (*is_default) (RvmDevice *device, RvmElement type);
+  /* Makes ready for weights of @type. RVM_ERROR_ARGUMENT if the provider cannot work with them. */
+  gboolean (*prepare) (RvmDevice *device, RvmElement type, GError **error);
+
+  /* Sets the layout of new weights whose device, type, k and n are known: panel, stored_n and bias_n. */
+  void (*lay_out) (RvmDevice *device, RvmLinear *linear);
+  /* Writes @count values from @column of row @row on to the mapped kernel. */
+  void (*store_row) (RvmLinear *linear, guint row, guint column, guint count, const float *values);
+
+  /* out = epilogue (a W). @a: (m, k), @out: (m, n), checked by the caller. @flags: RVM_EPILOGUE_... (cl/flags.h) of the bias and @epilogue. */
+  void (*multiply) (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, const RvmEpilogue *epilogue, guint flags);
+
+  /* For training; NULL if the provider cannot train. Adds x^T d, (k, n), to @kernel and the column sums of @d to @bias (nullable), or replaces them
+   * unless @accumulate. */
+  void (*add_gradient) (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d, RvmBuffer *kernel, RvmBuffer *bias,
+      gboolean accumulate);
+  /* Writes the transpose of @linear to @transposed. NULL: transposed weights share the kernel, and multiply() reads it transposed. */
+  void (*transpose) (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *transposed);
+} RvmGemmFunctions;
+
+/* W (k, n) is stored in panels of columns, each contiguous:
+ *
+ *          panel    panel
+ *        +--------+--------+----+          element (row, column) is at
+ *     k  |  0     |  1     | 2  |            (column / panel * k + row) * panel + column % panel
+ *        +--------+--------+----+
+ *          stored_n columns, n and the padding of the last panel
+ *
+ * With one panel of n columns this is plain row-major order. The bias has bias_n >= n elements. */
+struct _RvmLinear {
+  const RvmGemmFunctions *functions;
+  RvmElement type; /* of the kernel; the bias is float32 */
+  RvmTiles tiles;
+  guint k, n;
+  guint panel, stored_n, bias_n;
+  gboolean transposed; /* the kernel is shared, and stored as (n, k) */
+  RvmBuffer *kernel;
+  RvmBuffer *bias;     /* or NULL */
+  gpointer kernel_map; /* between rvm_linear_begin() and rvm_linear_end() */
+  float *bias_map;
+};
+
+/* A store_row() for kernels in panels of f32 or f16. */
+void rvm_gemm_store_row (RvmLinear *linear, guint row, guint column, guint count, const float *values);
+
+G_END_DECLS

@@ -1,0 +1,28 @@
+/* RvmPrograms: the built OpenCL programs of one device. Private to kernels/ and its tests. Thread-safe.
+ *
+ * A program is built once for each source and set of options: it comes from this table, from the cache folder (program_cache.h), or from the
+ * compiler. Every source is preceded by cl/flags.h and cl/common.cl. */
+#pragma once
+
+#include "cl.h"
+
+G_BEGIN_DECLS
+
+/* What programs are built for. Everything is borrowed, and outlives the table. */
+typedef struct {
+  cl_context context;
+  cl_device_id device;
+  const char *name;        /* "DEVICE (PLATFORM)": for messages, and for options that depend on the platform */
+  const char *fingerprint; /* everything that a built program depends on besides its source and options */
+  const char *cache_dir;   /* NULL: built programs are not kept */
+  gboolean has_fma;        /* the device has an instruction for a fused multiply-add */
+} RvmProgramTarget;
+
+RvmPrograms *rvm_programs_new (const RvmProgramTarget *target);
+void rvm_programs_free (RvmPrograms *programs); /* nullable */
+
+/* (transfer none): the program of @source, whose name in messages is "@file.cl"; NULL for @source takes the embedded source of that name.
+ * RVM_ERROR_BUILD, with the compiler's log. */
+cl_program rvm_programs_get (RvmPrograms *programs, const char *file, const char *source, const char *options, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,122 @@
+/* Row-wise layers that follow each other, which CPUs join into one launch. */
+#include "checkcl.h"
+#include "kernels/ops/linear.h"
+#include "kernels/ops/norm.h"
+#include "reference.h"
+
+static RvmLinear *
+make_linear (const float *kernel, guint k, guint n, const float *bias)
+{
+  g_autoptr (GError) error = NULL;
+  RvmLinear *linear = rvm_linear_new (check_device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, k, n, bias != NULL, &error);
+
+  if (linear == NULL || !rvm_linear_begin (linear, &error))
+    g_error ("%s", error->message);
+  rvm_linear_set_kernel (linear, 0, 0, k, n, kernel);
+  if (bias)
+    rvm_linear_set_bias (linear, 0, n, bias);
+  if (!rvm_linear_end (linear, &error))
+    g_error ("%s", error->message);
+  return linear;
+}
+
+static void
+to_floats (const double *from, float *to, gsize count)
+{
+  for (gsize i = 0; i < count; i++)
+    to[i] = from[i];
+}
+
+/* What lies between two attentions: x += a W0 + b; h = GELU (LN (x) W1); x += h W2 + b; y = LN (x) W0. Then a layer that must not be joined:
+ * z = y W3 with y read as (m, dim / 2), so that most of its rows come from other rows. */
+typedef struct {
+  guint m, dim, hidden;
+  float *a, *x, *b, *scale, *w0, *w1, *w2, *w3;
+} Layers;
+
+static void
+run_reference (Layers *l, double *expected_x, double *expected_y, double *expected_z)
+{
+  const guint m = l->m, dim = l->dim, hidden = l->hidden;
+  const gsize count = (gsize) m * dim, wide = (gsize) m * hidden;
+  g_autofree float *norm = g_new (float, count), *h = g_new (float, wide), *y = g_new (float, count);
+  g_autofree double *result = g_new (double, MAX (count, wide));
+
+  reference_gemm (l->a, dim, l->w0, l->b, l->x, m, FALSE, result, m, dim, dim);
+  to_floats (result, l->x, count);
+  reference_layernorm (l->x, l->scale, NULL, result, m, dim, 1e-6);
+  to_floats (result, norm, count);
+  reference_gemm (norm, dim, l->w1, NULL, NULL, 1, TRUE, result, m, hidden, dim);
+  to_floats (result, h, wide);
+  reference_gemm (h, hidden, l->w2, l->b, l->x, m, FALSE, expected_x, m, dim, hidden);
+  to_floats (expected_x, l->x, count);
+  reference_layernorm (l->x, l->scale, NULL, result, m, dim, 1e-6);
+  to_floats (result, norm, count);
+  reference_gemm (norm, dim, l->w0, l->b, NULL, 1, FALSE, expected_y, m, dim, dim);
+  to_floats (expected_y, y, count);
+  reference_gemm (y, dim / 2, l->w3, NULL, NULL, 1, FALSE, expected_z, m, dim, dim / 2);
+}
+
+static void
+run_kernels (const Layers *l, RvmBuffer *x, RvmBuffer *y, RvmBuffer *z)
+{
+  const guint m = l->m, dim = l->dim, hidden = l->hidden;
+  const gsize count = (gsize) m * dim;
+  g_autoptr (RvmLinear) g0 = make_linear (l->w0, dim, dim, l->b), g1 = make_linear (l->w1, dim, hidden, NULL);
+  g_autoptr (RvmLinear) g2 = make_linear (l->w2, hidden, dim, l->b), g3 = make_linear (l->w3, dim / 2, dim, NULL);
+  g_autoptr (RvmBuffer) a = check_upload (l->a, count), norm_buffer = check_output (count), h = check_output ((gsize) m * hidden);
+  g_autoptr (RvmBuffer) scale = check_upload (l->scale, dim);
+  const RvmTensor tx = rvm_tensor (x, m, dim), norm = rvm_tensor (norm_buffer, m, dim), th = rvm_tensor (h, m, hidden);
+
+  rvm_queue_write (check_queue, x, 0, l->x, count * sizeof (float));
+  check_finish (); /* the reference overwrites it */
+  rvm_linear_forward (check_queue, g0, rvm_tensor (a, m, dim), tx, &(RvmEpilogue){ .residual = tx });
+  rvm_layernorm (check_queue, tx, scale, NULL, norm, 1e-6f);
+  rvm_linear_forward (check_queue, g1, norm, th, &(RvmEpilogue){ .gelu = TRUE });
+  rvm_linear_forward (check_queue, g2, th, tx, &(RvmEpilogue){ .residual = tx });
+  rvm_layernorm (check_queue, tx, scale, NULL, norm, 1e-6f);
+  rvm_linear_forward (check_queue, g0, norm, rvm_tensor (y, m, dim), NULL);
+  rvm_linear_forward (check_queue, g3, rvm_tensor (y, m, dim / 2), rvm_tensor (z, m, dim), NULL);
+  check_finish ();
+}
+
+static void
+check_layers (guint m, guint dim, guint hidden)
+{
+  const gsize count = (gsize) m * dim;
+  Layers l = {
+    m, dim, hidden, check_random (count, 1), check_random (count, 1), check_random (dim, 1), check_random (dim, 1),
+    check_random ((gsize) dim * dim, 0.2), check_random ((gsize) dim * hidden, 0.2), check_random ((gsize) dim * hidden, 0.2),
+    check_random ((gsize) dim / 2 * dim, 0.2),
+  };
+  g_autofree double *expected_x = g_new (double, count), *expected_y = g_new (double, count), *expected_z = g_new (double, count);
+  g_autoptr (RvmBuffer) x = check_output (count), y = check_output (count), z = check_output (count);
+
+  check_case ("rows %u, dim %u, hidden %u", m, dim, hidden);
+  run_kernels (&l, x, y, z);
+  run_reference (&l, expected_x, expected_y, expected_z);
+  check_compare ("x", x, expected_x, count, 1e-5);
+  check_compare ("y", y, expected_y, count, 1e-5);
+  check_compare ("z", z, expected_z, count, 1e-5);
+  g_free (l.a);
+  g_free (l.x);
+  g_free (l.b);
+  g_free (l.scale);
+  g_free (l.w0);
+  g_free (l.w1);
+  g_free (l.w2);
+  g_free (l.w3);
+}
+
+static void
+check (gboolean quick)
+{
+  check_layers (1, 16, 48);
+  check_layers (7, 34, 70);
+  if (quick)
+    return;
+  check_layers (61, 96, 192);
+  check_layers (257, 64, 100);
+}
+
+const CheckOp check_chain = { "chain", check, NULL, NULL };

@@ -1,0 +1,58 @@
+/* What the checks of kernels (check_OP.c) share: the device under test, random values, memory on the device, and the comparison with a reference in
+ * plain C. checkcl.c runs them. */
+#pragma once
+
+#include <glib.h>
+
+#include "kernels/tensor.h"
+
+G_BEGIN_DECLS
+
+/* The checks of one operation. @quick: tiny sizes and the native GEMM only, for simulators. */
+typedef struct {
+  const char *name;
+  void (*check) (gboolean quick);
+  void (*check_backward) (gboolean quick); /* NULL: there is none */
+  void (*bench) (void);                    /* NULL: there is none */
+} CheckOp;
+
+extern const CheckOp check_functions, check_tokens, check_norm, check_linear, check_chain, check_attention, check_gate, check_row_sum, check_loss,
+    check_optimiser;
+
+/* The device under test; random numbers, the same in every run. */
+extern RvmDevice *check_device;
+extern RvmQueue *check_queue;
+extern GRand *check_rng;
+
+/* Begins a case: the parameters that are printed if it fails. */
+void check_case (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* (transfer full) from -@scale to @scale. */
+float *check_random (gsize count, double scale);
+
+/* (transfer full) memory on the device. @data NULL: zeros. */
+RvmBuffer *check_upload_bytes (gconstpointer data, gsize size);
+RvmBuffer *check_upload (const float *values, gsize count);
+/* @count floats for an output, and more after it that must not change. */
+RvmBuffer *check_output (gsize count);
+float *check_read (RvmBuffer *buffer, gsize count);
+/* Waits for everything enqueued; ends the program on an error. */
+void check_finish (void);
+
+/* Compares an output of check_output() with @expected: the largest difference, relative to the largest magnitude, is at most @tolerance. @name: of the
+ * output. */
+void check_compare (const char *name, RvmBuffer *output, const double *expected, gsize count, double tolerance);
+/* Reports an error that a check has computed itself. */
+void check_report (const char *name, double error, double tolerance);
+
+/* Compares @gradient with central differences of @loss, which looks at @input. To be called before anything else changes @input. */
+typedef double (*CheckLoss) (gconstpointer data);
+void check_gradient (const char *name, float *input, const float *gradient, gsize count, CheckLoss loss, gconstpointer data);
+void check_gradient_buffer (const char *name, float *input, RvmBuffer *gradient, gsize count, CheckLoss loss, gconstpointer data);
+/* A loss of outputs: their sum, weighted by @r, which is then the gradient with respect to them. */
+double check_weigh (const float *r, const double *out, gsize count);
+
+/* The median time of @run in milliseconds. */
+double check_time (void (*run) (gpointer data), gpointer data);
+
+G_END_DECLS
