@@ -1,5 +1,5 @@
 /* The sizes of an RVM, the list of arrays that follows from them, and the sizes back from a weight file. Nothing is hard-coded:
- * every width, depth, head count and the patch size follow from names and shapes (model.md 5). */
+ * every width, depth, head count and the patch size follow from names and shapes (docs/model.md, section 5). */
 #pragma once
 
 #include "weights.h"

@@ -1,4 +1,4 @@
-/* A stack of cross-attention blocks (model.md 3, T): in each, cross-attention to a context, MLP, self-attention; then a norm.
+/* A stack of cross-attention blocks (docs/model.md, section 3): in each, cross-attention to a context, MLP, self-attention; then a norm.
  * The recurrent core's candidate and the decoder are both one. Private to model/.
  *
  * The context is the same for every block, so the keys and values of all blocks are one product. */

@@ -1,4 +1,4 @@
-/* The decoder (model.md 4): masked frames from what is visible of them and the features of earlier frames. Only training and pictures of
+/* The decoder (docs/model.md, section 4): masked frames from what is visible of them and the features of earlier frames. Only training and pictures of
  * reconstructions need it. Private to model/ and trainer/. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* Masks and points to soft maps on a grid of features, and back (model.md 7): the conventions of the published evaluation, which resizes
+/* Masks and points to soft maps on a grid of features, and back (docs/model.md, section 7): the conventions of the published evaluation, which resizes
  * like OpenCV (bilinear, half-pixel centres) and stamps points as small Gaussians.
  *
  * Maps are float32 (rows * columns, channels), channel 0 the background. Masks are uint8 (height, width), 0 the background, values of

@@ -1,4 +1,4 @@
-/* RvmPropagation: labels given on one frame, carried to all later frames of a stream by the similarity of features (model.md 7, the
+/* RvmPropagation: labels given on one frame, carried to all later frames of a stream by the similarity of features (docs/model.md, section 7, the
  * protocol of DAVIS, JHMDB and VIP in arXiv 2512.13684). Context features and labels stay on the device.
  *
  * Labels are soft maps (rows * columns, channels) of one group: channel 0 is the background. Groups may be added and removed at any frame;

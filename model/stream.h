@@ -1,7 +1,7 @@
 /* RvmStream: the recurrent state and scratch of one video. Owned by one user, used by one thread at a time, never shared.
  *
  * Features of a frame are the state after it: float32 (1 + rows * columns, dim), row 0 the class token, then the patches in
- * row-major order (model.md 3). */
+ * row-major order (docs/model.md, section 3). */
 #pragma once
 
 #include <glib.h>

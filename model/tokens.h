@@ -1,4 +1,4 @@
-/* Pixels to tokens (model.md 1): patch embedding, positional code, class token. Private to model/.
+/* Pixels to tokens (docs/model.md, section 1): patch embedding, positional code, class token. Private to model/.
  *
  * Everything but the product with the patch kernel is one table of (1 + rows * columns, dim) added in the product's store: row 0 is
  * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */
@@ -19,7 +19,7 @@ void rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch
 void rvm_tokenizer_clear (RvmTokenizer *tokenizer);
 
 /* The positional code for a grid: @rows * @columns * @dim floats. 16 x 16 is the published table itself; any other grid is its
- * bicubic resize with antialias, as jax.image.resize does (model.md 1.3). */
+ * bicubic resize with antialias, as jax.image.resize does (docs/model.md, section 1). */
 void rvm_position_table (guint rows, guint columns, guint dim, float *table);
 
 /* The published table's formula for @count positions in a row, which is what the decoder adds: @count * @dim floats. */

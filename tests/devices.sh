@@ -35,7 +35,6 @@ for device in ${RVM_DEVICES:-pocl rusticl intel}; do
   settings=(env "OCL_ICD_VENDORS=$folder/icd-$device" RUSTICL_ENABLE=llvmpipe)
   [ "$device" != intel ] || settings+=("LD_LIBRARY_PATH=$folder/intel/lib")
   check "$device: kernels" "${settings[@]}" "$build/tests/kernels/checkcl"
-  check "$device: the way back of kernels" "${settings[@]}" "$build/tests/kernels/check_backward"
   for gemm in native clblast; do
     check "$device: features of tiny, $gemm" "${settings[@]}" "$build/tests/model/check_golden" --gemm $gemm tests/data/tiny.npz tests/data/tiny_forward.npz
   done

@@ -1,7 +1,6 @@
 /* RvmEncodeSession: one video on its way through a model. Holds the recurrent
- * state, the analysis picture, the features found last and where they come from
- * (plugin.md, "State rules"). Belongs to the streaming thread; posts nothing,
- * takes no locks. Errors are RVM_ERROR or GST_STREAM_ERROR. */
+ * state, the analysis picture, the features found last and where they come from.
+ * Belongs to the streaming thread; posts nothing, takes no locks. Errors are RVM_ERROR or GST_STREAM_ERROR. */
 #pragma once
 
 #include <gst/video/video.h>

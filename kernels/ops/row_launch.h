@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* Kernel @name of cl/@file.cl with a work-group for each of @groups rows, or blocks of rows. The build options are RVM_VECTOR and RVM_GROUP of the
+/* Kernel @name of the source @file, with a work-group for each of @groups rows, or blocks of rows. The build options are RVM_VECTOR and RVM_GROUP of the
  * device (tiles.h). */
 void rvm_launch_rows (RvmQueue *queue, const char *file, const char *name, gsize groups, guint n_args, const RvmArg *args);
 

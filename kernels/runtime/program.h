@@ -21,8 +21,8 @@ typedef struct {
 RvmPrograms *rvm_programs_new (const RvmProgramTarget *target);
 void rvm_programs_free (RvmPrograms *programs); /* nullable */
 
-/* (transfer none): the program of @source, whose name in messages is "@file.cl"; NULL for @source takes the embedded source of that name.
- * RVM_ERROR_BUILD, with the compiler's log. */
+/* (transfer none): the built program. @file: an embedded source without ".cl"; @source: (nullable) used instead of the embedded one, @file is then its
+ * name in messages. RVM_ERROR_BUILD, with the compiler's log. */
 cl_program rvm_programs_get (RvmPrograms *programs, const char *file, const char *source, const char *options, GError **error);
 
 G_END_DECLS

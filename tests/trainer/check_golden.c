@@ -1,5 +1,5 @@
-/* check_golden WEIGHTS PRETRAIN.npz: loss, every gradient, and the optimiser's steps of a recorded training run (the layout of
- * tests/data/README.md), of any size and patch. Prints the worst array of each kind; fails beyond the tolerances. */
+/* check_golden WEIGHTS PRETRAIN.npz: loss, every gradient, and the optimiser's steps of a recorded training run (the arrays
+ * of tests/data/tiny_pretrain.npz), of any size and patch. Prints the worst array of each kind; fails beyond the tolerances. */
 #include <math.h>
 #include <string.h>
 
