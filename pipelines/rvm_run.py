@@ -58,10 +58,20 @@ def seconds(span):
     return f"{span:.1f} s" if span < 10 else f"{span:.0f} s" if span < 120 else f"{span / 60:.0f} min"
 
 
-def explain(error, debug):
-    """One sentence. GStreamer's own is no help where a plugin only says that something did not work."""
+def explain_no_video(missing=None):
+    if missing and "protocol" in missing:
+        return f"there is no element here for such addresses ({missing})"
+    if missing:
+        return f"there is no {missing} here (Debian's packages gstreamer1.0-libav, -plugins-bad and -plugins-ugly have decoders)"
+    return "no video in it"
+
+
+def explain(error, debug, source=None, missing=None):
+    """One sentence. GStreamer's own is no help where a plugin only says that something did not work. @missing: what a message said is not installed."""
     from gi.repository import Gst
 
+    if source and not source.linked and (missing or "not-linked" in (debug or "")):
+        return explain_no_video(missing)
     if error.matches(Gst.stream_error_quark(), Gst.StreamError.TYPE_NOT_FOUND):
         return "no format of video that GStreamer knows"
     if error.message.startswith(("Internal data stream error", "GStreamer encountered a general")):
@@ -159,12 +169,16 @@ class Job:
         self.thread.start()
 
     def stop(self):
-        """False where the pipeline does not stop: an element of it hangs, which is left alone."""
+        """False where the pipeline does not stop: an element of it hangs, which is left alone. Kernels that were compiled are written to the cache
+        then, which takes a while the first time."""
         from gi.repository import Gst
 
         stopping = threading.Thread(target=lambda: self.pipeline.set_state(Gst.State.NULL), daemon=True)
         stopping.start()
-        stopping.join(10)
+        stopping.join(2)
+        if stopping.is_alive() and self.analysed:
+            self.progress.note("keeping the compiled kernels for the next time")
+        stopping.join(600 if self.analysed else 20)
         return not stopping.is_alive()
 
     # The main thread.
@@ -191,7 +205,7 @@ class Job:
         if self.ended:
             return
         if self.no_video and not self.source.linked:
-            self.end(self.explain_no_video())
+            self.end(explain_no_video(self.missing))
             return
         self.say()
         count = (self.entered, self.analysed)
@@ -222,25 +236,13 @@ class Job:
             self.end(None if self.entered or self.interrupted else "no picture in it")
             self.check_length()
         elif message.type == Gst.MessageType.ERROR:
-            self.end(self.explain(*message.parse_error()))
+            self.end(explain(*message.parse_error(), self.source, self.missing))
         elif message.type == Gst.MessageType.WARNING:
             self.warnings += 1
             if self.warnings == 1:
                 self.progress.note(f"warning: {self.name + ': ' if self.name else ''}{message.parse_warning()[0].message}")
         elif message.get_structure().get_name() == "missing-plugin":
             self.missing = message.get_structure().get_string("name")
-
-    def explain_no_video(self):
-        if self.missing and "protocol" in self.missing:
-            return f"there is no element here for such addresses ({self.missing})"
-        if self.missing:
-            return f"there is no {self.missing} here (Debian's packages gstreamer1.0-libav, -plugins-bad and -plugins-ugly have decoders)"
-        return "no video in it"
-
-    def explain(self, error, debug):
-        if not self.entered and (self.missing or self.source and not self.source.linked and "not-linked" in (debug or "")):
-            return self.explain_no_video()
-        return explain(error, debug)
 
     def check_length(self):
         """Warns of a file that was cut short: all its streams end before the duration that it says it has."""

@@ -169,7 +169,9 @@ try:
     steps = iter([(-0.25, -0.25, True), (0.25, 0, None), (0.25, 0, False)])
 
     def draw():
-        window = next(w for w in Gtk.Window.list_toplevels() if (w.get_title() or "").startswith("Draw a box"))
+        window = next((w for w in Gtk.Window.list_toplevels() if (w.get_title() or "").startswith("Draw a box")), None)
+        if window is None:
+            return True
         widget = window.get_child()
         w, h = widget.get_allocated_width(), widget.get_allocated_height()
         side = min(w / 4, h / 3)
