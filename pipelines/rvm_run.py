@@ -58,6 +58,13 @@ def seconds(span):
     return f"{span:.1f} s" if span < 10 else f"{span:.0f} s" if span < 120 else f"{span / 60:.0f} min"
 
 
+def about(name, error):
+    """The sentence @error with the name of its video, if it has one."""
+    if not name:
+        return error
+    return f"{error[:-2]}{name}" if error.endswith(" in it") else f"{name}: {error}"
+
+
 def explain_no_video(missing=None):
     if missing and "protocol" in missing:
         return f"there is no element here for such addresses ({missing})"
@@ -184,7 +191,7 @@ class Job:
     # The main thread.
 
     def end(self, error=None, named=False):
-        self.error = f"{self.video.name if self.video else self.name}: {error}" if error and self.name and not named else error
+        self.error = about(self.video.name if self.video else self.name, error) if error and not named else error
         self.ended = True
 
     def interrupt(self):

@@ -152,12 +152,25 @@ give_up (App *app, const char *why)
   g_main_loop_quit (app->loop);
 }
 
+/* No @what in it. */
+static void
+give_up_empty (App *app, const char *what)
+{
+  if (!app->failed)
+    g_printerr ("scenes: no %s in %s\n", what, app->video);
+  app->failed = TRUE;
+  g_main_loop_quit (app->loop);
+}
+
 static void
 give_up_without_video (App *app)
 {
-  g_autofree char *text = app->missing ? g_strdup_printf ("there is no %s here", app->missing) : g_strdup ("no video in it");
+  g_autofree char *text = app->missing ? g_strdup_printf ("there is no %s here", app->missing) : NULL;
 
-  give_up (app, text);
+  if (text)
+    give_up (app, text);
+  else
+    give_up_empty (app, "video");
 }
 
 static void
@@ -195,7 +208,7 @@ on_message (GstBus *bus, GstMessage *message, gpointer data)
     on_error (app, message);
   } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS) {
     if (rvm_source_get_frames (app->source) == 0)
-      give_up (app, "no picture in it");
+      give_up_empty (app, "picture");
     else
       check_length (app);
     g_main_loop_quit (app->loop);

@@ -286,7 +286,7 @@ open_gif (RvmSource *source, GBytes *bytes, GError **error)
   g_object_set (appsrc, "caps", caps, NULL);
   split_gif (source, bytes);
   if (source->packets->len == 0)
-    return rvm_source_fail (error, "no picture in it");
+    return rvm_source_fail (error, "there is no picture in it");
   gst_element_link (appsrc, decoder);
   pad = gst_element_get_static_pad (decoder, "src");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_gif_frame, source, NULL);

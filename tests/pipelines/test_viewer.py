@@ -188,10 +188,10 @@ try:
     folder = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get("MESON_TEST_DIR")))
     (folder / "a.avi").write_text("no video\n" * 30)
     subprocess.run(["gst-launch-1.0", "-q", "audiotestsrc", "num-buffers=20", "!", "wavenc", "!", "filesink", f"location={folder}/b.mp4"], check=True)
-    for name, expected in ("a.avi", "no format of video|.*text file"), ("b.mp4", "no video in it"):
+    for name, expected in ("a.avi", "a.avi: .*(no format of video|text file)"), ("b.mp4", "no video in .*b.mp4"):
         for program, rest in ("viewer", ["--model", f"{data}/tiny.npz"]), ("track-box", []):
             done = subprocess.run([f"{source}/pipelines/{program}", folder / name, *rest], capture_output=True, text=True, timeout=150)
-            assert done.returncode == 1 and re.search(f"{program}: .*{name}: ({expected})", done.stderr) and "Traceback" not in done.stderr, done
+            assert done.returncode == 1 and re.search(f"^{program}: .*{expected}", done.stderr) and "Traceback" not in done.stderr, done
     os.replace(video, folder / "c.avi")
     viewer = module.Viewer(module.parse_arguments([str(folder), "--model", f"{data}/tiny.npz", "--size", "48"]))
     seen.clear()
