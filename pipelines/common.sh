@@ -89,15 +89,11 @@ rvm_check_video() {
   esac
 }
 
-# The video named on the command line, or the sample.
+# The video named on the command line. Nothing, where that is the sample, which rvm_prepare fetches once it can.
 rvm_video() {
   [ ${#words[@]} -le 1 ] || rvm_wrong "one video at a time, not: ${words[*]} (pictures that are frames are named by a pattern in quotes: 'frames/*.png')"
-  if [ ${#words[@]} = 1 ]; then
-    rvm_check_video "${words[0]}"
-    echo "${words[0]}"
-  else
-    rvm_sample
-  fi
+  [ ${#words[@]} = 0 ] || rvm_check_video "${words[0]}"
+  [ ${#words[@]} = 0 ] || echo "${words[0]}"
 }
 
 # Sets the array `videos` to those of the folder $1; empty where it is a single video. Fails, after saying why, where it is nothing usable.
@@ -223,6 +219,7 @@ rvm_prepare() {
     export PATH="$build/trainer:$PATH"
     export RVM_PREPARED=yes
   fi
+  if [ -v video ] && [ -z "$video" ]; then video=$(rvm_sample); fi
   export RVM_DEFAULT_MODEL=${model:-$(realpath "$here/../model/default/rvm-cpu.safetensors")}
 }
 

@@ -223,6 +223,12 @@ add_appsrc (RvmSource *source, GError **error)
   return appsrc;
 }
 
+static guint
+read_16 (const guint8 *data)
+{
+  return data[0] | data[1] << 8;
+}
+
 /* Past the blocks of data at @at, which an empty one ends; @size where they do not end. */
 static gsize
 skip_blocks (const guint8 *data, gsize size, gsize at)
@@ -253,7 +259,7 @@ split_gif (RvmSource *source, GBytes *bytes)
   while (at + 10 < size && data[at] != 0x3b) {
     if (data[at] == 0x21) {
       if (data[at + 1] == 0xf9) {
-        const guint delay = GST_READ_UINT16_LE (data + at + 4);
+        const guint delay = read_16 (data + at + 4);
         /* Browsers, too, show frames that ask for less than 0.02 s for 0.1 s. */
         duration = delay > 1 ? delay * 10 * GST_MSECOND : 100 * GST_MSECOND;
       }
@@ -281,8 +287,8 @@ open_gif (RvmSource *source, GBytes *bytes, GError **error)
 
   if (decoder == NULL)
     return FALSE;
-  caps = gst_caps_new_simple ("image/gst-libav-gif", "parsed", G_TYPE_BOOLEAN, TRUE, "width", G_TYPE_INT, GST_READ_UINT16_LE (data + 6), "height", G_TYPE_INT,
-      GST_READ_UINT16_LE (data + 8), NULL);
+  caps = gst_caps_new_simple ("image/gst-libav-gif", "parsed", G_TYPE_BOOLEAN, TRUE, "width", G_TYPE_INT, read_16 (data + 6), "height", G_TYPE_INT,
+      read_16 (data + 8), NULL);
   g_object_set (appsrc, "caps", caps, NULL);
   split_gif (source, bytes);
   if (source->packets->len == 0)
