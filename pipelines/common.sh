@@ -253,7 +253,7 @@ rvm_encode_to() {
     *.webm) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! webmmux) ;;
     *.mkv) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! matroskamux) ;;
     # JPEG has the full range of levels, to which videoconvert brings YUV only by way of RGB.
-    *.avi) encode=(videoconvert ! video/x-raw,format=BGRx ! videoconvert ! "video/x-raw,format=I420,colorimetry=1:4:0:0" ! jpegenc ! avimux) ;;
+    *.avi) encode=(videoconvert ! "video/x-raw,format=BGRx" ! videoconvert ! "video/x-raw,format=I420,colorimetry=1:4:0:0" ! jpegenc ! avimux) ;;
     *.mp4)
       for name in x264enc openh264enc avenc_mpeg4; do
         [ -n "$h264" ] || ! gst-inspect-1.0 --exists $name || h264=$name
