@@ -291,7 +291,7 @@ def check_names():
         return done.stdout + done.stderr
 
     features = ["features", video, "--model", "small16", "--size", "32", "--frames", "2", "--output", cache / "features", "--overwrite"]
-    picture = ["feature-picture", video, "--model", "small16", "--size", "32", "--frames", "1", "--output", cache / "picture.png"]
+    picture = ["feature-picture", video, "--model", "small16", "--size", "32", "--frames", "2", "--output", cache / "picture.png"]
     for script in features, picture:
         assert "pipelines/fetch-weights small16" in run(*script, status=1)
     assert "has not been downloaded" in fetch("--where", "small16", status=1)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""test_readme.py SOURCE BUILD SMALL16 DOCUMENT: every command of a document (README.md or one of docs/) is run.
+"""test_readme.py SOURCE BUILD SMALL16 DOCUMENT: every command of a document (README.md, CONTRIBUTING.md or one of docs/) is run.
 
 Blocks of sh, Python, C and Rust, and `commands` in the text that begin with a path of this project and have an argument, run as they stand in
 a folder that looks like this checkout, in which the names that the documents use exist (make_material() makes video.mp4, videos/, ...). A
 line `export NAME=VALUE` holds for the commands after it. Exceptions, all listed here: benchmarks get smaller last options (SHORTER), training
 is interrupted once it makes steps (INTERRUPTED), and what another test or script runs as it stands is named with it (ELSEWHERE).
-Blocks of json are parsed, line by line; blocks of text are output and not run. Any other language is an error."""
+A block of json is a line of rvmexport, which its schema must allow; blocks of text are output and not run. Any other language is an error."""
 import json
 import os
 import pathlib
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import jsonschema
 
 import display
 
@@ -199,8 +201,7 @@ with tempfile.TemporaryDirectory() as folder:
             continue
         begin = time.monotonic()
         if language == "json":
-            for line in command.splitlines():
-                json.loads(line)
+            jsonschema.validate(json.loads(command), json.loads((source / "gst-plugin/export/rvmexport.schema.json").read_text()))
         elif language in ("python", "c", "rust"):
             run_program(language, command, folder, env)
         elif language != "sh":
