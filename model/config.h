@@ -2,7 +2,7 @@
  * every width, depth, head count and the patch size follow from names and shapes (docs/model.md, section 5). */
 #pragma once
 
-#include "weights.h"
+#include "model/format/weights.h"
 
 G_BEGIN_DECLS
 

@@ -7,7 +7,7 @@
 #include "kernels/runtime/buffer.h"
 #include "kernels/ops/linear.h"
 #include "parameters.h"
-#include "weights.h"
+#include "model/format/weights.h"
 
 G_BEGIN_DECLS
 

@@ -1,11 +1,11 @@
 /* The inside of RvmModel, for the files of model/ that run it and for trainer/, which changes it. */
 #pragma once
 
-#include "core.h"
-#include "decoder.h"
-#include "encoder.h"
+#include "model/net/core.h"
+#include "model/net/decoder.h"
+#include "model/net/encoder.h"
 #include "model.h"
-#include "tokens.h"
+#include "model/net/tokens.h"
 
 struct _RvmModel {
   guint refs; /* under the lock of model.c's table */

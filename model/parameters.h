@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernels/ops/linear.h"
-#include "npy.h"
+#include "model/format/npy.h"
 
 G_BEGIN_DECLS
 

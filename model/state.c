@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "weights.h"
+#include "model/format/weights.h"
 
 #define FORMAT "gst-rvm-state-1"
 #define ARRAY "state"

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "activations.h"
+#include "model/net/activations.h"
 #include "model_private.h"
 
 struct _RvmStream {

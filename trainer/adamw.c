@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "kernels/error.h"
-#include "model/arena.h"
+#include "model/net/arena.h"
 
 struct _RvmOptimiser {
   RvmOptimiserOptions options;

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "model/model_private.h"
-#include "model/weights.h"
+#include "model/format/weights.h"
 #include "recipe.h"
 
 G_BEGIN_DECLS

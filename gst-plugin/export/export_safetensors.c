@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "meta/gstrvmfields.h"
-#include "model/safetensors.h"
+#include "model/format/safetensors.h"
 
 #define START 4096              /* of the data: 8 bytes of length, then the header */
 

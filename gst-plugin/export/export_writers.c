@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/npy.h"
+#include "model/format/npy.h"
 
 #define HEADER_SIZE 256         /* room for any shape */
 

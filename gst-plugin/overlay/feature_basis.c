@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/weights.h"
+#include "model/format/weights.h"
 
 #define COMPONENTS RVM_BASIS_COMPONENTS
 #define ITERATIONS 200

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "model/npy.h"
+#include "model/format/npy.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

@@ -1,7 +1,7 @@
 /* An .npz file: opened, and every array read that is not large; what is said to be sound has a size. */
 #include "fuzz.h"
 
-#include "model/npz.h"
+#include "model/format/npz.h"
 
 #define LARGE (1 << 20) /* bytes: a zip may promise more than it holds */
 

@@ -1,7 +1,7 @@
 /* A .safetensors file: opened, and every array read. */
 #include "fuzz.h"
 
-#include "model/safetensors.h"
+#include "model/format/safetensors.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

@@ -3,7 +3,7 @@
 
 #include <gst/check/gstcheck.h>
 
-#include "model/weights.h"
+#include "model/format/weights.h"
 
 #define OUTPUT_SCALE "rnn_core/transformer/output_norm/scale"
 

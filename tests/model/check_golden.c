@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/npz.h"
+#include "model/format/npz.h"
 #include "model/stream.h"
 
 static double tolerance = 1e-4;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "model/labels.h"
-#include "model/npz.h"
+#include "model/format/npz.h"
 #include "model/propagate.h"
 #include "trainer/mask_measures.h"
 

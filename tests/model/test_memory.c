@@ -11,9 +11,9 @@
 
 #include "video/mask_png.h"
 #include "kernels/error.h"
-#include "model/safetensors.h"
+#include "model/format/safetensors.h"
 #include "model/state.h"
-#include "model/weights.h"
+#include "model/format/weights.h"
 #include "trainer/recipe.h"
 
 #define MEGABYTE (1 << 20)

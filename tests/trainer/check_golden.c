@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/error.h"
-#include "model/npz.h"
+#include "model/format/npz.h"
 #include "trainer/adamw.h"
 #include "trainer/step.h"
 

@@ -1,8 +1,8 @@
-/* The way back through the layers of model/layers.h. Each takes what the layer was given (x) and what it wrote (act), turns @g, the
+/* The way back through the layers of model/net/layers.h. Each takes what the layer was given (x) and what it wrote (act), turns @g, the
  * gradient with regard to its output, into the one with regard to its input, in place, and adds to the gradients of its weights. */
 #pragma once
 
-#include "model/activations.h"
+#include "model/net/activations.h"
 #include "trainer/gradients.h"
 
 G_BEGIN_DECLS

@@ -4,7 +4,7 @@
  * The context is the same for every block, so the keys and values of all blocks are one product. */
 #pragma once
 
-#include "config.h"
+#include "model/config.h"
 #include "layers.h"
 
 G_BEGIN_DECLS

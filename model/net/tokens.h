@@ -4,7 +4,7 @@
  * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */
 #pragma once
 
-#include "loader.h"
+#include "model/loader.h"
 
 G_BEGIN_DECLS
 

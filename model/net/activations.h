@@ -8,7 +8,7 @@
 #include "core.h"
 #include "decoder.h"
 #include "encoder.h"
-#include "model_private.h"
+#include "model/model_private.h"
 
 G_BEGIN_DECLS
 

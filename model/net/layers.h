@@ -7,7 +7,7 @@
 
 #include "kernels/ops/attention.h"
 #include "kernels/ops/linear.h"
-#include "loader.h"
+#include "model/loader.h"
 
 G_BEGIN_DECLS
 

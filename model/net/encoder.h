@@ -1,7 +1,7 @@
 /* The encoder (docs/model.md, section 2): pre-norm blocks of self-attention and MLP, then a norm. Private to model/. */
 #pragma once
 
-#include "config.h"
+#include "model/config.h"
 #include "layers.h"
 
 G_BEGIN_DECLS
