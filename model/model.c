@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 
+#include "kernels/runtime/process.h"
 #include "model_private.h"
 
 /* Models in use by key, not owned: the last unref takes a model out. One lock for table and reference counts. It is not held while a file
@@ -148,6 +149,8 @@ rvm_model_load (const char *path, const RvmModelOptions *options, GError **error
 RvmModel *
 rvm_model_ref (RvmModel *model)
 {
+  if (rvm_process_is_forked ()) /* as with rvm_device_ref() */
+    return model;
   g_mutex_lock (&table_lock);
   model->refs++;
   g_mutex_unlock (&table_lock);
@@ -159,7 +162,7 @@ rvm_model_unref (RvmModel *model)
 {
   gboolean last;
 
-  if (model == NULL)
+  if (model == NULL || rvm_process_is_forked ())
     return;
   g_mutex_lock (&table_lock);
   last = --model->refs == 0;

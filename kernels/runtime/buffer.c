@@ -7,6 +7,7 @@
 
 #include "cl.h"
 #include "kernels/error.h"
+#include "process.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -26,6 +27,8 @@ rvm_buffer_new (RvmDevice *device, gsize size, const char *what, GError **error)
   cl_int status = CL_INVALID_BUFFER_SIZE;
   cl_mem mem = NULL;
 
+  if (!rvm_process_check (error))
+    return NULL;
   if (size > 0 && size <= rvm_device_get_max_allocation (device))
     mem = clCreateBuffer (rvm_device_get_context (device), CL_MEM_READ_WRITE, size, NULL, &status);
   if (mem == NULL) {
@@ -52,7 +55,7 @@ rvm_buffer_ref (RvmBuffer *buffer)
 void
 rvm_buffer_unref (RvmBuffer *buffer)
 {
-  if (buffer == NULL || !g_atomic_ref_count_dec (&buffer->refs))
+  if (buffer == NULL || !g_atomic_ref_count_dec (&buffer->refs) || rvm_process_is_forked ())
     return;
   clReleaseMemObject (buffer->mem);
   rvm_device_unref (buffer->device);
@@ -93,9 +96,12 @@ gpointer
 rvm_buffer_map_write (RvmBuffer *buffer, GError **error)
 {
   cl_int status;
-  gpointer data = clEnqueueMapBuffer (rvm_device_get_transfers (buffer->device), buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
-      buffer->size, 0, NULL, NULL, &status);
+  gpointer data;
 
+  if (!rvm_process_check (error))
+    return NULL;
+  data = clEnqueueMapBuffer (rvm_device_get_transfers (buffer->device), buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, buffer->size, 0, NULL,
+      NULL, &status);
   if (status == CL_SUCCESS) {
     if (rvm_device_runs_on_cpu (buffer->device))
       take_pages (data, buffer->size);
@@ -110,8 +116,11 @@ rvm_buffer_unmap (RvmBuffer *buffer, gpointer data, GError **error)
 {
   cl_command_queue queue = rvm_device_get_transfers (buffer->device);
   const char *call = "clEnqueueUnmapMemObject";
-  cl_int status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
+  cl_int status;
 
+  if (!rvm_process_check (error))
+    return FALSE;
+  status = clEnqueueUnmapMemObject (queue, buffer->mem, data, 0, NULL, NULL);
   if (status == CL_SUCCESS) {
     call = "clFinish";
     status = clFinish (queue);

@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "cl.h"
+#include "cache_folders.h"
 #include "clblast.h"
+#include "device_folders.h"
 #include "device_list.h"
+#include "process.h"
 #include "program.h"
 
 /* How many streams may have a frame on the device at once: one whose frame runs, and one whose launches are already enqueued when that frame is
@@ -23,6 +26,7 @@ struct _RvmDevice {
   char *name;         /* "DEVICE (PLATFORM)" */
   char *fingerprint;  /* everything about device and driver that a built program depends on */
   char *cache_dir;    /* NULL: none */
+  char *spare_dir;    /* if that cannot be written; or NULL */
   cl_device_type type;
   guint vector_width, compute_units;
   guint64 max_allocation;
@@ -52,6 +56,7 @@ device_free (RvmDevice *device)
   if (device->context)
     clReleaseContext (device->context);
   g_free (device->cache_dir);
+  g_free (device->spare_dir);
   g_free (device->fingerprint);
   g_free (device->name);
   g_free (device->key);
@@ -127,6 +132,7 @@ device_new (const RvmFoundDevice *found, const char *cache_dir, GError **error)
 {
   RvmDevice *device = g_new0 (RvmDevice, 1);
   g_autofree char *problem = g_strdup (found->problem);
+  const gboolean is_pocl = strstr (found->name, "(Portable Computing Language)") != NULL;
   cl_int status;
 
   device->refs = 1;
@@ -134,9 +140,11 @@ device_new (const RvmFoundDevice *found, const char *cache_dir, GError **error)
   device->type = found->type;
   device->name = g_strdup (found->name);
   device->fingerprint = make_fingerprint (found, &problem);
-  device->cache_dir = cache_dir && *cache_dir ? g_strdup (cache_dir) : NULL;
+  rvm_device_folders_choose (cache_dir, is_pocl, &device->cache_dir, &device->spare_dir);
   device->turns = rvm_turns_new (FRAMES_AT_ONCE);
   read_limits (device, &problem);
+  if (problem == NULL)
+    problem = rvm_device_folders_find_problem (is_pocl);
   if (problem == NULL) {
     device->context = clCreateContext ((const cl_context_properties[]){ CL_CONTEXT_PLATFORM, (cl_context_properties) found->platform, 0 }, 1,
         &found->id, NULL, NULL, &status);
@@ -154,7 +162,7 @@ device_new (const RvmFoundDevice *found, const char *cache_dir, GError **error)
   device->programs = rvm_programs_new (
       &(RvmProgramTarget){
           .context = device->context, .device = device->id, .name = device->name, .fingerprint = device->fingerprint,
-          .cache_dir = device->cache_dir, .has_fma = device->has_fma,
+          .cache_dir = device->cache_dir, .spare_dir = device->spare_dir, .is_pocl = is_pocl, .has_fma = device->has_fma,
       });
   return device;
 }
@@ -163,24 +171,31 @@ char **
 rvm_device_list (void)
 {
   g_autofree char *problem = NULL;
-  g_autoptr (GArray) found = rvm_device_list_find (&problem);
+  g_autoptr (GArray) found = NULL;
 
+  if (rvm_process_is_forked ())
+    return g_new0 (char *, 1);
+  found = rvm_device_list_find (NULL, &problem);
   return rvm_device_list_describe (found);
 }
 
 RvmDevice *
 rvm_device_open (const char *selector, const char *cache_dir, GError **error)
 {
-  g_autofree char *problem = NULL, *default_dir = NULL, *key = NULL;
-  g_autoptr (GArray) found = rvm_device_list_find (&problem);
-  const RvmFoundDevice *entry = rvm_device_list_select (found, problem, selector, error);
+  g_autofree char *problem = NULL, *suggested = NULL, *key = NULL;
+  g_autoptr (GArray) found = NULL;
+  const RvmFoundDevice *entry;
   RvmDevice *device;
 
-  if (entry == NULL)
+  if (!rvm_process_check (error))
     return NULL;
   if (cache_dir == NULL)
-    cache_dir = default_dir = g_build_filename (g_get_user_cache_dir (), "gst-rvm", NULL);
-  key = g_strdup_printf ("%p|%s", (void *) entry->id, cache_dir);
+    cache_dir = suggested = rvm_cache_folder_get_suggested ();
+  found = rvm_device_list_find (cache_dir, &problem);
+  entry = rvm_device_list_select (found, problem, selector, error);
+  if (entry == NULL)
+    return NULL;
+  key = g_strdup_printf ("%p|%s", (void *) entry->id, cache_dir ? cache_dir : "?");
 
   g_mutex_lock (&table_lock);
   device = table ? g_hash_table_lookup (table, key) : NULL;
@@ -199,9 +214,24 @@ rvm_device_open (const char *selector, const char *cache_dir, GError **error)
   return device;
 }
 
+void
+rvm_device_suggest_cache_dir (const char *cache_dir)
+{
+  rvm_cache_folder_suggest (cache_dir);
+}
+
+char *
+rvm_device_take_notice (RvmDevice *device)
+{
+  return rvm_device_folders_take_notice ();
+}
+
+/* In a child made by fork(), here and below, nothing is done: the lock may be one that no thread gives back, and OpenCL's objects are the parent's. */
 RvmDevice *
 rvm_device_ref (RvmDevice *device)
 {
+  if (rvm_process_is_forked ())
+    return device;
   g_mutex_lock (&table_lock);
   device->refs++;
   g_mutex_unlock (&table_lock);
@@ -252,7 +282,7 @@ rvm_device_unref (RvmDevice *device)
 {
   g_autoptr (GPtrArray) unused = NULL;
 
-  if (device == NULL)
+  if (device == NULL || rvm_process_is_forked ())
     return;
   g_mutex_lock (&table_lock);
   if (--device->refs == 0)

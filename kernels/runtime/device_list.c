@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "cache_folders.h"
+#include "device_folders.h"
 #include "kernels/error.h"
+#include "process.h"
 
 static void
 found_clear (gpointer data)
@@ -20,6 +23,8 @@ add_devices (GArray *found, cl_platform_id platform, char **problem)
   cl_uint n_ids = 0;
   const cl_int status = clGetDeviceIDs (platform, CL_DEVICE_TYPE_ALL, G_N_ELEMENTS (ids), ids, &n_ids);
 
+  if (status == CL_DEVICE_NOT_FOUND && *problem == NULL)
+    *problem = g_strdup_printf ("%s has none", platform_name);
   if (status == CL_DEVICE_NOT_FOUND || rvm_cl_has_failed (status, "clGetDeviceIDs", problem))
     return;
   for (guint d = 0; d < MIN (n_ids, G_N_ELEMENTS (ids)); d++) {
@@ -53,12 +58,14 @@ ask_for_devices (char **problem)
 /* One thread at a time: the first call loads the drivers. When eight elements started at once, a second call that came meanwhile was told that
  * there is no device. */
 GArray *
-rvm_device_list_find (char **problem)
+rvm_device_list_find (const char *cache_dir, char **problem)
 {
   static GMutex lock;
   GArray *found;
 
   g_mutex_lock (&lock);
+  rvm_process_begin ();
+  rvm_cache_pocl_prepare (cache_dir);
   found = ask_for_devices (problem);
   g_mutex_unlock (&lock);
   return found;
@@ -103,9 +110,7 @@ rvm_device_list_select (const GArray *found, const char *problem, const char *se
   guint64 index;
 
   if (found->len == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE,
-        "no OpenCL device%s%s%s: install an OpenCL driver (for a CPU: the package pocl-opencl-icd)", problem ? " (" : "",
-        problem ? problem : "", problem ? ")" : "");
+    rvm_device_folders_explain_none (problem, error);
     return NULL;
   }
   if (selector == NULL || *selector == '\0')

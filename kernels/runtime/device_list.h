@@ -13,9 +13,10 @@ typedef struct {
   char *problem; /* why it cannot be used, or NULL */
 } RvmFoundDevice;
 
-/* (transfer full) (element-type RvmFoundDevice): every device of every platform, in the order of the OpenCL loader; empty if there is no
+/* @cache_dir: as for rvm_cache_pocl_prepare().
+ * (transfer full) (element-type RvmFoundDevice): every device of every platform, in the order of the OpenCL loader; empty if there is no
  * platform. @problem: (out) (nullable) (transfer full): the first failure that kept a whole platform out of the list. Thread-safe. */
-GArray *rvm_device_list_find (char **problem);
+GArray *rvm_device_list_find (const char *cache_dir, char **problem);
 
 /* (transfer full) (array zero-terminated=1): "INDEX: DEVICE (PLATFORM), TYPE" of each. */
 char **rvm_device_list_describe (const GArray *found);

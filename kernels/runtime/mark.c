@@ -2,6 +2,7 @@
 #include "mark.h"
 
 #include "cl.h"
+#include "process.h"
 
 struct _RvmMark {
   cl_event event;
@@ -31,6 +32,8 @@ rvm_mark_is_reached (const RvmMark *mark)
 {
   cl_int status = CL_COMPLETE;
 
+  if (rvm_process_is_forked ())
+    return TRUE;
   return clGetEventInfo (mark->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL) != CL_SUCCESS || status <= CL_COMPLETE;
 }
 
@@ -39,6 +42,7 @@ rvm_mark_free (RvmMark *mark)
 {
   if (mark == NULL)
     return;
-  clReleaseEvent (mark->event);
+  if (!rvm_process_is_forked ())
+    clReleaseEvent (mark->event);
   g_free (mark);
 }

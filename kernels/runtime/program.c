@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "cache_folders.h"
 #include "embedded.h"
 #include "kernels/error.h"
+#include "process.h"
 #include "program_cache.h"
 
 #define MAX_LOG 8192
@@ -23,16 +25,10 @@ struct _RvmPrograms {
 
 typedef struct {
   cl_program program;
-  const char *cache_dir; /* of the target */
+  const char *cache_dir, *spare_dir; /* of the target */
   char *key;             /* in the cache, or NULL */
   gboolean fresh;        /* compiled by this process */
 } Program;
-
-static gboolean
-is_pocl (const RvmProgramTarget *target)
-{
-  return strstr (target->name, "(Portable Computing Language)") != NULL;
-}
 
 static char *
 make_key (const RvmProgramTarget *target, const char *source, const char *options)
@@ -55,7 +51,7 @@ save_binary (const Program *entry)
   binary = g_malloc (size);
   pointers[0] = binary;
   if (clGetProgramInfo (entry->program, CL_PROGRAM_BINARIES, sizeof pointers, pointers, NULL) == CL_SUCCESS)
-    rvm_program_cache_write (entry->cache_dir, entry->key, binary, size);
+    rvm_program_cache_write (entry->spare_dir ? entry->spare_dir : entry->cache_dir, entry->key, binary, size);
 }
 
 static void
@@ -101,6 +97,8 @@ load_binary (const RvmProgramTarget *target, const Program *entry, const char *o
   cl_program program;
   gsize size;
 
+  if (binary == NULL && entry->key && entry->spare_dir)
+    binary = rvm_program_cache_read (entry->spare_dir, entry->key);
   if (binary == NULL)
     return NULL;
   data = g_bytes_get_data (binary, &size);
@@ -155,11 +153,12 @@ static Program *
 build (const RvmProgramTarget *target, const char *file, const char *source, const char *options, GError **error)
 {
   /* -w: PoCL's compiler writes the number of its warnings to the stderr of the application ("6 warnings generated."). */
-  g_autofree char *all_options = g_strconcat ("-w ", is_pocl (target) ? RELAXED_OPTIONS : PRECISE_OPTIONS,
+  g_autofree char *all_options = g_strconcat ("-w ", target->is_pocl ? RELAXED_OPTIONS : PRECISE_OPTIONS,
       target->has_fma ? " " : " -DRVM_NO_FMA=1 ", options, NULL);
   Program *entry = g_new0 (Program, 1);
 
   entry->cache_dir = target->cache_dir;
+  entry->spare_dir = target->spare_dir;
   entry->key = target->cache_dir ? make_key (target, source, all_options) : NULL;
   entry->program = load_binary (target, entry, all_options);
   if (entry->program)
@@ -173,7 +172,7 @@ build (const RvmProgramTarget *target, const char *file, const char *source, con
   entry->fresh = TRUE;
   /* Saved at once, so that a process that is killed later has built for the next one. Not with PoCL, which has a cache of its own for that: when it
    * is asked for a binary, it compiles every kernel once more, in a form for any size, which takes half of the time of a first start. */
-  if (!is_pocl (target))
+  if (!target->is_pocl)
     save_binary (entry);
   return entry;
 }
@@ -190,9 +189,16 @@ rvm_programs_get (RvmPrograms *programs, const char *file, const char *source, c
     g_set_error (error, RVM_ERROR, RVM_ERROR_BUILD, "there is no kernel file %s.cl", file);
     return NULL;
   }
+  if (!rvm_process_check (error))
+    return NULL;
   /* Held while building, so that two streams that start together build once. */
   g_mutex_lock (&programs->lock);
   entry = g_hash_table_lookup (programs->table, name);
+  /* A program that this process compiled is compiled further when it is launched, and a binary is unpacked. */
+  if ((entry == NULL || entry->fresh) && programs->target.is_pocl && !rvm_cache_pocl_check_room (error)) {
+    g_mutex_unlock (&programs->lock);
+    return NULL;
+  }
   if (entry == NULL) {
     entry = build (&programs->target, file, source, options, error);
     if (entry)

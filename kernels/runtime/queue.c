@@ -2,6 +2,7 @@
 #include "queue.h"
 
 #include "cl.h"
+#include "process.h"
 #include "program.h"
 
 struct _RvmQueue {
@@ -34,9 +35,11 @@ rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
 {
   RvmQueue *queue;
   cl_int status;
-  cl_command_queue cl = clCreateCommandQueue (rvm_device_get_context (device), rvm_device_get_id (device),
-      profile ? CL_QUEUE_PROFILING_ENABLE : 0, &status);
+  cl_command_queue cl;
 
+  if (!rvm_process_check (error))
+    return NULL;
+  cl = clCreateCommandQueue (rvm_device_get_context (device), rvm_device_get_id (device), profile ? CL_QUEUE_PROFILING_ENABLE : 0, &status);
   if (status != CL_SUCCESS) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_DEVICE, "clCreateCommandQueue on %s: %s", rvm_device_get_name (device),
         rvm_cl_strerror (status));
@@ -55,7 +58,7 @@ rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
 void
 rvm_queue_free (RvmQueue *queue)
 {
-  if (queue == NULL)
+  if (queue == NULL || rvm_process_is_forked ()) /* then its kernels and commands are the parent's */
     return;
   rvm_queue_finish (queue, NULL);
   if (queue->hold_free)
@@ -114,6 +117,10 @@ rvm_queue_is_profiling (RvmQueue *queue)
 gboolean
 rvm_queue_has_failed (RvmQueue *queue)
 {
+  GError *error = NULL;
+
+  if (queue->error == NULL && !rvm_process_check (&error))
+    queue->error = error;
   return queue->error != NULL;
 }
 
@@ -155,7 +162,7 @@ static gboolean
 prepare_transfer (RvmQueue *queue, const RvmBuffer *buffer, gsize offset, gsize size, const char *call)
 {
   release_held (queue);
-  if (queue->error)
+  if (rvm_queue_has_failed (queue))
     return FALSE;
   if (offset <= rvm_buffer_get_size (buffer) && size <= rvm_buffer_get_size (buffer) - offset)
     return TRUE;
@@ -209,7 +216,7 @@ rvm_queue_get_kernel (RvmQueue *queue, const char *file, const char *source, con
   GError *error = NULL;
   cl_int status;
 
-  if (queue->error)
+  if (rvm_queue_has_failed (queue))
     return NULL;
   g_snprintf (name, sizeof name, "%s %s %s", file, kernel, options);
   made = g_hash_table_lookup (queue->kernels, name);
@@ -244,7 +251,7 @@ void
 rvm_queue_flush (RvmQueue *queue)
 {
   release_held (queue);
-  if (queue->error == NULL)
+  if (!rvm_queue_has_failed (queue))
     rvm_queue_check (queue, clFlush (queue->cl), "clFlush");
 }
 
@@ -274,16 +281,18 @@ collect_times (RvmQueue *queue)
 gboolean
 rvm_queue_finish (RvmQueue *queue, GError **error)
 {
-  cl_int status;
-
   release_held (queue);
-  status = clFinish (queue->cl);
-  rvm_queue_check (queue, status, "clFinish");
-  /* Copies to and from the caller's memory may still run: waits once more before the caller may free that memory. */
-  if (status != CL_SUCCESS)
-    clFinish (queue->cl);
-  collect_times (queue);
-  if (queue->error == NULL)
+  /* What was enqueued before a failure is waited for, too, but not in a process that OpenCL does not work in. */
+  if (!rvm_process_is_forked ()) {
+    const cl_int status = clFinish (queue->cl);
+
+    rvm_queue_check (queue, status, "clFinish");
+    /* Copies to and from the caller's memory may still run: waits once more before the caller may free that memory. */
+    if (status != CL_SUCCESS)
+      clFinish (queue->cl);
+    collect_times (queue);
+  }
+  if (!rvm_queue_has_failed (queue))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&queue->error));
   return FALSE;

@@ -1,6 +1,8 @@
 /* A list of the threads that wait. Each has its own condition variable, so that the end of a turn wakes one thread and not all of them. */
 #include "turns.h"
 
+#include "process.h"
+
 struct _RvmTurns {
   GMutex lock;
   guint free;
@@ -38,6 +40,9 @@ rvm_turns_take (RvmTurns *turns)
 {
   Waiter waiter = { .go = FALSE };
 
+  /* The turn of a thread that stayed in the parent would never end; the launches of this one fail. */
+  if (rvm_process_is_forked ())
+    return;
   g_mutex_lock (&turns->lock);
   if (turns->free > 0) { /* then no thread waits */
     turns->free--;
@@ -56,6 +61,8 @@ rvm_turns_end (RvmTurns *turns)
 {
   Waiter *next;
 
+  if (rvm_process_is_forked ())
+    return;
   g_mutex_lock (&turns->lock);
   next = g_queue_pop_head (&turns->waiting);
   if (next) { /* handed over, so that no other thread can take it */
