@@ -189,9 +189,10 @@ apply_recipe (const char *name, const char *size, RvmRecipe *recipe, GError **er
 int
 rvm_command_bench (int argc, char **argv)
 {
-  g_autofree char *device = NULL, *size = NULL, *name = NULL;
+  g_autofree char *device = NULL, *cache_dir = NULL, *size = NULL, *name = NULL;
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "where sizes come from: a file, or cpu (default), tiny or small16", "RECIPE" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &size, "pixels of a frame instead of the recipe's", "WxH" },
     { "batch", 'b', 0, G_OPTION_ARG_INT, &samples, "samples instead", "N" },
@@ -218,10 +219,13 @@ rvm_command_bench (int argc, char **argv)
   if (!apply_recipe (name ? name : "cpu", size, &recipe, &error))
     return rvm_command_fail (error, 2);
   options.device = device;
+  options.cache_dir = cache_dir;
   model = argc == 2 ? rvm_model_load_trainable (argv[1], &options, &error) : rvm_initialise_model (&recipe.model, &options, TRUE, &error);
   if (model && (width % model->config.patch || height % model->config.patch))
     g_set_error (&error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--size %dx%d: expected multiples of the patch size, %u", width, height,
         model->config.patch);
+  if (error == NULL)
+    rvm_command_show_notice (model->device);
   if (error == NULL)
     g_print ("%s\n%d samples of %d + %d frames of %d x %d\n", rvm_device_get_name (model->device), samples, sources, targets, width, height);
   if (error || !run (model, TRUE, &error) || !run (model, FALSE, &error))

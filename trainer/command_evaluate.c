@@ -121,7 +121,7 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
 
 /* For each model, one of the same sizes that has learnt nothing; names of its kind go to the end of @files. */
 static gboolean
-add_untrained (GPtrArray *models, char ***files, const char *device, GError **error)
+add_untrained (GPtrArray *models, char ***files, const RvmModelOptions *options, GError **error)
 {
   const guint n = models->len;
   g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
@@ -133,7 +133,7 @@ add_untrained (GPtrArray *models, char ***files, const char *device, GError **er
     RvmModel *model;
 
     config.decoder.layers = 0;
-    model = rvm_initialise_model (&config, &(RvmModelOptions){ .device = device }, FALSE, error);
+    model = rvm_initialise_model (&config, options, FALSE, error);
     if (model == NULL)
       return FALSE;
     g_ptr_array_add (models, model);
@@ -148,7 +148,7 @@ int
 rvm_command_evaluate (int argc, char **argv)
 {
   g_auto (GStrv) files = NULL;
-  g_autofree char *folder = NULL, *device = NULL, *only = NULL, *size = NULL, *points = NULL;
+  g_autofree char *folder = NULL, *device = NULL, *cache_dir = NULL, *only = NULL, *size = NULL, *points = NULL;
   gboolean untrained = FALSE, standardise = FALSE, is_default;
   int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
   double temperature = 0.7;
@@ -168,11 +168,13 @@ rvm_command_evaluate (int argc, char **argv)
     { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "of their softmax (default 0.7)", "T" },
     { "standardise", 0, 0, G_OPTION_ARG_NONE, &standardise, "features to mean 0, deviation 1 in each channel of a frame (not as published)", NULL },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) options = g_option_context_new ("- how well features follow the masks of DAVIS, beside simple answers");
   g_autoptr (GPtrArray) models = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_model_unref), sequences = NULL;
   g_autoptr (GError) error = NULL;
+  RvmModelOptions model_options = { 0 };
   RvmEvaluation evaluation;
 
   g_option_context_add_main_entries (options, entries, NULL);
@@ -187,19 +189,22 @@ rvm_command_evaluate (int argc, char **argv)
     .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature, .standardise = standardise },
   };
   gst_init (NULL, NULL);
+  model_options.device = device;
+  model_options.cache_dir = cache_dir;
   is_default = files == NULL;
   if (is_default)
     files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
   for (guint i = 0; files[i]; i++) {
-    RvmModel *model = rvm_model_load (files[i], &(RvmModelOptions){ .device = device }, &error);
+    RvmModel *model = rvm_model_load (files[i], &model_options, &error);
     if (model == NULL) {
       if (is_default)
         rvm_default_model_explain (&error);
       return rvm_command_fail (error, 1);
     }
     g_ptr_array_add (models, model);
+    rvm_command_show_notice (rvm_model_get_device (model));
   }
-  if (untrained && !add_untrained (models, &files, device, &error))
+  if (untrained && !add_untrained (models, &files, &model_options, &error))
     return rvm_command_fail (error, 1);
   if (!parse_size (size ? size : "880x480", (RvmModel *const *) models->pdata, models->len, &evaluation, &error))
     return rvm_command_fail (error, 2);

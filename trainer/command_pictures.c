@@ -10,7 +10,7 @@
 int
 rvm_command_preview (int argc, char **argv)
 {
-  g_autofree char *name = NULL;
+  g_autofree char *name = NULL, *cache_dir = NULL;
   g_auto (GStrv) data = NULL;
   g_auto (GStrv) photos = NULL;
   g_auto (GStrv) sprites = NULL;
@@ -23,6 +23,7 @@ rvm_command_preview (int argc, char **argv)
     { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
     { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value, see pretrain --help", "KEY=VALUE" },
     { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 8)", "N" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, "where is kept what is known of videos, instead of gst-rvm in the user's cache directory", "FOLDER" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("OUT.png - a contact sheet of samples, masks and gaps");
@@ -45,8 +46,8 @@ rvm_command_preview (int argc, char **argv)
   recipe.batch = samples;
   recipe.side_max = 0; /* all samples of width x height */
   shape = rvm_step_shape_of_recipe (&recipe, recipe.batch);
-  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, NULL, NULL, 0,
-      &error);
+  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, cache_dir,
+      NULL, 0, &error);
   batch = source ? rvm_source_next (source, &error) : NULL;
   if (batch)
     shape = rvm_step_shape_of_batch (&shape, &batch->batch);
@@ -75,12 +76,13 @@ read_recipe (const char *path, RvmRecipe *recipe, GError **error)
 
 /* @grid_code: the model was trained on batches of many grids. */
 static gboolean
-reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, GError **error)
+reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, const char *cache_dir,
+    GError **error)
 {
   const char *const videos[] = { video, NULL };
   RvmStepShape shape = rvm_step_shape_of_recipe (recipe, recipe->batch);
   const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
-  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, NULL, NULL, 0, error);
+  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, cache_dir, NULL, 0, error);
   g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;
   g_autoptr (RvmStep) step = NULL;
   g_autofree float *predicted = NULL;
@@ -102,7 +104,7 @@ reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const
 int
 rvm_command_reconstruct (int argc, char **argv)
 {
-  g_autofree char *device = NULL;
+  g_autofree char *device = NULL, *cache_dir = NULL;
   g_auto (GStrv) settings = NULL;
   int samples = 4;
   const GOptionEntry entries[] = {
@@ -110,6 +112,7 @@ rvm_command_reconstruct (int argc, char **argv)
         "KEY=VALUE" },
     { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 4)", "N" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context =
@@ -138,8 +141,10 @@ rvm_command_reconstruct (int argc, char **argv)
   if (!rvm_recipe_validate (&recipe, &error))
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
-  model = rvm_model_load_trainable (argv[1], &(RvmModelOptions){ .device = device }, &error);
-  if (model == NULL || !reconstruct (model, &recipe, grid_code, argv[2], argv[3], &error))
+  model = rvm_model_load_trainable (argv[1], &(RvmModelOptions){ .device = device, .cache_dir = cache_dir }, &error);
+  if (model)
+    rvm_command_show_notice (model->device);
+  if (model == NULL || !reconstruct (model, &recipe, grid_code, argv[2], argv[3], cache_dir, &error))
     return rvm_command_fail (error, 1);
   return 0;
 }

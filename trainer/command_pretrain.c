@@ -55,7 +55,7 @@ rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const 
 int
 rvm_command_pretrain (int argc, char **argv)
 {
-  g_autofree char *name = NULL, *out = NULL, *init = NULL, *device = NULL, *values = rvm_recipe_describe ();
+  g_autofree char *name = NULL, *out = NULL, *init = NULL, *device = NULL, *cache_dir = NULL, *values = rvm_recipe_describe ();
   g_auto (GStrv) data = NULL;
   g_auto (GStrv) photos = NULL;
   g_auto (GStrv) sprites = NULL;
@@ -70,6 +70,7 @@ rvm_command_pretrain (int argc, char **argv)
     { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value (see below), e.g. training.batch=8", "KEY=VALUE" },
     { "init", 'i', 0, G_OPTION_ARG_FILENAME, &init, "start from these weights; their sizes replace the recipe's", "FILE" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
     G_OPTION_ENTRY_NULL,
   };
@@ -90,7 +91,7 @@ rvm_command_pretrain (int argc, char **argv)
   if (!rvm_command_make_recipe (&recipe, name ? name : "cpu", (const char *const *) settings, &error))
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
-  options = (RvmRunOptions){ .folder = out, .device = device, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
+  options = (RvmRunOptions){ .folder = out, .device = device, .cache_dir = cache_dir, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
   if (!rvm_parallel_start (&error))
     return rvm_command_fail (error, 1);
   if (rvm_parallel_get_rank () == 0 && !rvm_run_create (&options, &recipe, init, &error))
@@ -102,10 +103,11 @@ rvm_command_pretrain (int argc, char **argv)
 int
 rvm_command_resume (int argc, char **argv)
 {
-  g_autofree char *device = NULL;
+  g_autofree char *device = NULL, *cache_dir = NULL;
   gint64 stop_at = 0;
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
     G_OPTION_ENTRY_NULL,
   };
@@ -121,7 +123,7 @@ rvm_command_resume (int argc, char **argv)
     return 2;
   }
   gst_init (NULL, NULL);
-  options = (RvmRunOptions){ .folder = argv[1], .device = device, .stop_at = stop_at };
+  options = (RvmRunOptions){ .folder = argv[1], .device = device, .cache_dir = cache_dir, .stop_at = stop_at };
   if (!rvm_parallel_start (&error))
     return rvm_command_fail (error, 1);
   return train (&options);

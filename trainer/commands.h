@@ -2,6 +2,7 @@
  * failure, 2 for a wrong call. */
 #pragma once
 
+#include "kernels/runtime/device.h"
 #include "recipe.h"
 
 G_BEGIN_DECLS
@@ -18,6 +19,11 @@ int rvm_command_bench (int argc, char **argv);
 
 /* Says what failed on standard error, as "rvm-cl-train: ...". */
 int rvm_command_fail (const GError *error, int status);
+
+/* The help of --cache-dir, where a device is opened. */
+#define RVM_CACHE_DIR_HELP "where compiled kernels, also PoCL's, and what is known of videos are kept (default: the user's cache directory)"
+/* What the user should know about a device that was opened, on standard error, once. */
+void rvm_command_show_notice (RvmDevice *device);
 
 /* A recipe by name with --set values in it. */
 gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);

@@ -34,6 +34,15 @@ rvm_command_fail (const GError *error, int status)
   return status;
 }
 
+void
+rvm_command_show_notice (RvmDevice *device)
+{
+  g_autofree char *text = rvm_device_take_notice (device);
+
+  if (text)
+    g_printerr ("rvm-cl-train: %s\n", text);
+}
+
 int
 main (int argc, char **argv)
 {

@@ -65,7 +65,10 @@ announce (const Run *run)
   /* Weights, their transpose, their gradients, two moments; with several processes the gradients once more on the host. */
   const guint64 weights = parameters * (processes > 1 ? 6 : 5) * sizeof (float);
   const guint64 activations = rvm_step_predict_memory (&run->recipe.model, &run->shape), data = rvm_source_predict_memory (&run->recipe, run->shape.samples);
+  g_autofree char *notice = rvm_device_take_notice (rvm_model_get_device (run->model));
 
+  if (notice)
+    g_printerr ("rvm-cl-train: %s\n", notice);
   g_print ("%s: step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT " parameters, on %s\n"
            "memory%s: %.0f MiB of weights, gradients and moments, %.0f MiB of activations, up to %.0f MiB of decoded video and batches:"
            " at most %.0f MiB and the program itself\n",

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "kernels/runtime/cache_folders.h"
 #include "kernels/error.h"
 #include "reader.h"
 
@@ -119,10 +120,36 @@ read_video (const char *path, guint short_side, RvmVideoSeen seen, gpointer user
 #define VARIANT "(uuuatayay)"
 #define VERSION 1
 
+/* For all videos, (transfer full); NULL: none. */
+static char *
+get_folder (const char *cache_dir)
+{
+  static GMutex lock;
+  static char *asked, *folder;
+  static gboolean known;
+  char *copy;
+
+  g_mutex_lock (&lock);
+  if (!known || g_strcmp0 (asked, cache_dir) != 0) {
+    g_auto (RvmCacheFolder) chosen = { NULL };
+
+    rvm_cache_folder_choose (cache_dir, &chosen);
+    g_free (asked);
+    g_free (folder);
+    asked = g_strdup (cache_dir);
+    folder = chosen.folder ? g_build_filename (chosen.folder, "videos", NULL) : NULL;
+    known = TRUE;
+  }
+  copy = g_strdup (folder);
+  g_mutex_unlock (&lock);
+  return copy;
+}
+
+/* Empty: nothing is kept. */
 static char *
 cache_path (const char *path, guint short_side, const char *cache_dir, GError **error)
 {
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *key = NULL, *name = NULL;
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *key = NULL, *name = NULL, *folder = get_folder (cache_dir);
   GStatBuf status;
 
   if (g_stat (absolute, &status) != 0) {
@@ -131,8 +158,7 @@ cache_path (const char *path, guint short_side, const char *cache_dir, GError **
   }
   key = g_strdup_printf ("%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%u", absolute, (gint64) status.st_size, (gint64) status.st_mtime, short_side);
   name = g_compute_checksum_for_string (G_CHECKSUM_SHA1, key, -1);
-  return cache_dir ? g_build_filename (cache_dir, "videos", name, NULL)
-                   : g_build_filename (g_get_user_cache_dir (), "gst-rvm", "videos", name, NULL);
+  return folder ? g_build_filename (folder, name, NULL) : g_strdup ("");
 }
 
 static gpointer
@@ -197,7 +223,7 @@ rvm_video_index_new (const char *path, guint short_side, const char *cache_dir, 
   if (file == NULL || index)
     return index;
   index = read_video (path, short_side, seen, user_data, error);
-  if (index && index->n_frames)
+  if (index && index->n_frames && *file)
     save (file, index);
   return index;
 }

@@ -17,7 +17,7 @@ typedef struct {
 /* Called with every decoded frame, (height, width, 3), when the video has to be read. */
 typedef void (*RvmVideoSeen) (guint frame, const guint8 *pixels, const RvmVideoIndex *index, gpointer user_data);
 
-/* @cache_dir: NULL for the user's; it need not be writable. @seen: (nullable). */
+/* @cache_dir: NULL for the user's, "" for none; it need not be writable. @seen: (nullable). */
 RvmVideoIndex *rvm_video_index_new (const char *path, guint short_side, const char *cache_dir, RvmVideoSeen seen, gpointer user_data,
     GError **error);
 void rvm_video_index_free (RvmVideoIndex *index);
