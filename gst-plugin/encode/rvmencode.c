@@ -317,6 +317,8 @@ gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value,
 
   GST_OBJECT_LOCK (self);
   known = rvm_settings_set (&self->settings, value, pspec);
+  if (g_str_equal (pspec->name, "cache-dir"))
+    rvm_device_suggest_cache_dir (self->settings.cache_dir);
   if (g_str_equal (pspec->name, "model-file"))
     self->model_wanted++;
   if (g_str_equal (pspec->name, "model-file")
@@ -374,7 +376,8 @@ install_properties (GObjectClass * object)
       g_param_spec_boxed ("stats", "Statistics",
           "frames, skipped, carried, dropped, resets, restores, mean-us, max-us, latency-us,"
           " state-norm, mean-update-gate, scene-similarity, state-hash, snapshots,"
-          " snapshot-bytes, stream-bytes", GST_TYPE_STRUCTURE, shown));
+          " snapshot-bytes, stream-bytes, analysis-width, analysis-height (pixels, 0"
+          " before the first frame)", GST_TYPE_STRUCTURE, shown));
   gst_rvm_encode_settings_install (object, PROP_FIRST_SETTING);
 }
 

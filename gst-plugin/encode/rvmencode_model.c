@@ -3,6 +3,8 @@
  * watch-model is on. The streaming thread adopts what that thread has ready,
  * between two frames. What cannot be used is a warning; the old weights stay. */
 #include "rvmencode_private.h"
+#include "device_notice.h"
+#include "kernels/runtime/process.h"
 #include "profile_report.h"
 #include "model/default_model.h"
 
@@ -89,6 +91,8 @@ gst_rvm_encode_load_model (GstRvmEncode * self)
   if (model == NULL)
     gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error,
         "while loading the model");
+  else
+    rvm_device_notice_post (GST_ELEMENT (self), rvm_model_get_device (model));
   return model;
 }
 
@@ -220,7 +224,10 @@ gst_rvm_encode_stop_loader (GstRvmEncode * self)
   self->loader_stop = TRUE;
   g_cond_signal (&self->loader_wake);
   GST_OBJECT_UNLOCK (self);
-  if (loader)
+  /* A thread of the process that this one was forked from is not here to end. */
+  if (loader && rvm_process_is_forked ())
+    g_thread_unref (loader);
+  else if (loader)
     g_thread_join (loader);
   GST_OBJECT_LOCK (self);
   self->loader_stop = FALSE;

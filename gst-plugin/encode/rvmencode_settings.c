@@ -3,6 +3,7 @@
 #include "rvmencode_settings.h"
 
 #include "kernels/ops/linear.h"
+#include "device_notice.h"
 #include "meta/gstrvmmeta.h"
 #include "rvmencode_types.h"
 
@@ -42,13 +43,13 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               "How weights are stored; sums are always 32 bits",
               gst_rvm_precision_get_type (), RVM_ELEMENT_F32, ready)},
     {AT (size), g_param_spec_uint ("size", "Size",
-              "Shorter side of the analysed picture, pixels, rounded to whole"
-              " patches (0 = the video's own)", 0, MAX_SIDE, 0, live)},
+              "Shorter side of the analysed picture, pixels, rounded to the nearest"
+              " number of whole patches, at least one, as stats shows (0 = the video's own)", 0, MAX_SIDE, 0, live)},
     {AT (width), g_param_spec_uint ("width", "Width",
-              "Width of the analysed picture, pixels, rounded to whole patches"
+              "Width of the analysed picture, pixels, rounded as size is"
               " (0 = from height or size)", 0, MAX_SIDE, 0, live)},
     {AT (height), g_param_spec_uint ("height", "Height",
-              "Height of the analysed picture, pixels, rounded to whole patches"
+              "Height of the analysed picture, pixels, rounded as size is"
               " (0 = from width or size)", 0, MAX_SIDE, 0, live)},
     {AT (interval), g_param_spec_uint ("interval", "Interval",
               "Frames skipped between two that are analysed; they carry the"
@@ -93,8 +94,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               " resets the state goes on from the nearest earlier one (0: none)",
               0, MAX_SNAPSHOTS, 0, live)},
     {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory",
-              "Where compiled kernels are kept (unset: gst-rvm in the user's"
-              " cache directory, empty: nowhere)", NULL, ready)},
+              RVM_CACHE_DIR_BLURB, NULL, ready)},
     {AT (qos), g_param_spec_boolean ("qos", "QoS",
               "Do not analyse frames that are late downstream, but for one a"
               " second; they carry the last features", FALSE, live)},

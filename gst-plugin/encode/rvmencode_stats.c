@@ -52,9 +52,12 @@ gst_rvm_encode_get_stats (GstRvmEncode * self)
   g_autoptr (RvmState) state = NULL;
   g_autofree gchar *hash = NULL;
   RvmEncodeCounters c;
+  guint width, height;
 
   GST_OBJECT_LOCK (self);
   c = self->counters;
+  width = self->width;
+  height = self->height;
   if (self->state)
     state = rvm_state_ref (self->state);
   GST_OBJECT_UNLOCK (self);
@@ -75,5 +78,7 @@ gst_rvm_encode_get_stats (GstRvmEncode * self)
       "state-hash", G_TYPE_STRING, hash,
       "snapshots", G_TYPE_UINT, c.snapshots,
       "snapshot-bytes", G_TYPE_UINT64, c.snapshot_bytes,
-      "stream-bytes", G_TYPE_UINT64, c.stream_bytes, NULL);
+      "stream-bytes", G_TYPE_UINT64, c.stream_bytes,
+      "analysis-width", G_TYPE_UINT, width,
+      "analysis-height", G_TYPE_UINT, height, NULL);
 }

@@ -50,6 +50,7 @@
 #include "export_places.h"
 #include "export_safetensors.h"
 #include "export_writers.h"
+#include "missing.h"
 #include "video/mask_png.h"
 #include "settings.h"
 
@@ -73,6 +74,7 @@ struct _GstRvmExport
   /* streaming thread */
   Locations open;               /* as of the start */
   FILE *lines, *tracks;
+  RvmMissing missing_features, missing_tracks;
   RvmNpyWriter *features, *class_tokens;
   RvmSafetensorsWriter *safetensors;
   RvmChoice choice;
@@ -239,6 +241,7 @@ gst_rvm_export_start (GstBaseTransform * base)
         copy_location (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
   GST_OBJECT_UNLOCK (self);
   self->choice = (RvmChoice) { 0 };
+  self->missing_features = self->missing_tracks = (RvmMissing) { 0 };
 
   if (!check_locations (self, &error)) {
     post_error (self, GST_RESOURCE_ERROR_SETTINGS, error);
@@ -339,8 +342,12 @@ gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
       open->lines || open->tracks || open->masks);
   g_autoptr (GError) error = NULL;
 
+  rvm_missing_count (&self->missing_features, GST_ELEMENT (self), features || tracks || rvm_choice_is_missing (&self->choice),
+      RVM_MISSING_FEATURES);
   if (features == NULL && tracks == NULL)
     return GST_FLOW_OK;
+  if (open->tracks || open->masks)
+    rvm_missing_count (&self->missing_tracks, GST_ELEMENT (self), tracks || rvm_choice_is_missing (&self->choice), RVM_MISSING_TRACKS);
   if (!write_frame (self, buffer, features, tracks, &error)) {
     post_error (self, GST_RESOURCE_ERROR_WRITE, error);
     return GST_FLOW_ERROR;
@@ -356,9 +363,11 @@ gst_rvm_export_sink_event (GstBaseTransform * base, GstEvent * event)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
-    GST_ELEMENT_WARNING (self, STREAM, FAILED,
-        ("no features arrived: is rvmencode upstream?"), (NULL));
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+    rvm_missing_finish (&self->missing_features, GST_ELEMENT (self), RVM_MISSING_FEATURES);
+    if (self->missing_features.seen && (self->open.tracks || self->open.masks))
+      rvm_missing_finish (&self->missing_tracks, GST_ELEMENT (self), RVM_MISSING_TRACKS);
+  }
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_export_parent_class)->sink_event
       (base, event);
 }

@@ -33,6 +33,7 @@
 
 #include "choice.h"
 #include "continuity.h"
+#include "missing.h"
 #include "overlay_picture.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_overlay_debug);
@@ -52,7 +53,7 @@ struct _GstRvmOverlay
   GstVideoInfo info;
   gboolean attach;              /* the composition as metadata; else blended */
   RvmOverlayPicture *picture;
-  guint64 frames;               /* with features or tracks */
+  RvmMissing missing;           /* features and tracks */
   RvmChoice choice;
   gchar *stream_id;
 };
@@ -127,7 +128,7 @@ gst_rvm_overlay_start (GstBaseTransform * base)
   }
   self->picture = rvm_overlay_picture_new (basis);
   self->choice = (RvmChoice) { 0 };
-  self->frames = 0;
+  self->missing = (RvmMissing) { 0 };
   return TRUE;
 }
 
@@ -262,7 +263,7 @@ gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   GST_OBJECT_UNLOCK (self);
   features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, settings.features.kind != RVM_PICTURE_NONE);
   tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, encoder, tracker, settings.tracks);
-  self->frames += features || tracks;
+  rvm_missing_count (&self->missing, GST_ELEMENT (self), features || tracks || rvm_choice_is_missing (&self->choice), RVM_MISSING_FEATURES);
   composition = rvm_overlay_picture_compose (self->picture, &settings, &self->info, features, tracks, &error);
   if (error) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
@@ -296,9 +297,8 @@ gst_rvm_overlay_sink_event (GstBaseTransform * base, GstEvent * event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START && rvm_stream_id_update (&self->stream_id, event) && self->picture)
     rvm_overlay_picture_forget (self->picture);
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
-    GST_ELEMENT_WARNING (self, STREAM, FAILED,
-        ("no features or tracks arrived: is rvmencode upstream?"), (NULL));
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    rvm_missing_finish (&self->missing, GST_ELEMENT (self), RVM_MISSING_FEATURES);
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_overlay_parent_class)->sink_event
       (base, event);
 }

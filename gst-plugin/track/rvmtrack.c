@@ -58,6 +58,8 @@
 
 #include "choice.h"
 #include "continuity.h"
+#include "device_notice.h"
+#include "missing.h"
 #include "rvmtrack_settings.h"
 #include "track_outputs.h"
 #include "tracker.h"
@@ -87,7 +89,7 @@ struct _GstRvmTrackElement
   gchar *stream_id;
   gchar *name;                  /* the element's */
   gboolean had_regions;         /* since the last start */
-  guint64 frames;
+  RvmMissing missing;           /* features */
 };
 
 enum
@@ -110,11 +112,12 @@ open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, Rvm
 {
   g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   const GstRvmTrackSettings *set = &self->settings;
-  g_autofree gchar *selector = NULL;
+  g_autofree gchar *selector = NULL, *cache_dir = NULL;
   gboolean good;
 
   GST_OBJECT_LOCK (self);
   selector = g_strdup (set->device);
+  cache_dir = g_strdup (set->cache_dir);
   self->mask_name = g_strdup (set->mask_file);
   self->limit = set->max_tracks;
   *settings = (RvmPropagationSettings) {
@@ -132,7 +135,7 @@ open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, Rvm
     if (self->mask == NULL)
       return FALSE;
   }
-  *device = rvm_device_open (selector, NULL, error);
+  *device = rvm_device_open (selector, cache_dir, error);
   return *device != NULL;
 }
 
@@ -166,11 +169,12 @@ gst_rvm_track_start (GstBaseTransform * base)
     gst_rvm_track_stop (base);
     return FALSE;
   }
+  rvm_device_notice_post (GST_ELEMENT (self), device);
   self->tracker = rvm_tracker_new (device, &settings, self->limit);
   self->name = gst_object_get_name (GST_OBJECT (self));
   self->have_info = FALSE;
   self->choice = (RvmChoice) { 0 };
-  self->frames = 0;
+  self->missing = (RvmMissing) { 0 };
   return TRUE;
 }
 
@@ -355,13 +359,13 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   const GstRvmFeatureMeta *meta = choose_features (self, buffer);
   g_autoptr (GError) error = NULL;
 
+  rvm_missing_count (&self->missing, GST_ELEMENT (self), meta || rvm_choice_is_missing (&self->choice), RVM_MISSING_FEATURES);
   if (meta == NULL || !self->have_info)
     return GST_FLOW_OK;
   if (!(meta->parts & GST_RVM_FEATURE_PATCHES)) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("the features have no patches (see rvmencode's property output)"), (NULL));
     return GST_FLOW_ERROR;
   }
-  self->frames++;
   if (!follow (self, buffer, meta, &error)) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
@@ -381,8 +385,8 @@ gst_rvm_track_sink_event (GstBaseTransform * base, GstEvent * event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START && rvm_stream_id_update (&self->stream_id, event))
     rvm_seen_clear (&self->seen);
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && self->frames == 0 && !rvm_choice_is_missing (&self->choice))
-    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("no features arrived: is rvmencode upstream?"), (NULL));
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    rvm_missing_finish (&self->missing, GST_ELEMENT (self), RVM_MISSING_FEATURES);
   return GST_BASE_TRANSFORM_CLASS (gst_rvm_track_element_parent_class)->sink_event (base, event);
 }
 
@@ -440,6 +444,8 @@ gst_rvm_track_set_property (GObject * object, guint id, const GValue * value, GP
 
   GST_OBJECT_LOCK (self);
   known = rvm_settings_set (&self->settings, value, pspec);
+  if (g_str_equal (pspec->name, "cache-dir"))
+    rvm_device_suggest_cache_dir (self->settings.cache_dir);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);

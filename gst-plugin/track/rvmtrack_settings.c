@@ -1,6 +1,7 @@
 /* Defaults of the propagation are the paper's. */
 #include "rvmtrack_settings.h"
 
+#include "device_notice.h"
 #include "tracker.h"
 
 #define MAX_TRACKS 1024
@@ -15,6 +16,7 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
   const RvmSetting list[] = {
     {AT (device), g_param_spec_string ("device", "Device", "OpenCL device: its index, or part of its or its platform's"
               " name (unset: the first GPU, else the CPU)", NULL, ready)},
+    {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory", RVM_CACHE_DIR_BLURB, NULL, ready)},
     {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are followed (unset: the"
               " nearest one upstream)", NULL, live)},
     {AT (points), g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels, or in"
@@ -48,6 +50,7 @@ void
 gst_rvm_track_settings_clear (GstRvmTrackSettings * settings)
 {
   g_clear_pointer (&settings->device, g_free);
+  g_clear_pointer (&settings->cache_dir, g_free);
   g_clear_pointer (&settings->encoder, g_free);
   g_clear_pointer (&settings->points, g_free);
   g_clear_pointer (&settings->boxes, g_free);

@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gchar *device, *encoder, *points, *boxes, *mask_file;
+  gchar *device, *cache_dir, *encoder, *points, *boxes, *mask_file;
   guint context, radius, top, max_tracks;
   gdouble temperature;
   gboolean standardise;
