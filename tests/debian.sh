@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in a copy of this checkout inside a Debian root of its own (a chroot), so that one machine shows what another release does.
-#   tests/debian.sh RELEASE [--clean] COMMAND...       RELEASE is bookworm (12) or trixie (13)
-# Without --clean the root is kept in ${XDG_CACHE_HOME:-~/.cache}/gst-rvm/debian12 or debian13 and has the packages that building needs; the
+#   tests/debian.sh RELEASE [--clean] COMMAND...       RELEASE is bookworm (12), trixie (13) or sid (unstable)
+# Without --clean the root is kept in ${XDG_CACHE_HOME:-~/.cache}/gst-rvm/debian12, debian13 or debiansid and has the packages that building needs; the
 # command runs in /checkouts/NAME/source there, NAME standing for this checkout, and finds /checkouts/NAME/build as it was left. With --clean it is a
 # freshly bootstrapped minimal system with nothing installed, thrown away at the end. Mounts live in a namespace of their own and go with
 # the last process. RVM_DEBIAN_MIRROR names another mirror, RVM_COPY_OUT a folder for what the command leaves in /checkouts/NAME/out.
@@ -16,6 +16,7 @@ release=${1:-}
 case $release in
   bookworm) number=12 ;;
   trixie) number=13 ;;
+  sid) number=sid ;;
   *) usage ;;
 esac
 shift
@@ -69,6 +70,8 @@ if [ ! -d "$minimal" ]; then
   fi
   # A root that can be made again needs no flush to the disk after each file, which takes most of the time of installing packages.
   echo force-unsafe-io > "$minimal.part/etc/dpkg/dpkg.cfg.d/unsafe-io"
+  # Unstable's list of packages is valid for a week, and some mirrors lag behind by more.
+  [ "$release" != sid ] || echo 'Acquire::Check-Valid-Until "false";' > "$minimal.part/etc/apt/apt.conf.d/lagging-mirror"
   # Packages that were unpacked are not needed again.
   rm -f "$minimal.part"/var/cache/apt/archives/*.deb
   mv "$minimal.part" "$minimal"
