@@ -57,8 +57,8 @@ class World:
             shutil.copy(file, self.folder)
             (self.folder / pathlib.Path(file).name).chmod(0o755)
 
-    def run(self, *command, setup="", variables={}, wanted=0, timeout=300):
-        """@command with HOME and TMPDIR of this world and @variables (None: unset); @setup: shell commands before it, in a mount namespace."""
+    def run(self, *command, setup="", variables={}, as_user=True, timeout=600):
+        """@command with HOME and TMPDIR of this world and @variables (None: unset), without the rights of root if @as_user; @setup: shell commands before it, in a mount namespace."""
         env = {**os.environ, "HOME": str(self.home), "TMPDIR": str(self.tmp), "LC_ALL": "C.UTF-8"}
         for name in "XDG_CACHE_HOME", "POCL_CACHE_DIR", "POCL_KERNEL_CACHE":
             env.pop(name, None)
@@ -67,7 +67,7 @@ class World:
             if value is not None:
                 env[name] = str(value)
         command = [str(part) for part in command]
-        if is_root:
+        if is_root and as_user:
             command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
         if setup:
             command = ["unshare", "--mount", "--propagation", "private", "bash", "-ec", setup + '\nexec "$@"', "_", *command]
