@@ -112,11 +112,11 @@ rvm_each() {
   local each name failed=() status
   rvm_videos_of "$1" || exit 1
   [ ${#videos[@]} -gt 0 ] || return 0
-  local -A names
+  local -A seen
   for each in "${videos[@]}"; do
     name=$(basename "$each") name=${name%.*}
-    [ -z "${names[$name]:-}" ] || rvm_fail "$each and ${names[$name]} would have the same output: rename one"
-    names[$name]=$each
+    [ -z "${seen[$name]:-}" ] || rvm_fail "$each and ${seen[$name]} would have the same output: rename one"
+    seen[$name]=$each
   done
   for each in "${videos[@]}"; do
     name=$(basename "$each") name=${name%.*} status=0
