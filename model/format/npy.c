@@ -3,81 +3,18 @@
 
 #include <string.h>
 
-static const struct {
-  const char *name;  /* safetensors */
-  const char *descr; /* npy */
-  gsize size;
-} dtypes[] = {
-  [RVM_DTYPE_F32] = { "F32", "<f4", 4 },
-  [RVM_DTYPE_F16] = { "F16", "<f2", 2 },
-  [RVM_DTYPE_BF16] = { "BF16", "<V2", 2 },
-  [RVM_DTYPE_F64] = { "F64", "<f8", 8 },
-  [RVM_DTYPE_U8] = { "U8", "|u1", 1 },
-  [RVM_DTYPE_BOOL] = { "BOOL", "|b1", 1 },
-  [RVM_DTYPE_I32] = { "I32", "<i4", 4 },
-  [RVM_DTYPE_I64] = { "I64", "<i8", 8 },
-  [RVM_DTYPE_OTHER] = { "other", NULL, 0 },
+/* NumPy's name of each type. */
+static const char *const descrs[] = {
+  [RVM_DTYPE_F32] = "<f4",
+  [RVM_DTYPE_F16] = "<f2",
+  [RVM_DTYPE_BF16] = "<V2", /* how NumPy writes the bfloat16 of ml_dtypes (JAX) */
+  [RVM_DTYPE_F64] = "<f8",
+  [RVM_DTYPE_U8] = "|u1",
+  [RVM_DTYPE_BOOL] = "|b1",
+  [RVM_DTYPE_I32] = "<i4",
+  [RVM_DTYPE_I64] = "<i8",
+  [RVM_DTYPE_OTHER] = NULL,
 };
-
-gsize
-rvm_dtype_get_size (RvmDType dtype)
-{
-  return dtypes[dtype].size;
-}
-
-const char *
-rvm_dtype_get_name (RvmDType dtype)
-{
-  return dtypes[dtype].name;
-}
-
-const char *
-rvm_array_get_dtype_name (const RvmArray *array)
-{
-  return array->dtype == RVM_DTYPE_OTHER ? array->other : rvm_dtype_get_name (array->dtype);
-}
-
-void
-rvm_array_set_other_dtype (RvmArray *array, const char *name, gsize length)
-{
-  const gsize room = sizeof array->other - 1;
-
-  array->dtype = RVM_DTYPE_OTHER;
-  memset (array->other, 0, sizeof array->other);
-  for (gsize i = 0; i < MIN (length, room); i++)
-    array->other[i] = g_ascii_isprint (name[i]) ? name[i] : '?';
-  if (length > room)
-    memcpy (array->other + room - 3, "...", 3);
-}
-
-gboolean
-rvm_array_get_size (const RvmArray *array, guint64 *elements, guint64 *bytes)
-{
-  guint64 count = 1;
-
-  for (guint i = 0; i < array->n_dims; i++)
-    if (!g_uint64_checked_mul (&count, count, array->dims[i]))
-      return FALSE;
-  *elements = count;
-  return g_uint64_checked_mul (bytes, count, rvm_dtype_get_size (array->dtype)) && *bytes <= G_MAXSSIZE;
-}
-
-char *
-rvm_array_format_shape (const RvmArray *array)
-{
-  GString *text = g_string_new ("(");
-
-  for (guint i = 0; i < array->n_dims; i++)
-    g_string_append_printf (text, "%s%" G_GUINT64_FORMAT, i ? ", " : "", array->dims[i]);
-  g_string_append (text, array->n_dims == 1 ? ",)" : ")");
-  return g_string_free (text, FALSE);
-}
-
-void
-rvm_array_clear (RvmArray *array)
-{
-  g_clear_pointer (&array->name, g_free);
-}
 
 /* A cursor over the dict. Only what numpy writes is understood: keys and strings without escapes, True, False, tuples of
  * non-negative integers. */
@@ -167,7 +104,7 @@ parse_descr (Parser *parser, RvmArray *array)
   if (take_string (parser, descr, sizeof descr)) {
     for (guint i = 0; i < RVM_DTYPE_OTHER; i++)
       /* NumPy writes a type that it does not know by its size alone; loaded and saved again, it has '|' for its order. */
-      if (strcmp (dtypes[i].descr, descr) == 0 || (i == RVM_DTYPE_BF16 && strcmp (descr, "|V2") == 0)) {
+      if (strcmp (descrs[i], descr) == 0 || (i == RVM_DTYPE_BF16 && strcmp (descr, "|V2") == 0)) {
         array->dtype = i;
         return TRUE;
       }
@@ -278,8 +215,8 @@ rvm_npy_format_header (const RvmArray *array, gsize pad_to)
   GString *text = g_string_new_len ("\x93NUMPY\x01\x00\x00\x00", 10);
   gsize total, length;
 
-  g_return_val_if_fail (dtypes[array->dtype].descr != NULL, NULL);
-  g_string_append_printf (text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", dtypes[array->dtype].descr, shape);
+  g_return_val_if_fail (descrs[array->dtype] != NULL, NULL);
+  g_string_append_printf (text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descrs[array->dtype], shape);
   total = pad_to ? pad_to : (text->len + 1 + 63) / 64 * 64;
   g_return_val_if_fail (text->len + 1 <= total && total <= 10 + G_MAXUINT16, NULL);
   while (text->len + 1 < total)

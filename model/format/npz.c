@@ -227,3 +227,57 @@ rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GEr
     zip_fclose (file);
   return ok;
 }
+
+/* A zip begins with "PK"; with fewer bytes than a signature it is none. */
+static gboolean
+probe (const guint8 *head, gsize size)
+{
+  return size >= 4 && memcmp (head, "PK", 2) == 0;
+}
+
+static gpointer
+format_open (const char *path, GError **error)
+{
+  return rvm_npz_open (path, error);
+}
+
+static void
+format_free (gpointer file)
+{
+  rvm_npz_free (file);
+}
+
+static guint
+format_get_n_arrays (gconstpointer file)
+{
+  return rvm_npz_get_n_arrays (file);
+}
+
+static const RvmArray *
+format_get_array (gconstpointer file, guint index)
+{
+  return rvm_npz_get_array (file, index);
+}
+
+static gboolean
+format_check (gconstpointer file, const RvmArray *array, GError **error)
+{
+  return rvm_npz_check (file, array, error);
+}
+
+static gboolean
+format_read (gpointer file, const RvmArray *array, gpointer data, gsize size, GError **error)
+{
+  return rvm_npz_read (file, array, data, size, error);
+}
+
+const RvmFormat rvm_format_npz = {
+  .name = "npz",
+  .probe = probe,
+  .open = format_open,
+  .free = format_free,
+  .get_n_arrays = format_get_n_arrays,
+  .get_array = format_get_array,
+  .check = format_check,
+  .read = format_read,
+};

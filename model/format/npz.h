@@ -3,9 +3,12 @@
  * An entry that cannot be used (a damaged header, two of one name, Fortran order) is an error for those who read it, not for the file. */
 #pragma once
 
+#include "format.h"
 #include "npy.h"
 
 G_BEGIN_DECLS
+
+extern const RvmFormat rvm_format_npz;
 
 typedef struct _RvmNpz RvmNpz;
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/error.h"
+
 #define MAX_HEADER (100 * 1000 * 1000) /* the format's own limit */
 #define MAX_DEPTH 8                    /* a valid header nests 3 deep; json-glib recurses */
 
@@ -362,3 +364,57 @@ rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data
   }
   return TRUE;
 }
+
+/* The length of the header, then the header, which is a JSON object. */
+static gboolean
+probe (const guint8 *head, gsize size)
+{
+  return size == RVM_FORMAT_HEAD && head[8] == '{';
+}
+
+static gpointer
+format_open (const char *path, GError **error)
+{
+  return rvm_safetensors_open (path, error);
+}
+
+static void
+format_free (gpointer file)
+{
+  rvm_safetensors_free (file);
+}
+
+static guint
+format_get_n_arrays (gconstpointer file)
+{
+  return rvm_safetensors_get_n_arrays (file);
+}
+
+static const RvmArray *
+format_get_array (gconstpointer file, guint index)
+{
+  return rvm_safetensors_get_array (file, index);
+}
+
+static GHashTable *
+format_get_metadata (gconstpointer file)
+{
+  return rvm_safetensors_get_metadata (file);
+}
+
+static gboolean
+format_read (gpointer file, const RvmArray *array, gpointer data, gsize size, GError **error)
+{
+  return rvm_safetensors_read (file, array, data, size, error);
+}
+
+const RvmFormat rvm_format_safetensors = {
+  .name = "safetensors",
+  .probe = probe,
+  .open = format_open,
+  .free = format_free,
+  .get_n_arrays = format_get_n_arrays,
+  .get_array = format_get_array,
+  .get_metadata = format_get_metadata,
+  .read = format_read,
+};

@@ -1,9 +1,11 @@
 /* Reading .safetensors files: an 8-byte little-endian header length, a JSON header (through json-glib), then the data. */
 #pragma once
 
-#include "npy.h"
+#include "format.h"
 
 G_BEGIN_DECLS
+
+extern const RvmFormat rvm_format_safetensors;
 
 typedef struct _RvmSafetensors RvmSafetensors;
 

@@ -1,4 +1,4 @@
-/* One view of both kinds of weight file. */
+/* One view of weight files of every format. */
 #include "weights.h"
 
 #include <errno.h>
@@ -11,10 +11,12 @@
 #include "npz.h"
 #include "safetensors.h"
 
+static const RvmFormat *const formats[] = { &rvm_format_npz, &rvm_format_safetensors };
+
 struct _RvmWeights {
   char *path;
-  RvmNpz *npz;                 /* one of the two */
-  RvmSafetensors *safetensors;
+  const RvmFormat *format;
+  gpointer file;               /* of @format */
   GHashTable *by_name;         /* name -> const RvmArray, borrowed */
   GHashTable *no_metadata;
   gpointer stored;             /* values as the file has them, reused */
@@ -28,18 +30,18 @@ rvm_weights_free (RvmWeights *weights)
     return;
   g_clear_pointer (&weights->by_name, g_hash_table_unref);
   g_clear_pointer (&weights->no_metadata, g_hash_table_unref);
-  rvm_npz_free (weights->npz);
-  rvm_safetensors_free (weights->safetensors);
+  if (weights->format)
+    weights->format->free (weights->file);
   g_free (weights->stored);
   g_free (weights->path);
   g_free (weights);
 }
 
-/* Told apart by content: a zip begins with "PK", a safetensors header with '{' after its length. */
+/* Formats are told apart by content, not by name. */
 static gboolean
 open_file (RvmWeights *weights, GError **error)
 {
-  guint8 head[9] = { 0 };
+  guint8 head[RVM_FORMAT_HEAD] = { 0 };
   FILE *file;
   gsize size;
 
@@ -58,10 +60,12 @@ open_file (RvmWeights *weights, GError **error)
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is empty, expected a weight file (.npz or .safetensors)", weights->path);
     return FALSE;
   }
-  if (size >= 4 && memcmp (head, "PK", 2) == 0)
-    return (weights->npz = rvm_npz_open (weights->path, error)) != NULL;
-  if (size == sizeof head && head[8] == '{')
-    return (weights->safetensors = rvm_safetensors_open (weights->path, error)) != NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (formats[i]->probe (head, size)) {
+      weights->format = formats[i];
+      weights->file = formats[i]->open (weights->path, error);
+      return weights->file != NULL;
+    }
   rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is neither an .npz nor a .safetensors file", weights->path);
   return FALSE;
 }
@@ -93,19 +97,19 @@ rvm_weights_get_path (const RvmWeights *weights)
 const char *
 rvm_weights_get_format (const RvmWeights *weights)
 {
-  return weights->npz ? "npz" : "safetensors";
+  return weights->format->name;
 }
 
 guint
 rvm_weights_get_n_arrays (const RvmWeights *weights)
 {
-  return weights->npz ? rvm_npz_get_n_arrays (weights->npz) : rvm_safetensors_get_n_arrays (weights->safetensors);
+  return weights->format->get_n_arrays (weights->file);
 }
 
 const RvmArray *
 rvm_weights_get_array (const RvmWeights *weights, guint index)
 {
-  return weights->npz ? rvm_npz_get_array (weights->npz, index) : rvm_safetensors_get_array (weights->safetensors, index);
+  return weights->format->get_array (weights->file, index);
 }
 
 const RvmArray *
@@ -117,14 +121,7 @@ rvm_weights_find (const RvmWeights *weights, const char *name)
 GHashTable *
 rvm_weights_get_metadata (const RvmWeights *weights)
 {
-  return weights->npz ? weights->no_metadata : rvm_safetensors_get_metadata (weights->safetensors);
-}
-
-static gboolean
-read_bytes (RvmWeights *weights, const RvmArray *array, gpointer data, gsize size, GError **error)
-{
-  return weights->npz ? rvm_npz_read (weights->npz, array, data, size, error)
-                      : rvm_safetensors_read (weights->safetensors, array, data, size, error);
+  return weights->format->get_metadata ? weights->format->get_metadata (weights->file) : weights->no_metadata;
 }
 
 /* The exponent bits of a finite float are never all ones; written so that compilers vectorise it. */
@@ -155,7 +152,7 @@ rvm_weights_check (const RvmWeights *weights, const RvmArray *array, const RvmAr
 {
   const char *dtype = rvm_array_get_dtype_name (array);
 
-  if (weights->npz && !rvm_npz_check (weights->npz, array, error))
+  if (weights->format->check && !weights->format->check (weights->file, array, error))
     return FALSE;
   if (array->dtype != RVM_DTYPE_F32 && array->dtype != RVM_DTYPE_F16 && array->dtype != RVM_DTYPE_BF16 && array->dtype != RVM_DTYPE_F64) {
     g_autofree char *found = rvm_array_format_shape (array), *wanted = format_expected_shape (expected);
@@ -221,10 +218,10 @@ rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *values, GEr
     return FALSE;
   }
   if (array->dtype == RVM_DTYPE_F32) {
-    if (!read_bytes (weights, array, values, bytes, error))
+    if (!weights->format->read (weights->file, array, values, bytes, error))
       return FALSE;
   } else {
-    if (!reserve (weights, array, bytes, elements, error) || !read_bytes (weights, array, weights->stored, bytes, error))
+    if (!reserve (weights, array, bytes, elements, error) || !weights->format->read (weights->file, array, weights->stored, bytes, error))
       return FALSE;
     convert (array->dtype, weights->stored, values, elements);
   }
