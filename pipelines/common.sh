@@ -160,13 +160,13 @@ rvm_build_step() {
   "$@" </dev/null 2>&1 | tee "$log" | {
     local line shown=$SECONDS
     while IFS= read -r line; do
-      if [[ ! $line =~ ^\[[0-9]+/[0-9]+\] ]]; then
+      if [[ ! $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
         continue
       elif [ -t 2 ]; then
-        printf '\r%s' "${BASH_REMATCH[0]}" >&2
+        printf '\rbuilt: %s of %s' "${BASH_REMATCH[@]:1}" >&2
       elif [ $((SECONDS - shown)) -ge 10 ]; then
         shown=$SECONDS
-        echo "${BASH_REMATCH[0]}" >&2
+        printf 'built: %s of %s\n' "${BASH_REMATCH[@]:1}" >&2
       fi
     done
     [ ! -t 2 ] || printf '\r\033[K' >&2

@@ -302,7 +302,7 @@ def describe(jobs, waiting, begin):
 def run(jobs, progress=None):
     """Runs the @jobs, AT_ONCE at a time; returns them. A second Ctrl-C gives up at once."""
     progress = progress or Progress()
-    waiting, running, over, stuck, began = list(jobs), [], [], False, None
+    waiting, running, over, stuck, began, ended = list(jobs), [], [], False, None, None
     interrupts = 0
 
     def on_signal(*_):
@@ -332,6 +332,7 @@ def run(jobs, progress=None):
             for job in [job for job in running if job.ended]:
                 running.remove(job)
                 over.append(job)
+                ended = time.monotonic()
                 stuck = (job.thread and not job.stop()) or stuck
                 if job.error and len(jobs) > 1:
                     progress.note(job.error)
@@ -342,7 +343,7 @@ def run(jobs, progress=None):
         for number, handler in before.items():
             signal.signal(number, handler)
     if began is not None and not all(job.error for job in over):
-        done, elapsed = sum(job.done() for job in over), time.monotonic() - began
+        done, elapsed = sum(job.done() for job in over), ended - began
         progress.note(f"{done} frames in {seconds(elapsed)}" + (f", {done / elapsed:.1f} a second" if elapsed > 1 else ""))
     if stuck:
         leave_behind(over, progress)

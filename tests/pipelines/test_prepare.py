@@ -93,7 +93,7 @@ def check_build(home):
     subprocess.run([home.checkout / "pipelines/with-rvm", "true"], stderr=end, env=home.env, check=True, timeout=100)
     os.close(end)
     said = os.read(main, 65536).decode()
-    assert "\r[1/7]\r[2/7]" in said and said.endswith("\r\x1b[K"), said
+    assert "\rbuilt: 1 of 7\rbuilt: 2 of 7" in said and said.endswith("\r\x1b[K"), said
     home.write("ninja", '[ "$3" = -n ] && exit; for i in {1..300}; do echo "line $i"; done; echo "error: it is broken"; exit 1')
     said = home.run("with-rvm", "true", status=1)
     assert "error: it is broken" in said and "line 300" in said and "line 100\n" not in said and "the build in" in said, said
