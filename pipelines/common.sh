@@ -206,7 +206,7 @@ rvm_choose_build() {
 }
 
 # Installs what is missing (Debian 12 or 13, as root or with sudo; with RVM_PACKAGES, what install-packages has by that name too), builds, and
-# lets GStreamer and introspection find the result.
+# lets GStreamer, introspection and pkg-config find the result.
 rvm_prepare() {
   if [ -z "${RVM_PREPARED:-}" ]; then
     # shellcheck disable=SC2086
@@ -216,6 +216,7 @@ rvm_prepare() {
     export GST_PLUGIN_PATH="$build/gst-plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
     export GI_TYPELIB_PATH="$build/gst-plugin/meta${GI_TYPELIB_PATH:+:$GI_TYPELIB_PATH}"
     export LD_LIBRARY_PATH="$build/gst-plugin/meta${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    export PKG_CONFIG_PATH="$build/meson-uninstalled${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
     export PATH="$build/trainer:$PATH"
     export RVM_PREPARED=yes
   fi

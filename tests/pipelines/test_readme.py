@@ -151,21 +151,21 @@ def environment(folder):
     rustup = os.environ.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
     (folder / "home").mkdir()
     return {**os.environ, "RUSTUP_HOME": rustup, "HOME": str(folder / "home"), "XDG_CACHE_HOME": cache, "RVM_BUILD": str(build), "PATH": f"{build}/trainer:{os.environ['PATH']}", "GST_PLUGIN_PATH": f"{build}/gst-plugin",
-            "LD_LIBRARY_PATH": str(meta), "GI_TYPELIB_PATH": str(meta), "RVM_DEFAULT_MODEL": str(source / "model/default/rvm-cpu.safetensors"),
-            "PKG_CONFIG_PATH": f"{build}/meson-uninstalled"}
+            "LD_LIBRARY_PATH": str(meta), "GI_TYPELIB_PATH": str(meta), "RVM_DEFAULT_MODEL": str(source / "model/default/rvm-cpu.safetensors")}
 
 
 def run_program(language, code, folder, env):
-    """A whole program, as the text around it says it is compiled."""
+    """A whole program; C and Rust by the command in a comment of it, as it stands, in the environment of a new terminal."""
     if language == "python":
-        command = ["/usr/bin/python3", "-c", code]
-    elif language == "c":
-        (folder / "reader.c").write_text(code)
-        command = ["bash", "-c", "cc -Wall -Werror reader.c -o reader $(pkg-config --cflags --libs gst-rvm-1.0) && ./reader"]
-    else:
-        (folder / "reader.rs").write_text(code)
-        command = ["bash", "-c", "rustc reader.rs -o reader $(pkg-config --libs gst-rvm-1.0) && ./reader"]
-    subprocess.run(command, cwd=folder, env=env, check=True, timeout=240)
+        subprocess.run(["/usr/bin/python3", "-c", code], cwd=folder, env=env, check=True, timeout=240)
+        return
+    (folder / ("reader.c" if language == "c" else "reader.rs")).write_text(code)
+    command = re.search(r"^(?:/\*|//) (pipelines/with-rvm .*?)(?: \*/)?$", code, re.M).group(1)
+    # The shell splits what pkg-config prints at the spaces of a path, too.
+    command = command.replace("-c '", "-c 'eval ") if " " in str(build) else command
+    print(command, flush=True)
+    new = {name: value for name, value in env.items() if name not in ("GST_PLUGIN_PATH", "LD_LIBRARY_PATH", "GI_TYPELIB_PATH", "RVM_PREPARED")}
+    subprocess.run(["bash", "-c", command], cwd=folder, env=new, check=True, timeout=240)
 
 
 def run_line(command, folder, env):
