@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Runs a command in a copy of this checkout inside a Debian root of its own (a chroot), so that one machine shows what another release does.
-#   tests/debian.sh RELEASE [--clean] COMMAND...       RELEASE is bookworm (12), trixie (13) or sid (unstable)
+#   tests/debian.sh RELEASE [--clean] COMMAND...             RELEASE is bookworm (12), trixie (13) or sid (unstable)
+#   tests/debian.sh RELEASE --test [MESON TEST ARGUMENTS]    builds there, warnings being errors, and runs the tests: all, or for example
+#                                                            rvmencode golden-tiny-native; ends with "N passed, M failed"
 # Without --clean the root is kept in ${XDG_CACHE_HOME:-~/.cache}/gst-rvm/debian12, debian13 or debiansid and has the packages that building needs; the
 # command runs in /checkouts/NAME/source there, NAME standing for this checkout, and finds /checkouts/NAME/build as it was left. With --clean it is a
 # freshly bootstrapped minimal system with nothing installed, thrown away at the end. Mounts live in a namespace of their own and go with
-# the last process. RVM_DEBIAN_MIRROR names another mirror, RVM_COPY_OUT a folder for what the command leaves in /checkouts/NAME/out.
+# the last process. RVM_DEBIAN_MIRROR names another mirror, RVM_COPY_OUT a folder for what the command leaves in /checkouts/NAME/out (--test: the
+# log of the run, testlog.json).
 # Exits 77, saying why, when the root cannot be made here; otherwise with the command's status.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 checkout=$PWD
 cannot() { echo "tests/debian.sh: cannot make a Debian root: $*" >&2; exit 77; }
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$checkout/tests/debian.sh" >&2; exit 2; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$checkout/tests/debian.sh" >&2; exit 2; }
 
 release=${1:-}
 case $release in
@@ -22,6 +25,19 @@ esac
 shift
 clean=false
 if [ "${1:-}" = --clean ]; then clean=true; shift; fi
+if [ "${1:-}" = --test ] && ! $clean; then
+  shift
+  # shellcheck disable=SC2016
+  set -- bash -c '
+    set -euo pipefail
+    [ -f ../build/build.ninja ] || meson setup ../build -Dwerror=true
+    ninja -C ../build
+    rm -f ../build/meson-logs/testlog.json
+    meson test -C ../build --no-rebuild --timeout-multiplier 2 --print-errorlogs "$@" || true
+    cp ../build/meson-logs/testlog.json ../out/ || true
+    tests/count_results.py ../out/testlog.json
+  ' _ "$@"
+fi
 [ $# -gt 0 ] || usage
 
 cache=${RVM_DEBIAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gst-rvm}

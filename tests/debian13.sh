@@ -5,14 +5,4 @@
 #   tests/debian13.sh [MESON TEST ARGUMENTS]      all tests, or for example: tests/debian13.sh rvmencode golden-tiny-native
 # RVM_COPY_OUT names a folder for the log of the run, testlog.json.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-# shellcheck disable=SC2016
-exec tests/debian.sh trixie bash -c '
-  set -euo pipefail
-  [ -f ../build/build.ninja ] || meson setup ../build -Dwerror=true
-  ninja -C ../build
-  rm -f ../build/meson-logs/testlog.json
-  meson test -C ../build --no-rebuild --timeout-multiplier 2 --print-errorlogs "$@" || true
-  cp ../build/meson-logs/testlog.json ../out/ || true
-  tests/count_results.py ../out/testlog.json
-' _ "$@"
+exec "$(dirname "$0")/debian.sh" trixie --test "$@"
