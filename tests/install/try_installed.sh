@@ -54,6 +54,18 @@ manual() {
     grep -q "^.B $command\$" "$work/page" || { echo "the manual page lacks $command"; return 1; }
   done
 }
+# Every document that README.md leads to lies where its links say. Minimal systems drop documents as packages are installed.
+documents() {
+  local folder=${1:-/usr}/share/doc/gst-rvm name document
+  if [ ! -d "$folder/docs" ]; then grep -qs 'path-exclude.*/usr/share/doc' /etc/dpkg/dpkg.cfg.d/*; return; fi
+  for document in README.md CHANGELOG.md docs/guide.md docs/architecture.md; do
+    # dpkg compresses what is large.
+    for name in $({ cat "$folder/$document" 2>/dev/null || gunzip -c "$folder/$document.gz"; } | grep -oE '\]\([^):#]+[)#]' | sed 's/^](//; s/[)#]$//' | sort -u); do
+      name=$(dirname "$folder/$document")/$name
+      [ -e "$name" ] || [ -e "$name.gz" ] || { echo "$document leads to $name, which is not there"; return 1; }
+    done
+  done
+}
 for element in rvmencode rvmtrack rvmoverlay rvmexport; do
   check "gst-inspect-1.0 $element" gst-inspect-1.0 "$element"
 done
@@ -63,5 +75,6 @@ check "a Python program" python_program
 check "C and Python read the same" same
 check "rvm-cl-train" trainer
 check "the manual page has every command" manual "$@"
+check "the documents" documents "$@"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
