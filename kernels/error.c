@@ -1,3 +1,4 @@
+/* The error domain. */
 #include "error.h"
 
 G_DEFINE_QUARK (rvm-error-quark, rvm_error)

@@ -1,7 +1,6 @@
-/* One error domain for everything below the plugin and the trainer.
+/* The error domain of everything below the plugin and the trainer.
  *
- * Messages name the file, the array or the device, what was found and what was expected, so that a
- * consumer can show them unchanged. */
+ * Messages name the file, the array or the device, what was found and what was expected, so a caller can show them unchanged. */
 #pragma once
 
 #include <glib.h>
@@ -33,7 +32,7 @@ typedef enum {
 #define RVM_ERROR (rvm_error_quark ())
 GQuark rvm_error_quark (void);
 
-/* g_set_error() of this domain for messages that quote a file: what is not UTF-8 in them is replaced, since GLib and GStreamer take text only. */
+/* g_set_error() of this domain, for messages that quote a file: bytes that are not UTF-8 are replaced, because GLib and GStreamer only accept UTF-8. */
 void rvm_error_set (GError **error, RvmError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 G_END_DECLS

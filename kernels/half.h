@@ -1,4 +1,4 @@
-/* IEEE half and bfloat16, to and from float32. Rounding is to nearest, ties to even. */
+/* Conversion between float32 and IEEE half or bfloat16. Rounds to nearest, ties to even. */
 #pragma once
 
 #include <glib.h>
@@ -18,7 +18,7 @@ rvm_half_to_float (guint16 half)
     memcpy (&value, &bits, sizeof value);
     return value;
   }
-  /* The exponent field is 112 short; multiplying mends normal and subnormal numbers alike. */
+  /* The exponent is 112 too small; multiplication corrects it, for normal and subnormal numbers alike. */
   bits |= sign;
   memcpy (&value, &bits, sizeof value);
   return value * 0x1p112f;

@@ -66,21 +66,103 @@ typedef struct {
   uint q_stride, k_stride, v_stride, out_stride;
 } Head;
 
-/* The @vectors vectors of queries from @start on; @vectors is a constant of at most RVM_QUERIES. Queries past @queries are not written. */
+#if RVM_GROUP > 1
+/* Copies the keys and values of a block to local memory, by the whole group. */
+void
+share_block (const Head *head, uint first, uint keys, __local float *key_tile, __local float *value_tile)
+{
+  barrier (CLK_LOCAL_MEM_FENCE);
+  for (uint i = get_local_id (0); i < RVM_KEY_BLOCK * RVM_HEAD_DIM; i += RVM_GROUP) {
+    const uint j = i / RVM_HEAD_DIM, d = i % RVM_HEAD_DIM;
+    const size_t row = min (first + j, keys - 1);
+    key_tile[i] = head->k[row * head->k_stride + d];
+    value_tile[i] = head->v[row * head->v_stride + d];
+  }
+  barrier (CLK_LOCAL_MEM_FENCE);
+}
+#endif
+
+/* The steps of attend() for the @block keys from @first on. In all three, @vectors is a constant of at most RVM_QUERIES.
+ *
+ * scores = queries times keys; raises top to their maximum. */
+__attribute__ ((always_inline)) void
+score_block (const vec *q_lanes, __global const float *restrict k, uint key_stride, __local const float *key_tile, uint first, uint block,
+    uint keys, uint vectors, vec *scores, vec *top)
+{
+  for (uint j = 0; j < block; j += RVM_KEY_TILE) {
+    vec dot[RVM_KEY_TILE][RVM_QUERIES];
+#pragma unroll
+    for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+      for (uint x = 0; x < vectors; x++)
+        dot[t][x] = (vec) 0.0f;
+    for (uint d = 0; d < RVM_HEAD_DIM; d++)
+#pragma unroll
+      for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < vectors; x++)
+          dot[t][x] = fma ((vec) KEY (j + t, d), q_lanes[d * vectors + x], dot[t][x]);
+#pragma unroll
+    for (uint t = 0; t < RVM_KEY_TILE; t++)
+#pragma unroll
+      for (uint x = 0; x < vectors; x++) {
+        /* Keys past the end are copies of the last one: they do not change the maximum, and are not summed later. */
+        scores[(j + t) * vectors + x] = dot[t][x];
+        top[x] = max (top[x], dot[t][x]);
+      }
+  }
+}
+
+/* scores = exp2 (scores - top); adds them to total. */
+__attribute__ ((always_inline)) void
+exponentiate_block (uint block, uint vectors, vec *scores, const vec *top, vec *total)
+{
+  for (uint j = 0; j < block; j++)
+#pragma unroll
+    for (uint x = 0; x < vectors; x++) {
+      const vec p = rvm_exp2_negative (scores[j * vectors + x] - top[x]);
+      scores[j * vectors + x] = p;
+      total[x] += p;
+    }
+}
+
+/* sums = sums * rescale + scores times values. */
+__attribute__ ((always_inline)) void
+add_values (const vec *scores, __global const float *restrict v, uint value_stride, __local const float *value_tile, uint first, uint block,
+    uint vectors, const vec *rescale, vec *sums)
+{
+  for (uint d = 0; d < RVM_HEAD_DIM; d += RVM_DIM_TILE) {
+    vec acc[RVM_DIM_TILE][RVM_QUERIES];
+#pragma unroll
+    for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+      for (uint x = 0; x < vectors; x++)
+        acc[t][x] = sums[(d + t) * vectors + x] * rescale[x];
+    for (uint j = 0; j < block; j++)
+#pragma unroll
+      for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+        for (uint x = 0; x < vectors; x++)
+          acc[t][x] = fma ((vec) VALUE (j, d + t), scores[j * vectors + x], acc[t][x]);
+#pragma unroll
+    for (uint t = 0; t < RVM_DIM_TILE; t++)
+#pragma unroll
+      for (uint x = 0; x < vectors; x++)
+        sums[(d + t) * vectors + x] = acc[t][x];
+  }
+}
+
+/* The @vectors vectors of queries from @start on. Queries past @queries are not written. */
 __attribute__ ((always_inline)) void
 attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vectors, __local float *key_tile, __local float *value_tile)
 {
-  __global const float *restrict q = head.q;
-  __global const float *restrict k = head.k;
-  __global const float *restrict v = head.v;
-  const uint key_stride = head.k_stride, value_stride = head.v_stride;
   vec q_lanes[RVM_HEAD_DIM * RVM_QUERIES];
   vec sums[RVM_HEAD_DIM * RVM_QUERIES];
   vec scores[RVM_KEY_BLOCK * RVM_QUERIES];
   vec highest[RVM_QUERIES], total[RVM_QUERIES];
 
   /* Scaled by log2 (e), so that exp2 (score) is e^(q k / sqrt (HEAD_DIM)). */
-  rows_to_lanes (q_lanes, q, head.q_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
+  rows_to_lanes (q_lanes, head.q, head.q_stride, start, queries, RVM_HEAD_DIM, vectors, M_LOG2E_F * rsqrt ((float) RVM_HEAD_DIM));
   for (uint i = 0; i < RVM_HEAD_DIM * vectors; i++)
     sums[i] = (vec) 0.0f;
   for (uint x = 0; x < vectors; x++) {
@@ -93,73 +175,18 @@ attend (Head head, uint start, uint queries, uint keys, uint key_block, uint vec
     vec top[RVM_QUERIES], rescale[RVM_QUERIES];
 
 #if RVM_GROUP > 1
-    barrier (CLK_LOCAL_MEM_FENCE);
-    for (uint i = get_local_id (0); i < RVM_KEY_BLOCK * RVM_HEAD_DIM; i += RVM_GROUP) {
-      const uint j = i / RVM_HEAD_DIM, d = i % RVM_HEAD_DIM;
-      const size_t row = min (first + j, keys - 1);
-      key_tile[i] = k[row * key_stride + d];
-      value_tile[i] = v[row * value_stride + d];
-    }
-    barrier (CLK_LOCAL_MEM_FENCE);
+    share_block (&head, first, keys, key_tile, value_tile);
 #endif
-
     for (uint x = 0; x < vectors; x++)
       top[x] = highest[x];
-    for (uint j = 0; j < block; j += RVM_KEY_TILE) {
-      vec dot[RVM_KEY_TILE][RVM_QUERIES];
-#pragma unroll
-      for (uint t = 0; t < RVM_KEY_TILE; t++)
-#pragma unroll
-        for (uint x = 0; x < vectors; x++)
-          dot[t][x] = (vec) 0.0f;
-      for (uint d = 0; d < RVM_HEAD_DIM; d++)
-#pragma unroll
-        for (uint t = 0; t < RVM_KEY_TILE; t++)
-#pragma unroll
-          for (uint x = 0; x < vectors; x++)
-            dot[t][x] = fma ((vec) KEY (j + t, d), q_lanes[d * vectors + x], dot[t][x]);
-#pragma unroll
-      for (uint t = 0; t < RVM_KEY_TILE; t++)
-#pragma unroll
-        for (uint x = 0; x < vectors; x++) {
-          /* Keys past the end are copies of the last one: they do not change the maximum, and are not summed below. */
-          scores[(j + t) * vectors + x] = dot[t][x];
-          top[x] = max (top[x], dot[t][x]);
-        }
-    }
-
+    score_block (q_lanes, head.k, head.k_stride, key_tile, first, block, keys, vectors, scores, top);
     for (uint x = 0; x < vectors; x++) {
       rescale[x] = rvm_exp2_negative (highest[x] - top[x]);
       highest[x] = top[x];
       total[x] *= rescale[x];
     }
-    for (uint j = 0; j < block; j++)
-#pragma unroll
-      for (uint x = 0; x < vectors; x++) {
-        const vec p = rvm_exp2_negative (scores[j * vectors + x] - top[x]);
-        scores[j * vectors + x] = p;
-        total[x] += p;
-      }
-
-    for (uint d = 0; d < RVM_HEAD_DIM; d += RVM_DIM_TILE) {
-      vec acc[RVM_DIM_TILE][RVM_QUERIES];
-#pragma unroll
-      for (uint t = 0; t < RVM_DIM_TILE; t++)
-#pragma unroll
-        for (uint x = 0; x < vectors; x++)
-          acc[t][x] = sums[(d + t) * vectors + x] * rescale[x];
-      for (uint j = 0; j < block; j++)
-#pragma unroll
-        for (uint t = 0; t < RVM_DIM_TILE; t++)
-#pragma unroll
-          for (uint x = 0; x < vectors; x++)
-            acc[t][x] = fma ((vec) VALUE (j, d + t), scores[j * vectors + x], acc[t][x]);
-#pragma unroll
-      for (uint t = 0; t < RVM_DIM_TILE; t++)
-#pragma unroll
-        for (uint x = 0; x < vectors; x++)
-          sums[(d + t) * vectors + x] = acc[t][x];
-    }
+    exponentiate_block (block, vectors, scores, top, total);
+    add_values (scores, head.v, head.v_stride, value_tile, first, block, vectors, rescale, sums);
   }
 
 #pragma unroll

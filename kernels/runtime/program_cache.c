@@ -1,5 +1,5 @@
-/* An entry is a file named by its key: magic, the key again, the binary's checksum, the binary. One that does not check out, for whatever reason,
- * is none. A file's time is when it was last used. */
+/* A program is a file named by its key. It contains a magic string, the key, the checksum of the binary, and the binary; a file that is not exactly
+ * that is ignored. The modification time of a file is when the program was last used. */
 #include "program_cache.h"
 
 #include <glib/gstdio.h>
@@ -61,7 +61,7 @@ compare_use (gconstpointer a, gconstpointer b)
   return (first->used > second->used) - (first->used < second->used);
 }
 
-/* Entries, and what is left of some that were being written. */
+/* Whether @name is a program's file, or what is left of one that was being written. */
 static gboolean
 is_entry (const char *name)
 {
@@ -94,7 +94,7 @@ rvm_program_cache_prune (const char *folder, guint64 most)
   for (guint i = 0; i < files->len && total > most; i++) {
     const File *file = &g_array_index (files, File, i);
 
-    g_unlink (file->path); /* whoever deleted it first: it is gone */
+    g_unlink (file->path); /* another process may have deleted it already */
     total -= file->size;
   }
 }

@@ -8,6 +8,8 @@
 static void
 check_heads (guint batch, guint heads, guint head_dim, guint queries, guint keys, double scale)
 {
+  check_case ("batch %u, %u heads of %u, %u queries, %u keys, scale %g", batch, heads, head_dim, queries, keys, scale);
+
   const guint dim = heads * head_dim, q_stride = dim + 5, kv_stride = 2 * dim + 1;
   const gsize q_count = (gsize) batch * queries * q_stride, kv_count = (gsize) batch * keys * kv_stride + dim;
   const gsize count = (gsize) batch * queries * dim;
@@ -17,7 +19,6 @@ check_heads (guint batch, guint heads, guint head_dim, guint queries, guint keys
   g_autoptr (RvmBuffer) log_sum_exp = check_output ((gsize) batch * heads * queries);
   const RvmTensor keys_values = rvm_tensor (b, batch * keys, kv_stride);
 
-  check_case ("batch %u, %u heads of %u, %u queries, %u keys, scale %g", batch, heads, head_dim, queries, keys, scale);
   reference_attention (q, q_stride, kv, kv_stride, kv + dim, kv_stride, expected, batch, heads, head_dim, queries, keys);
   rvm_attention (check_queue, &(RvmAttention){
                                   .query = rvm_tensor_columns (rvm_tensor (a, batch * queries, q_stride), 0, dim),
@@ -50,6 +51,8 @@ attention_loss (gconstpointer data)
 static void
 check_gradients (guint batch, guint heads, guint head_dim, guint queries, guint keys)
 {
+  check_case ("backward, batch %u, %u heads of %u, %u queries, %u keys", batch, heads, head_dim, queries, keys);
+
   const guint dim = heads * head_dim, stride = 2 * dim + 3;
   const gsize q_count = (gsize) batch * queries * dim, c_count = (gsize) batch * keys * stride, rows = (gsize) batch * heads * queries;
   Attention a = {
@@ -65,7 +68,6 @@ check_gradients (guint batch, guint heads, guint head_dim, guint queries, guint 
     .log_sum_exp = rvm_tensor (log_sum_exp, batch * heads, queries), .batch = batch, .heads = heads,
   };
 
-  check_case ("backward, batch %u, %u heads of %u, %u queries, %u keys", batch, heads, head_dim, queries, keys);
   rvm_attention (check_queue, &forward);
   rvm_attention_backward (check_queue, &forward,
       &(RvmAttentionBackward){

@@ -83,6 +83,8 @@ run_kernels (const Layers *l, RvmBuffer *x, RvmBuffer *y, RvmBuffer *z)
 static void
 check_layers (guint m, guint dim, guint hidden)
 {
+  check_case ("rows %u, dim %u, hidden %u", m, dim, hidden);
+
   const gsize count = (gsize) m * dim;
   Layers l = {
     m, dim, hidden, check_random (count, 1), check_random (count, 1), check_random (dim, 1), check_random (dim, 1),
@@ -92,7 +94,6 @@ check_layers (guint m, guint dim, guint hidden)
   g_autofree double *expected_x = g_new (double, count), *expected_y = g_new (double, count), *expected_z = g_new (double, count);
   g_autoptr (RvmBuffer) x = check_output (count), y = check_output (count), z = check_output (count);
 
-  check_case ("rows %u, dim %u, hidden %u", m, dim, hidden);
   run_kernels (&l, x, y, z);
   run_reference (&l, expected_x, expected_y, expected_z);
   check_compare ("x", x, expected_x, count, 1e-5);

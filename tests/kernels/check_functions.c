@@ -59,6 +59,8 @@ judge (const float *x, const float *out)
 static void
 check (gboolean quick)
 {
+  check_case ("%u arguments", COUNT);
+
   const RvmTiles tiles = rvm_tiles_for_device (check_device);
   g_autofree char *options = g_strdup_printf ("-DRVM_VECTOR=%u", tiles.vector);
   g_autofree float *x = g_new (float, COUNT), *out = NULL;
@@ -66,7 +68,6 @@ check (gboolean quick)
 
   if (quick)
     return;
-  check_case ("%u arguments", COUNT);
   /* Half of them evenly over [-126, 88], half of them near zero. */
   for (guint i = 0; i < COUNT; i++)
     x[i] = i % 2 ? -126.0 + 214.0 * i / COUNT : (i / (double) COUNT - 0.5) * 20;

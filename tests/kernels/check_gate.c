@@ -10,6 +10,8 @@
 static void
 check_gates (guint rows, guint dim)
 {
+  check_case ("rows %u, dim %u", rows, dim);
+
   const gsize count = (gsize) rows * dim;
   g_autofree float *gates = check_random (2 * count, 20), *state = check_random (count, 1), *scale = check_random (dim, 1);
   g_autofree float *candidate = check_random (count, 1);
@@ -18,7 +20,6 @@ check_gates (guint rows, guint dim)
   g_autoptr (RvmBuffer) c = check_upload (candidate, count), out = check_output (count), means = check_output (rows), updated = check_output (count);
   const RvmTensor opened = rvm_tensor (g, rows, 2 * dim), old = rvm_tensor (s, rows, dim);
 
-  check_case ("rows %u, dim %u", rows, dim);
   reference_gates (gates, state, scale, candidate, context, mean, next, rows, dim, 1e-4);
   rvm_gate_context (check_queue, opened, old, sc, rvm_tensor (out, rows, dim), rvm_tensor (means, rows, 1), 1e-4f);
   rvm_state_update (check_queue, opened, old, rvm_tensor (c, rows, dim), rvm_tensor (updated, rows, dim));
@@ -47,6 +48,8 @@ gates_loss (gconstpointer data)
 static void
 check_gradients (guint rows, guint dim)
 {
+  check_case ("backward, rows %u, dim %u", rows, dim);
+
   const gsize count = (gsize) rows * dim;
   Gates g = {
     rows, dim, check_random (2 * count, 2), check_random (count, 2), check_random (dim, 2), check_random (count, 2), check_random (count, 1),
@@ -60,7 +63,6 @@ check_gradients (guint rows, guint dim)
   g_autoptr (RvmBuffer) scratch = check_upload (NULL, rvm_norm_backward_scratch (rows, dim));
   const RvmTensor dstate = rvm_tensor (dnext, rows, dim);
 
-  check_case ("backward, rows %u, dim %u", rows, dim);
   for (gsize i = 0; i < 2 * count; i++)
     opened[i] = 1 / (1 + exp (-(double) g.gates[i]));
   gates = check_upload (opened, 2 * count);

@@ -48,6 +48,9 @@ make_linear (RvmGemmProvider provider, RvmElement type, guint k, guint n, const 
 static void
 check_product (RvmGemmProvider provider, RvmElement type, guint m, guint n, guint k, gboolean with_bias, gboolean gelu, guint residual_rows)
 {
+  check_case ("%s %s, %u x %u x %u, bias %d, gelu %d, %u rows of residual", provider_name (provider), rvm_element_get_name (type), m, n, k,
+      with_bias, gelu, residual_rows);
+
   const guint stride = k + 3, most_residual = MAX (residual_rows, 1);
   g_autofree float *a = check_random ((gsize) m * stride, 1), *w = check_random ((gsize) k * n, 1), *bias = check_random (n, 1);
   g_autofree float *residual = check_random ((gsize) most_residual * n, 1);
@@ -56,8 +59,6 @@ check_product (RvmGemmProvider provider, RvmElement type, guint m, guint n, guin
   g_autoptr (RvmBuffer) in = check_upload (a, (gsize) m * stride), out = check_output ((gsize) m * n);
   g_autoptr (RvmBuffer) added = check_upload (residual, (gsize) most_residual * n);
 
-  check_case ("%s %s, %u x %u x %u, bias %d, gelu %d, %u rows of residual", provider_name (provider), rvm_element_get_name (type), m, n, k,
-      with_bias, gelu, residual_rows);
   reference_gemm (a, stride, w, with_bias ? bias : NULL, residual_rows ? residual : NULL, most_residual, gelu, expected, m, n, k);
   rvm_linear_forward (check_queue, linear, rvm_tensor_columns (rvm_tensor (in, m, stride), 0, k), rvm_tensor (out, m, n),
       &(RvmEpilogue){ .gelu = gelu, .residual = rvm_tensor (residual_rows ? added : NULL, residual_rows, n) });
@@ -68,13 +69,14 @@ check_product (RvmGemmProvider provider, RvmElement type, guint m, guint n, guin
 static void
 check_views (RvmGemmProvider provider, guint m, guint n, guint k)
 {
+  check_case ("%s, %u x %u x %u, views", provider_name (provider), m, n, k);
+
   const guint a_stride = k + 5, out_stride = n + 7;
   g_autofree float *a = check_random ((gsize) m * a_stride, 1), *w = check_random ((gsize) k * n, 1), *before = check_random ((gsize) m * out_stride, 1);
   g_autofree double *product = g_new (double, (gsize) m * n), *expected = g_new (double, (gsize) m * out_stride);
   g_autoptr (RvmLinear) linear = make_linear (provider, RVM_ELEMENT_F32, k, n, w, NULL);
   g_autoptr (RvmBuffer) in = check_upload (a, (gsize) m * a_stride), out = check_output ((gsize) m * out_stride);
 
-  check_case ("%s, %u x %u x %u, views", provider_name (provider), m, n, k);
   reference_gemm (a + 2, a_stride, w, NULL, NULL, 1, FALSE, product, m, n, k);
   for (gsize i = 0; i < (gsize) m * out_stride; i++) {
     const guint column = i % out_stride;
@@ -137,6 +139,8 @@ read_kernel_gradient (const RvmLinear *linear, const RvmLinearGradient *gradient
 static void
 check_gradients (RvmGemmProvider provider, guint m, guint n, guint k)
 {
+  check_case ("backward, %s, %u x %u x %u", provider_name (provider), m, n, k);
+
   const gsize mk = (gsize) m * k, mn = (gsize) m * n, kn = (gsize) k * n;
   Linear l = { m, n, k, check_random (mk, 1), check_random (kn, 1), check_random (n, 1), check_random (mn, 1) };
   g_autoptr (RvmLinear) linear = make_linear (provider, RVM_ELEMENT_F32, k, n, l.w, l.bias);
@@ -148,7 +152,6 @@ check_gradients (RvmGemmProvider provider, guint m, guint n, guint k)
 
   if (gradient == NULL)
     g_error ("%s", error->message);
-  check_case ("backward, %s, %u x %u x %u", provider_name (provider), m, n, k);
   rvm_linear_gradient_refresh (check_queue, gradient);
   rvm_linear_gradient_add (check_queue, gradient, x, dout);
   rvm_linear_forward (check_queue, rvm_linear_gradient_get_transposed (gradient), dout, dx, NULL);

@@ -45,6 +45,8 @@ reconstruction_loss (gconstpointer data)
 static void
 check_pictures (guint pictures, guint rows, guint columns, guint patch, gboolean all)
 {
+  check_case ("%u pictures of %u x %u patches of %u pixels, all %d", pictures, rows, columns, patch, all);
+
   const guint tokens = 1 + rows * columns, values = patch * patch * 3, n = pictures * tokens;
   const gsize count = (gsize) n * values, pixels = (gsize) pictures * (tokens - 1) * values;
   Loss l = { pictures, { rows, columns, patch }, all, g_new (guint8, pixels), g_new (guint32, n), check_random (count, 1) };
@@ -52,7 +54,6 @@ check_pictures (guint pictures, guint rows, guint columns, guint patch, gboolean
   g_autoptr (RvmBuffer) predicted = check_upload (l.predicted, count), truth = NULL, slot = NULL;
   g_autoptr (RvmBuffer) d = check_upload (NULL, count), losses = check_output (n);
 
-  check_case ("%u pictures of %u x %u patches of %u pixels, all %d", pictures, rows, columns, patch, all);
   for (gsize i = 0; i < pixels; i++)
     l.pixels[i] = g_rand_int (check_rng);
   for (guint i = 0; i < n; i++)

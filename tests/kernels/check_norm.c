@@ -7,12 +7,13 @@
 static void
 check_rows (guint rows, guint dim, gboolean with_bias, double offset)
 {
+  check_case ("rows %u, dim %u, bias %d, offset %g", rows, dim, with_bias, offset);
+
   const gsize count = (gsize) rows * dim;
   g_autofree float *x = check_random (count, 2), *scale = check_random (dim, 2), *bias = check_random (dim, 2);
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) in = NULL, s = check_upload (scale, dim), b = check_upload (bias, dim), out = check_output (count);
 
-  check_case ("rows %u, dim %u, bias %d, offset %g", rows, dim, with_bias, offset);
   for (gsize i = 0; i < count; i++)
     x[i] += offset;
   in = check_upload (x, count);
@@ -41,13 +42,14 @@ norm_loss (gconstpointer data)
 static void
 check_gradients (guint rows, guint dim)
 {
+  check_case ("backward, rows %u, dim %u", rows, dim);
+
   const gsize count = (gsize) rows * dim;
   Norm n = { rows, dim, check_random (count, 2), check_random (dim, 2), check_random (dim, 2), check_random (count, 1) };
   g_autoptr (RvmBuffer) x = check_upload (n.x, count), scale = check_upload (n.scale, dim), dout = check_upload (n.r, count);
   g_autoptr (RvmBuffer) dx = check_upload (NULL, count), dscale = check_upload (NULL, dim), dbias = check_upload (NULL, dim);
   g_autoptr (RvmBuffer) scratch = check_upload (NULL, rvm_norm_backward_scratch (rows, dim));
 
-  check_case ("backward, rows %u, dim %u", rows, dim);
   rvm_layernorm_backward (check_queue, &(RvmLayerNormBackward){
                                            .x = rvm_tensor (x, rows, dim), .dout = rvm_tensor (dout, rows, dim), .scale = scale,
                                            .dx = rvm_tensor (dx, rows, dim), .accumulate_dx = TRUE, .dscale = dscale, .dbias = dbias,

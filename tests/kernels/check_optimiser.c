@@ -8,13 +8,14 @@
 static void
 check_adamw (guint count)
 {
+  check_case ("AdamW, %u elements", count);
+
   const RvmAdamW adamw = { .rate = 0.01, .b1 = 0.9, .b2 = 0.95, .epsilon = 1e-8, .decay = 0.05, .clip = 0.5, .step = 3 };
   g_autofree float *x = check_random (count, 1), *gradient = check_random (count, 1), *m = check_random (count, 1), *v = check_random (count, 1);
   g_autofree double *expected_x = g_new (double, count), *expected_m = g_new (double, count), *expected_v = g_new (double, count);
   g_autoptr (RvmBuffer) weights = check_output (count), moments = check_output (count), squares = check_output (count);
   g_autoptr (RvmBuffer) d = check_upload (gradient, count);
 
-  check_case ("AdamW, %u elements", count);
   for (guint i = 0; i < count; i++) {
     const double g = gradient[i] * adamw.clip;
 
@@ -36,12 +37,13 @@ check_adamw (guint count)
 static void
 check_squares (guint count)
 {
+  check_case ("squares of %u elements", count);
+
   const guint blocks = rvm_square_sums_count (count), offset = 3;
   g_autofree float *x = check_random (count, 1), *before = check_random (offset, 1);
   g_autofree double *expected = g_new0 (double, offset + blocks);
   g_autoptr (RvmBuffer) in = check_upload (x, count), out = check_output (offset + blocks);
 
-  check_case ("squares of %u elements", count);
   for (guint i = 0; i < offset; i++)
     expected[i] = before[i];
   for (guint i = 0; i < count; i++)

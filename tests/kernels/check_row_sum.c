@@ -5,6 +5,8 @@
 static void
 check_rows (guint pictures, guint picture_rows, guint first, guint rows, guint dim)
 {
+  check_case ("%u pictures of %u rows, rows %u to %u, dim %u", pictures, picture_rows, first, first + rows, dim);
+
   const guint stride = dim + 2;
   const gsize count = (gsize) pictures * picture_rows * stride;
   g_autofree float *values = check_random (count, 1), *before = check_random (dim, 1);
@@ -15,7 +17,6 @@ check_rows (guint pictures, guint picture_rows, guint first, guint rows, guint d
     .out = out,
   };
 
-  check_case ("%u pictures of %u rows, rows %u to %u, dim %u", pictures, picture_rows, first, first + rows, dim);
   for (guint j = 0; j < dim; j++) {
     expected[j] = 0;
     for (guint b = 0; b < pictures; b++)

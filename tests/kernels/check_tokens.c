@@ -9,13 +9,14 @@
 static void
 check_patches (guint pictures, guint rows, guint columns, guint patch)
 {
+  check_case ("patches, %u pictures of %u x %u patches of %u pixels", pictures, rows, columns, patch);
+
   const guint tokens = 1 + rows * columns, values = patch * patch * 3;
   const gsize pixels = (gsize) pictures * (tokens - 1) * values, count = (gsize) pictures * tokens * values;
   g_autofree guint8 *picture = g_new (guint8, pixels);
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) in = NULL, out = check_output (count);
 
-  check_case ("patches, %u pictures of %u x %u patches of %u pixels", pictures, rows, columns, patch);
   for (gsize i = 0; i < pixels; i++)
     picture[i] = g_rand_int (check_rng);
   in = check_upload_bytes (picture, pixels);
@@ -28,6 +29,8 @@ check_patches (guint pictures, guint rows, guint columns, guint patch)
 static void
 check_visible_patches (guint pictures, guint rows, guint columns, guint patch, guint kept)
 {
+  check_case ("visible patches, %u pictures of %u x %u patches of %u pixels, %u kept", pictures, rows, columns, patch, kept);
+
   const guint tokens = 1 + rows * columns, values = patch * patch * 3;
   const gsize pixels = (gsize) pictures * (tokens - 1) * values, count = (gsize) pictures * kept * values;
   g_autofree guint8 *picture = g_new (guint8, pixels);
@@ -35,7 +38,6 @@ check_visible_patches (guint pictures, guint rows, guint columns, guint patch, g
   g_autofree double *all = g_new (double, (gsize) pictures * tokens * values), *expected = g_new (double, count);
   g_autoptr (RvmBuffer) in = NULL, names = NULL, out = check_output (count);
 
-  check_case ("visible patches, %u pictures of %u x %u patches of %u pixels, %u kept", pictures, rows, columns, patch, kept);
   for (gsize i = 0; i < pixels; i++)
     picture[i] = g_rand_int (check_rng);
   for (guint i = 0; i < pictures * kept; i++)
@@ -52,13 +54,14 @@ check_visible_patches (guint pictures, guint rows, guint columns, guint patch, g
 static void
 check_table (guint patches, guint dim)
 {
+  check_case ("table of %u patches, dim %u", patches, dim);
+
   const gsize count = (gsize) (1 + patches) * dim;
   g_autofree float *class_token = check_random (dim, 2), *bias = check_random (dim, 2), *position = check_random ((gsize) patches * dim, 2);
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) c = check_upload (class_token, dim), b = check_upload (bias, dim), p = check_upload (position, (gsize) patches * dim);
   g_autoptr (RvmBuffer) out = check_output (count);
 
-  check_case ("table of %u patches, dim %u", patches, dim);
   for (gsize i = 0; i < count; i++)
     expected[i] = i < dim ? class_token[i] : (double) position[i - dim] + bias[i % dim];
   rvm_token_table (check_queue, c, b, rvm_tensor (p, patches, dim), rvm_tensor (out, 1 + patches, dim));
@@ -68,12 +71,13 @@ check_table (guint patches, guint dim)
 static void
 check_position (guint pictures, guint tokens, guint dim)
 {
+  check_case ("positional encoding, %u pictures of %u tokens, dim %u", pictures, tokens, dim);
+
   const gsize count = (gsize) pictures * tokens * dim;
   g_autofree float *x = check_random (count, 2), *position = check_random ((gsize) (tokens - 1) * dim, 2);
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) out = check_output (count), code = check_upload (position, (gsize) (tokens - 1) * dim);
 
-  check_case ("positional encoding, %u pictures of %u tokens, dim %u", pictures, tokens, dim);
   for (gsize i = 0; i < count; i++) {
     const gsize token = i / dim % tokens;
     expected[i] = x[i] + (token ? (double) position[(token - 1) * dim + i % dim] : 0);
@@ -87,13 +91,14 @@ check_position (guint pictures, guint tokens, guint dim)
 static void
 check_frames (guint samples, guint n, guint frame, guint rows, guint dim)
 {
+  check_case ("frame %u of %u, %u samples, %u rows, dim %u", frame, n, samples, rows, dim);
+
   const gsize one_count = (gsize) samples * rows * dim, count = one_count * n;
   g_autofree float *all = check_random (count, 1), *one = check_random (one_count, 1), *other = check_random (one_count, 1);
   g_autofree double *expected = g_new (double, count), *expected_one = g_new (double, one_count);
   g_autoptr (RvmBuffer) frames = check_output (count), from = check_upload (one, one_count), to = check_output (one_count);
   const RvmTensor to_frame = rvm_tensor (to, samples * rows, dim), frames_tensor = rvm_tensor (frames, samples * n * rows, dim);
 
-  check_case ("frame %u of %u, %u samples, %u rows, dim %u", frame, n, samples, rows, dim);
   for (gsize i = 0; i < count; i++)
     expected[i] = all[i];
   for (gsize i = 0; i < one_count; i++) {
@@ -185,13 +190,14 @@ tokens_loss (gconstpointer data)
 static void
 check_decoder_tokens (guint pictures, guint kept, guint tokens, guint dim)
 {
+  check_case ("decoder tokens, %u pictures of %u tokens, %u kept, dim %u", pictures, tokens, kept, dim);
+
   const gsize count = (gsize) pictures * tokens * dim;
   g_autofree double *expected = g_new (double, count);
   g_autoptr (RvmBuffer) embedded = NULL, slot = NULL, mask = NULL, position = NULL, kernel = NULL, bias = NULL, gap = NULL, out = check_output (count);
   Tokens t;
 
   tokens_make (&t, pictures, kept, tokens, dim);
-  check_case ("decoder tokens, %u pictures of %u tokens, %u kept, dim %u", pictures, tokens, kept, dim);
   reference_tokens (&t, expected);
   embedded = check_upload (t.embedded, (gsize) pictures * kept * dim);
   slot = check_upload_bytes (t.slot, (gsize) pictures * tokens * sizeof (guint32));
@@ -212,6 +218,8 @@ check_decoder_tokens (guint pictures, guint kept, guint tokens, guint dim)
 static void
 check_decoder_gradients (guint pictures, guint kept, guint tokens, guint dim)
 {
+  check_case ("backward of decoder tokens, %u pictures of %u tokens, %u kept, dim %u", pictures, tokens, kept, dim);
+
   const gsize kept_count = (gsize) pictures * kept * dim;
   g_autoptr (RvmBuffer) d = NULL, slot = NULL, gap = NULL, rows = NULL, sums = check_upload (NULL, 2 * (gsize) pictures * dim);
   g_autoptr (RvmBuffer) dembedded = check_upload (NULL, kept_count), dmask = check_upload (NULL, dim), dbias = check_upload (NULL, dim);
@@ -221,7 +229,6 @@ check_decoder_gradients (guint pictures, guint kept, guint tokens, guint dim)
   Tokens t;
 
   tokens_make (&t, pictures, kept, tokens, dim);
-  check_case ("backward of decoder tokens, %u pictures of %u tokens, %u kept, dim %u", pictures, tokens, kept, dim);
   d = check_upload (t.r, (gsize) pictures * tokens * dim);
   dout = rvm_tensor (d, pictures * tokens, dim);
   slot = check_upload_bytes (t.slot, (gsize) pictures * tokens * sizeof (guint32));

@@ -19,12 +19,12 @@ typedef struct {
 extern const CheckOp check_functions, check_tokens, check_norm, check_linear, check_chain, check_attention, check_gate, check_row_sum, check_loss,
     check_optimiser;
 
-/* The device under test; random numbers, the same in every run. */
+/* The device under test; random numbers, which are the same whenever a case is run. */
 extern RvmDevice *check_device;
 extern RvmQueue *check_queue;
 extern GRand *check_rng;
 
-/* Begins a case: the parameters that are printed if it fails. */
+/* Begins a case, before it takes random numbers: the parameters are printed if it fails. */
 void check_case (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* (transfer full) from -@scale to @scale. */

@@ -1,3 +1,4 @@
+/* Straightforward loops, in double precision. */
 #include "reference.h"
 
 #include <math.h>

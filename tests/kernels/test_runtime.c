@@ -1,6 +1,5 @@
 /* The OpenCL runtime: choosing a device, the cache of built programs, build logs, sticky errors, launches that are held back, memory that does not
- * exist, tensors of wrong shapes, what CLBlast keeps. Needs one OpenCL device. */
-#include <glib/gstdio.h>
+ * exist, tensors of wrong shapes. Needs one OpenCL device. */
 #include <string.h>
 #include <utime.h>
 
@@ -12,45 +11,13 @@
 #include "kernels/runtime/launch.h"
 #include "kernels/runtime/program.h"
 #include "kernels/runtime/program_cache.h"
+#include "runtime_fixture.h"
 #include "tests/run_cases.h"
 
 /* Doubles every element. */
 static const RvmKernel twice = {
   "twice", "twice", "", "__kernel void twice (__global float *x) { x[get_global_id (0)] *= 2.0f; }"
 };
-
-static char *folder;
-
-static void
-setup (void)
-{
-  folder = g_dir_make_tmp ("rvm-runtime-XXXXXX", NULL);
-  ck_assert_ptr_nonnull (folder);
-}
-
-static void
-teardown (void)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *path = g_build_filename (folder, name, NULL);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_clear_pointer (&folder, g_free);
-}
-
-static RvmDevice *
-open_device (const char *cache_dir)
-{
-  g_autoptr (GError) error = NULL;
-  RvmDevice *device = rvm_device_open (NULL, cache_dir, &error);
-
-  ck_assert_msg (device != NULL, "%s", error ? error->message : "");
-  return device;
-}
 
 /* The only file of the cache folder. */
 static char *
@@ -401,116 +368,6 @@ START_TEST (test_wrong_tensors_are_errors)
 }
 END_TEST
 
-/* A 16 x 16 product by CLBlast. */
-static void
-run_clblast (RvmDevice *device)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, &error);
-  g_autoptr (RvmLinear) weights = rvm_linear_new (device, RVM_GEMM_CLBLAST, RVM_ELEMENT_F32, 16, 16, FALSE, &error);
-  g_autoptr (RvmBuffer) a = rvm_buffer_new (device, 16 * 16 * sizeof (float), "a", &error);
-  g_autoptr (RvmBuffer) out = rvm_buffer_new (device, 16 * 16 * sizeof (float), "out", &error);
-  float kernel[16 * 16] = { 0 }, values[16 * 16], result[16 * 16];
-
-  ck_assert_msg (weights && a && out, "%s", error ? error->message : "");
-  for (guint i = 0; i < 16 * 16; i++)
-    values[i] = i;
-  for (guint i = 0; i < 16; i++)
-    kernel[i * 16 + i] = 2;
-  ck_assert (rvm_linear_begin (weights, &error));
-  rvm_linear_set_kernel (weights, 0, 0, 16, 16, kernel);
-  ck_assert (rvm_linear_end (weights, &error));
-  rvm_queue_write (queue, a, 0, values, sizeof values);
-  rvm_linear_forward (queue, weights, rvm_tensor (a, 16, 16), rvm_tensor (out, 16, 16), NULL);
-  rvm_queue_read (queue, out, 0, result, sizeof result);
-  ck_assert_msg (rvm_queue_finish (queue, &error), "%s", error ? error->message : "");
-  for (guint i = 0; i < 16 * 16; i++)
-    ck_assert_float_eq (result[i], 2 * values[i]);
-}
-
-static cl_uint
-count_references (cl_context context)
-{
-  cl_uint count = 0;
-
-  ck_assert_int_eq (clGetContextInfo (context, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL), CL_SUCCESS);
-  return count;
-}
-
-/* CLBlast keeps programs until the process ends, unless it is told to forget all of them. */
-START_TEST (test_clblast_gives_contexts_back)
-{
-  RvmDevice *first = open_device (""), *second = open_device (folder);
-  cl_context contexts[2] = { rvm_device_get_context (first), rvm_device_get_context (second) };
-  cl_uint kept;
-
-  /* As long as these references are held, no other context can have the address of one of them. */
-  for (guint i = 0; i < 2; i++)
-    clRetainContext (contexts[i]);
-  run_clblast (first);
-  run_clblast (second);
-
-  /* While the first device has users, it keeps its programs, and the second keeps its context and is the same when it is opened again. */
-  kept = count_references (contexts[0]);
-  ck_assert_uint_gt (kept, 2);
-  rvm_device_unref (second);
-  ck_assert_uint_eq (count_references (contexts[0]), kept);
-  second = open_device (folder);
-  ck_assert_ptr_eq (rvm_device_get_context (second), contexts[1]);
-  run_clblast (second);
-  rvm_device_unref (second);
-
-  rvm_device_unref (first);
-  for (guint i = 0; i < 2; i++) {
-    ck_assert_uint_eq (count_references (contexts[i]), 1);
-    clReleaseContext (contexts[i]);
-  }
-  first = open_device ("");
-  run_clblast (first);
-  rvm_device_unref (first);
-}
-END_TEST
-
-/* Opens a device, uses CLBlast and closes it, again and again. Returns the last context, with a reference. */
-static gpointer
-come_and_go (gpointer cache_dir)
-{
-  cl_context context = NULL;
-
-  for (guint i = 0; i < 4; i++) {
-    RvmDevice *device = open_device (cache_dir);
-
-    if (context)
-      clReleaseContext (context);
-    context = rvm_device_get_context (device);
-    clRetainContext (context);
-    run_clblast (device);
-    rvm_device_unref (device);
-  }
-  return context;
-}
-
-/* Threads that open and close two devices at any moment: CLBlast's forgetting disturbs no product, and nothing is kept in the end. */
-START_TEST (test_clblast_forgets_beside_threads)
-{
-  GThread *threads[4];
-  cl_context contexts[4];
-
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    threads[i] = g_thread_new ("stream", come_and_go, i % 2 ? folder : (char *) "");
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    contexts[i] = g_thread_join (threads[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (contexts); i++) {
-    guint ours = 0;
-
-    for (guint k = i; k < G_N_ELEMENTS (contexts); k++)
-      ours += contexts[k] == contexts[i];
-    ck_assert_uint_eq (count_references (contexts[i]), ours);
-    clReleaseContext (contexts[i]);
-  }
-}
-END_TEST
-
 int
 main (void)
 {
@@ -530,7 +387,5 @@ main (void)
   tcase_add_test (tests, test_profile_counts_on_request);
   tcase_add_test (tests, test_held_launches_come_before_anything_else);
   tcase_add_test (tests, test_wrong_tensors_are_errors);
-  tcase_add_test (tests, test_clblast_gives_contexts_back);
-  tcase_add_test (tests, test_clblast_forgets_beside_threads);
   return run_cases ("runtime", tests);
 }

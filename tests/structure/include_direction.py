@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""include_direction.py ROOT: rooms look only at rooms before them. With --self-test, shows that a wrong include is found."""
+"""include_direction.py ROOT: directories depend only on earlier ones, and only a few files include OpenCL and CLBlast. With --self-test, shows that
+a wrong include is found."""
 import pathlib
 import re
 import sys
@@ -13,6 +14,12 @@ ROOMS = {
     "trainer": ["kernels", "model", "video"],
 }
 OUTSIDE = [(re.compile(r"CL/|clblast"), {"kernels"}), (re.compile(r"gst/"), {"video", "gst-plugin", "trainer"})]
+# Inside of kernels/: what begins with the first must not include what begins with the second.
+LATER = [("kernels/runtime/", "kernels/ops/"), ("kernels/runtime/", "kernels/tensor"), ("kernels/tensor", "kernels/ops/")]
+ONLY = [
+    (re.compile(r"CL/"), {"kernels/runtime/cl.h"}),
+    (re.compile(r"clblast_c"), {"kernels/runtime/clblast.c", "kernels/runtime/clblast_parameters.c", "kernels/ops/gemm_clblast.c"}),
+]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 
@@ -27,6 +34,13 @@ def violations(root):
                 other = target.split("/")[0]
                 if other in ROOMS and other != room and other not in allowed:
                     yield f"{path}:{number}: {room} must not include {target}"
+                name = path.relative_to(root).as_posix()
+                for earlier, later in LATER:
+                    if name.startswith(earlier) and target.startswith(later):
+                        yield f"{path}:{number}: {earlier} must not include {target}"
+                for pattern, files in ONLY:
+                    if pattern.match(target) and name not in files:
+                        yield f"{path}:{number}: only {', '.join(sorted(files))} include {target}"
                 for pattern, rooms in OUTSIDE:
                     if pattern.match(target) and room not in rooms:
                         yield f"{path}:{number}: {room} must not include {target}"
@@ -35,11 +49,13 @@ def violations(root):
 def self_test():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        (root / "kernels").mkdir()
+        (root / "kernels/runtime").mkdir(parents=True)
         (root / "model").mkdir()
+        (root / "kernels/runtime/a.c").write_text('#include "kernels/ops/b.h"\n#include "kernels/error.h"\n#include <CL/cl.h>\n')
+        (root / "kernels/runtime/cl.h").write_text("#include <CL/cl.h>\n")
         (root / "kernels/a.c").write_text('#include "model/b.h"\n')
         (root / "model/b.h").write_text("#include <CL/cl.h>\n#include <gst/gst.h>\n#include \"kernels/ok.h\"\n")
-        return len(list(violations(root))) == 3
+        return len(list(violations(root))) == 6
 
 
 if __name__ == "__main__":
