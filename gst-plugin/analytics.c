@@ -4,6 +4,8 @@
 #include <gst/analytics/analytics.h>
 #include <gst/video/video.h>
 
+#include "video/orientation.h"
+
 static gboolean
 is_tracked (GstAnalyticsRelationMeta * meta, guint id)
 {
@@ -37,19 +39,17 @@ rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes)
 
 /* The object detection of @track; FALSE if it could not be added. */
 static gboolean
-add_detection (GstAnalyticsRelationMeta * meta, const GstRvmTrack * track, gdouble width, gdouble height,
-    GstAnalyticsODMtd * detection)
+add_detection (GstAnalyticsRelationMeta * meta, const GstRvmTrack * track, const RvmView * view, GstAnalyticsODMtd * detection)
 {
-  const gdouble left = CLAMP (track->x, 0, width), top = CLAMP (track->y, 0, height);
+  const GstVideoRectangle box = rvm_view_get_stored_box (view, track->x, track->y, track->width, track->height);
   const GQuark type = track->label ? track->label : g_quark_from_static_string ("rvm-track");
 
-  return gst_analytics_relation_meta_add_od_mtd (meta, type, left, top, CLAMP (track->x + track->width, left, width) - left,
-      CLAMP (track->y + track->height, top, height) - top, CLAMP (track->confidence, 0, 1), detection);
+  return gst_analytics_relation_meta_add_od_mtd (meta, type, box.x, box.y, box.w, box.h, CLAMP (track->confidence, 0, 1), detection);
 }
 
 /* Detection and tracking entry of each box and mask; @detections: their ids, of those that are visible. */
 static void
-add_boxes (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height, GHashTable * detections)
+add_boxes (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, const RvmView * view, GHashTable * detections)
 {
   for (guint i = 0; i < tracks->n_tracks; i++) {
     const GstRvmTrack *track = &tracks->tracks[i];
@@ -64,7 +64,7 @@ add_boxes (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guin
       gst_analytics_tracking_mtd_set_lost (&tracking);
       continue;
     }
-    if (!add_detection (meta, track, width, height, &detection))
+    if (!add_detection (meta, track, view, &detection))
       continue;
     gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_RELATE_TO, detection.id, tracking.id);
     gst_analytics_relation_meta_set_relation (meta, GST_ANALYTICS_REL_TYPE_RELATE_TO, tracking.id, detection.id);
@@ -74,11 +74,37 @@ add_boxes (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guin
 
 #ifdef RVM_HAVE_TENSORS
 
+/* (transfer full) (nullable): the masks as the stored picture lies. */
+static GstBuffer *
+make_stored_mask (const GstRvmTrackMeta * tracks, const RvmView * view)
+{
+  g_autoptr (GBytes) upright = NULL;
+  guint width, height, across, along;
+  guint8 *pixels;
+  GstBuffer *mask;
+
+  if (view->orientation == GST_VIDEO_ORIENTATION_IDENTITY)
+    return gst_buffer_ref (tracks->mask);
+  upright = gst_rvm_track_meta_get_mask (tracks, &width, &height);
+  if (upright == NULL)
+    return NULL;
+  across = rvm_orientation_swaps (view->orientation) ? height : width;
+  along = rvm_orientation_swaps (view->orientation) ? width : height;
+  pixels = g_malloc ((gsize) width * height);
+  rvm_orientation_turn_pixels (rvm_orientation_invert (view->orientation), g_bytes_get_data (upright, NULL), width, width, height, 1,
+      pixels, across);
+  mask = gst_buffer_new_wrapped (pixels, (gsize) width * height);
+  gst_buffer_add_video_meta_full (mask, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, across, along, 1,
+      (gsize[GST_VIDEO_MAX_PLANES]) {0}, (gint[GST_VIDEO_MAX_PLANES]) {across});
+  return mask;
+}
+
 /* Region 0 is the background, region 1 + i the i-th mask track; a region's id is its value in the picture. */
 static void
-add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height,
-    GHashTable * detections)
+add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, const RvmView * view, GHashTable * detections)
 {
+  const GstVideoRectangle *shown = &view->visible;
+  GstBuffer *mask = make_stored_mask (tracks, view);
   g_autoptr (GArray) regions = g_array_new (FALSE, TRUE, sizeof (guint));
   GstAnalyticsSegmentationMtd segmentation;
 
@@ -86,8 +112,8 @@ add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * track
   for (guint i = 0; i < tracks->n_tracks; i++)
     if (tracks->tracks[i].kind == GST_RVM_TRACK_MASK)
       g_array_append_val (regions, tracks->tracks[i].mask_value);
-  if (!gst_analytics_relation_meta_add_segmentation_mtd (meta, gst_buffer_ref (tracks->mask), GST_SEGMENTATION_TYPE_INSTANCE,
-          regions->len, (guint *) regions->data, 0, 0, width, height, &segmentation))
+  if (mask == NULL || !gst_analytics_relation_meta_add_segmentation_mtd (meta, mask, GST_SEGMENTATION_TYPE_INSTANCE,
+          regions->len, (guint *) regions->data, shown->x, shown->y, shown->w, shown->h, &segmentation))
     return;
   for (guint i = 0; i < tracks->n_tracks; i++) {
     const guint detection = GPOINTER_TO_UINT (g_hash_table_lookup (detections, GUINT_TO_POINTER (tracks->tracks[i].id)));
@@ -146,8 +172,7 @@ rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * featur
 #else
 
 static void
-add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, guint width, guint height,
-    GHashTable * detections)
+add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, const RvmView * view, GHashTable * detections)
 {
 }
 
@@ -159,7 +184,7 @@ rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * featur
 #endif
 
 void
-rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, guint width, guint height)
+rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, const RvmView * view)
 {
   g_autoptr (GHashTable) detections = g_hash_table_new (NULL, NULL);
   GstAnalyticsRelationMeta *meta;
@@ -169,7 +194,7 @@ rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, gu
   meta = gst_buffer_get_analytics_relation_meta (buffer);
   if (meta == NULL)
     meta = gst_buffer_add_analytics_relation_meta (buffer);
-  add_boxes (meta, tracks, width, height, detections);
+  add_boxes (meta, tracks, view, detections);
   if (tracks->mask)
-    add_segmentation (meta, tracks, width, height, detections);
+    add_segmentation (meta, tracks, view, detections);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "meta/gstrvmtrackmeta.h"
+#include "video/view.h"
 
 G_BEGIN_DECLS
 
@@ -10,10 +11,10 @@ G_BEGIN_DECLS
 void rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes);
 
 /* Adds to the GstAnalyticsRelationMeta of @buffer (made if there is none): for each visible box and mask an object detection, related to a
- * tracking entry whose id is the track's; for the picture of masks, if there is one, a segmentation entry that covers @width x @height
- * pixels, related to each of its objects (1.26). */
+ * tracking entry whose id is the track's; for the picture of masks, if there is one, a segmentation entry that covers what is shown,
+ * related to each of its objects (1.26). All of it in pixels of the stored picture, which is seen as @view says; masks lie as it does. */
 void rvm_analytics_add_tracks (GstBuffer * buffer,
-    const GstRvmTrackMeta * tracks, guint width, guint height);
+    const GstRvmTrackMeta * tracks, const RvmView * view);
 
 /* Adds a GstTensorMeta that shares the memory of @features: "rvm-class-token" (1, dim), "rvm-patches" (1, rows, columns, dim), each if
  * there (1.26). */

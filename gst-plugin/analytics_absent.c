@@ -7,7 +7,7 @@ rvm_analytics_get_detections (GstBuffer * buffer, GArray * boxes)
 }
 
 void
-rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, guint width, guint height)
+rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, const RvmView * view)
 {
 }
 

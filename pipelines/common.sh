@@ -237,8 +237,9 @@ rvm_new() {
 # Makes the folder of results.
 rvm_folder() { if ! mkdir -p "$1" 2>/dev/null || [ ! -w "$1" ]; then rvm_fail "$1 cannot be written"; fi; }
 
-# Parts of pipelines, as an array: $analyse is rvmencode.
-rvm_parts() { analyse=(rvmencode "size=$size"); }
+# Parts of pipelines, as arrays: $analyse is rvmencode, which sees every picture upright; $upright goes before it where pictures are shown or
+# written, too, which a player turns only as long as the tag that says so is beside them.
+rvm_parts() { analyse=(rvmencode "size=$size") upright=(videoconvert ! videoflip video-direction=auto !); }
 
 # Checks the name of a file of pictures, before anything takes long.
 rvm_check_encoded() {

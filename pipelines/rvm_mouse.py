@@ -31,8 +31,10 @@ class Selector:
         if caps is None:
             return 0, 0, width, height
         video = caps.get_structure(0)
-        scale = min(width / video.get_value("width"), height / video.get_value("height"))
-        shown = video.get_value("width") * scale, video.get_value("height") * scale
+        _, across, along = video.get_fraction("pixel-aspect-ratio") if video.has_field("pixel-aspect-ratio") else (True, 1, 1)
+        full = video.get_value("width") * across / along, video.get_value("height")
+        scale = min(width / full[0], height / full[1])
+        shown = full[0] * scale, full[1] * scale
         return (width - shown[0]) / 2, (height - shown[1]) / 2, *shown
 
     def fraction(self, x, y):
@@ -75,7 +77,7 @@ def ask_for_box(video, rate=(25, 1)):
     Unusable."""
     if not Gtk.init_check([])[0]:
         raise rvm_source.Unusable("the display cannot be opened")
-    job = rvm_run.Job("videoconvert ! gtksink name=sink".split(), video, rate=rate)
+    job = rvm_run.Job("videoconvert ! videoflip video-direction=auto ! gtksink name=sink".split(), video, rate=rate)
     sink, chosen = job.pipeline.get_by_name("sink"), []
 
     def on_box(*box):

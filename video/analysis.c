@@ -1,9 +1,18 @@
-/* Conversion through GstVideoConverter, which respects colour matrix, range and
- * strides. A picture that already is RGB of the analysis size passes through it
- * unchanged. Shrinking uses linear interpolation over the covered area
- * (GstVideoConverter widens the filter), which is what the model's own data
- * loader does. */
+/* The picture is made small as it lies in memory, and then turned: that moves few pixels, and a picture that is upright already none. */
 #include "analysis.h"
+
+#include "conversion.h"
+#include "orientation.h"
+
+struct _RvmAnalysis
+{
+  RvmView view;
+  RvmConversion *conversion;
+  gsize stride;                 /* bytes of an upright row */
+  guint pixel;                  /* bytes of a pixel */
+  guint8 *stored;               /* as converted; NULL if that is upright */
+  guint8 *upright;
+};
 
 static guint
 round_to_patch (guint64 length, guint patch)
@@ -11,88 +20,80 @@ round_to_patch (guint64 length, guint patch)
   return MAX (1, (length + patch / 2) / patch) * patch;
 }
 
-gboolean
-rvm_analysis_choose_size (const GstVideoInfo * in, guint patch, guint size,
-    guint width, guint height, guint * out_width, guint * out_height)
+/* The size that was asked for, of the shape that is shown where only part of it was. */
+static gboolean
+fill_size (const RvmView * view, guint size, guint64 * width, guint64 * height)
 {
-  const guint64 w = GST_VIDEO_INFO_WIDTH (in), h = GST_VIDEO_INFO_HEIGHT (in);
-  guint64 to_w = width, to_h = height;
+  guint64 across, along;
+  guint w = 0, h = 0;
 
-  if (w < patch || h < patch)
-    return FALSE;
-  if (to_w == 0 && to_h == 0) {
-    const guint64 side = size ? size : MIN (w, h);
-
-    to_w = gst_util_uint64_scale_round (side, w, MIN (w, h));
-    to_h = gst_util_uint64_scale_round (side, h, MIN (w, h));
-  } else if (to_w == 0) {
-    to_w = gst_util_uint64_scale_round (to_h, w, h);
-  } else if (to_h == 0) {
-    to_h = gst_util_uint64_scale_round (to_w, h, w);
+  rvm_view_get_shape (view, &across, &along);
+  if (*width == 0 && *height == 0) {
+    if (!rvm_view_get_square_size (view, size, &w, &h))
+      return FALSE;
+    *width = w;
+    *height = h;
+  } else if (*width == 0) {
+    *width = gst_util_uint64_scale_round (*height, across, along);
+  } else if (*height == 0) {
+    *height = gst_util_uint64_scale_round (*width, along, across);
   }
-  *out_width = round_to_patch (to_w, patch);
-  *out_height = round_to_patch (to_h, patch);
+  return MAX (*width, *height) <= RVM_VIEW_LONGEST_SIDE;
+}
+
+gboolean
+rvm_analysis_choose_size (const RvmView * view, guint patch, guint size,
+    guint width, guint height, guint * out_width, guint * out_height,
+    GError ** error)
+{
+  guint64 to_width = width, to_height = height;
+  guint w, h, n, d;
+
+  rvm_view_get_size (view, &w, &h);
+  rvm_view_get_pixel_aspect (view, &n, &d);
+  if (w < patch || h < patch) {
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "frames of %u x %u pixels are smaller than a patch of the model,"
+        " %u x %u", w, h, patch, patch);
+    return FALSE;
+  }
+  if (!fill_size (view, size, &to_width, &to_height)) {
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "frames of %u x %u pixels with a pixel aspect ratio of %u/%u have a side"
+        " of more than %u square pixels: set width and height", w, h, n, d,
+        RVM_VIEW_LONGEST_SIDE);
+    return FALSE;
+  }
+  *out_width = round_to_patch (to_width, patch);
+  *out_height = round_to_patch (to_height, patch);
   return TRUE;
 }
 
-/* Adds a step from @in to RGB of @width x @height. */
-static gboolean
-add_step (RvmAnalysis * analysis, GstVideoInfo * in, guint width, guint height)
-{
-  RvmAnalysisStep *step = &analysis->steps[analysis->n_steps++];
-  GstStructure *config;
-
-  gst_video_info_set_format (&step->rgb, GST_VIDEO_FORMAT_RGB, width, height);
-  /* The analysis picture is one moment of the stream: no field order, the
-   * rate only matters to the converter's check that both agree. */
-  step->rgb.interlace_mode = in->interlace_mode;
-  step->rgb.fps_n = in->fps_n;
-  step->rgb.fps_d = in->fps_d;
-  config = gst_structure_new ("RvmAnalysis",
-      GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
-      GST_VIDEO_RESAMPLER_METHOD_LINEAR,
-      GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD,
-      GST_VIDEO_DITHER_NONE, GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, 1,
-      NULL);
-  step->converter = gst_video_converter_new (in, &step->rgb, config);
-  step->buffer = gst_buffer_new_allocate (NULL,
-      GST_VIDEO_INFO_SIZE (&step->rgb), NULL);
-  if (step->converter && step->buffer && gst_video_frame_map (&step->frame,
-          &step->rgb, step->buffer, GST_MAP_READWRITE))
-    return TRUE;
-  gst_clear_buffer (&step->buffer);
-  return FALSE;
-}
-
-/* GstVideoConverter (1.22) works on more than 8 bits by shrinking rows of memory
- * that it never wrote when a picture grows in width and shrinks in height: what
- * comes out depends on what was there. */
-static gboolean
-needs_two_steps (const GstVideoInfo * in, guint width, guint height)
-{
-  const GstVideoFormatInfo *worked_on =
-      gst_video_format_get_info (in->finfo->unpack_format);
-
-  return GST_VIDEO_FORMAT_INFO_BITS (worked_on) > 8
-      && width > (guint) GST_VIDEO_INFO_WIDTH (in)
-      && height < (guint) GST_VIDEO_INFO_HEIGHT (in);
-}
-
 RvmAnalysis *
-rvm_analysis_new (const GstVideoInfo * in, guint width, guint height)
+rvm_analysis_new (const RvmView * view, GstVideoFormat format, guint width,
+    guint height, GError ** error)
 {
-  RvmAnalysis *analysis = g_new0 (RvmAnalysis, 1);
-  gboolean good = TRUE;
+  g_autoptr (RvmAnalysis) analysis = g_new0 (RvmAnalysis, 1);
+  const gboolean swap = rvm_orientation_swaps (view->orientation);
+  gsize size;
 
-  analysis->in = *in;
-  if (needs_two_steps (in, width, height))
-    good = add_step (analysis, &analysis->in, GST_VIDEO_INFO_WIDTH (in),
-        height) && add_step (analysis, &analysis->steps[0].rgb, width, height);
-  else
-    good = add_step (analysis, &analysis->in, width, height);
-  if (!good)
-    g_clear_pointer (&analysis, rvm_analysis_free);
-  return analysis;
+  analysis->view = *view;
+  analysis->conversion = rvm_conversion_new (&view->info, &view->visible,
+      format, swap ? height : width, swap ? width : height, error);
+  if (analysis->conversion == NULL)
+    return NULL;
+  size = rvm_conversion_get_size (analysis->conversion);
+  analysis->stride = size / height;
+  analysis->pixel = analysis->stride / width;
+  analysis->upright = g_try_malloc (size);
+  if (view->orientation != GST_VIDEO_ORIENTATION_IDENTITY)
+    analysis->stored = g_try_malloc (size);
+  if (analysis->upright && (analysis->stored
+          || view->orientation == GST_VIDEO_ORIENTATION_IDENTITY))
+    return g_steal_pointer (&analysis);
+  g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+      "no memory for a picture of %u x %u pixels", width, height);
+  return NULL;
 }
 
 void
@@ -100,35 +101,39 @@ rvm_analysis_free (RvmAnalysis * analysis)
 {
   if (analysis == NULL)
     return;
-  for (guint i = 0; i < analysis->n_steps; i++) {
-    RvmAnalysisStep *step = &analysis->steps[i];
-
-    if (step->buffer) {
-      gst_video_frame_unmap (&step->frame);
-      gst_clear_buffer (&step->buffer);
-    }
-    g_clear_pointer (&step->converter, gst_video_converter_free);
-  }
+  g_clear_pointer (&analysis->conversion, rvm_conversion_free);
+  g_free (analysis->stored);
+  g_free (analysis->upright);
   g_free (analysis);
+}
+
+const RvmView *
+rvm_analysis_get_view (const RvmAnalysis * analysis)
+{
+  return &analysis->view;
+}
+
+gsize
+rvm_analysis_get_stride (const RvmAnalysis * analysis)
+{
+  return analysis->stride;
 }
 
 const guint8 *
 rvm_analysis_convert (RvmAnalysis * analysis, GstBuffer * buffer,
-    gsize * stride)
+    GError ** error)
 {
-  RvmAnalysisStep *last = &analysis->steps[analysis->n_steps - 1];
-  GstVideoFrame frame;
+  const gsize stored_stride = rvm_conversion_get_stride (analysis->conversion);
 
-  if (!gst_video_frame_map (&frame, &analysis->in, buffer,
-          GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))
+  if (analysis->stored == NULL)
+    return rvm_conversion_run (analysis->conversion, buffer, analysis->upright,
+        error) ? analysis->upright : NULL;
+  if (!rvm_conversion_run (analysis->conversion, buffer, analysis->stored,
+          error))
     return NULL;
-  for (guint i = 0; i < analysis->n_steps; i++) {
-    RvmAnalysisStep *step = &analysis->steps[i];
-
-    gst_video_converter_frame (step->converter,
-        i ? &analysis->steps[i - 1].frame : &frame, &step->frame);
-  }
-  gst_video_frame_unmap (&frame);
-  *stride = GST_VIDEO_FRAME_PLANE_STRIDE (&last->frame, 0);
-  return GST_VIDEO_FRAME_PLANE_DATA (&last->frame, 0);
+  rvm_orientation_turn_pixels (analysis->view.orientation, analysis->stored,
+      stored_stride, stored_stride / analysis->pixel,
+      rvm_conversion_get_size (analysis->conversion) / stored_stride,
+      analysis->pixel, analysis->upright, analysis->stride);
+  return analysis->upright;
 }

@@ -1,41 +1,34 @@
-/* The picture that the model sees: the buffer's picture, converted to packed RGB of the analysis size. */
+/* RvmAnalysis: the picture that a model sees: what is meant to be seen of a buffer's picture (view.h), upright, with square pixels unless
+ * another shape is asked for, as packed pixels. */
 #pragma once
 
-#include <gst/video/video.h>
+#include "view.h"
 
 G_BEGIN_DECLS
 
-/* A conversion to an RGB picture. */
-typedef struct
-{
-  GstVideoConverter *converter;
-  GstVideoInfo rgb;
-  GstVideoFrame frame;          /* of @buffer, mapped */
-  GstBuffer *buffer;
-} RvmAnalysisStep;
-
-typedef struct
-{
-  GstVideoInfo in;
-  RvmAnalysisStep steps[2];     /* each on the picture of the one before */
-  guint n_steps;
-} RvmAnalysis;
+typedef struct _RvmAnalysis RvmAnalysis;
 
 /* The analysis size for a picture: @width and @height if given, the other by
- * aspect; else @size as the shorter side; else the picture's own. Each is
- * rounded to the nearest multiple of @patch, and at least one patch. FALSE if
- * the picture itself is smaller than a patch. */
-gboolean rvm_analysis_choose_size (const GstVideoInfo * in, guint patch,
+ * the shape that is shown; else @size as the shorter side; else the picture's own
+ * height. Each is rounded to the nearest multiple of @patch, and at least one
+ * patch. GST_STREAM_ERROR if the picture itself is smaller than a patch or a side
+ * would be too long. */
+gboolean rvm_analysis_choose_size (const RvmView * view, guint patch,
     guint size, guint width, guint height, guint * out_width,
-    guint * out_height);
+    guint * out_height, GError ** error);
 
-RvmAnalysis *rvm_analysis_new (const GstVideoInfo * in, guint width,
-    guint height);
+/* @width x @height pixels of @format, which has one plane. GST_STREAM_ERROR. */
+RvmAnalysis *rvm_analysis_new (const RvmView * view, GstVideoFormat format,
+    guint width, guint height, GError ** error);
 void rvm_analysis_free (RvmAnalysis * analysis);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmAnalysis, rvm_analysis_free)
 
-/* Returns the RGB picture of @buffer, valid until the next call, or NULL if it
- * cannot be mapped. */
+const RvmView *rvm_analysis_get_view (const RvmAnalysis * analysis);
+/* Bytes of a row; there is no padding. */
+gsize rvm_analysis_get_stride (const RvmAnalysis * analysis);
+
+/* Returns the picture of @buffer, which is of the view; valid until the next call. GST_STREAM_ERROR. */
 const guint8 *rvm_analysis_convert (RvmAnalysis * analysis, GstBuffer * buffer,
-    gsize * stride);
+    GError ** error);
 
 G_END_DECLS

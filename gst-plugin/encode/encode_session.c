@@ -163,31 +163,22 @@ rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
 
 gboolean
 rvm_encode_session_configure (RvmEncodeSession * session,
-    const GstVideoInfo * info, const RvmEncodeRequest * request,
-    GError ** error)
+    const RvmView * view, const RvmEncodeRequest * request, GError ** error)
 {
   const guint patch = rvm_model_get_config (session->model)->patch;
   guint width, height;
 
-  if (!rvm_analysis_choose_size (info, patch, request->size, request->width,
-          request->height, &width, &height)) {
-    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "frames of %d x %d pixels are smaller than a patch of the model,"
-        " %u x %u", GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info),
-        patch, patch);
+  if (!rvm_analysis_choose_size (view, patch, request->size, request->width,
+          request->height, &width, &height, error))
     return FALSE;
-  }
   if (session->analysis == NULL || width != session->width
       || height != session->height
-      || !gst_video_info_is_equal (&session->analysis->in, info)) {
+      || !rvm_view_is_equal (rvm_analysis_get_view (session->analysis), view)) {
     g_clear_pointer (&session->analysis, rvm_analysis_free);
-    session->analysis = rvm_analysis_new (info, width, height);
-    if (session->analysis == NULL) {
-      g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-          "frames of format %s cannot be converted to RGB",
-          gst_video_format_to_string (GST_VIDEO_INFO_FORMAT (info)));
+    session->analysis = rvm_analysis_new (view, GST_VIDEO_FORMAT_RGB, width,
+        height, error);
+    if (session->analysis == NULL)
       return FALSE;
-    }
   }
   if (session->stream && width == session->width && height == session->height)
     return TRUE;
@@ -313,20 +304,15 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
   g_autoptr (GBytes) all = NULL;
   const guint8 *pixels;
   gfloat *values;
-  gsize stride;
 
-  pixels = rvm_analysis_convert (session->analysis, buffer, &stride);
-  if (pixels == NULL) {
-    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
-        "the buffer of time %" GST_TIME_FORMAT
-        " does not hold a picture of the caps",
-        GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
+  pixels = rvm_analysis_convert (session->analysis, buffer, error);
+  if (pixels == NULL)
     return FALSE;
-  }
   values = g_malloc (size);
   all = g_bytes_new_take (values, size);
   *result = (RvmEncodeResult) {.similarity = NAN };
-  if (!run_model (session, pixels, stride, request, values, result, error)) {
+  if (!run_model (session, pixels, rvm_analysis_get_stride (session->analysis),
+          request, values, result, error)) {
     g_prefix_error (error, "at the frame of time %" GST_TIME_FORMAT ": ",
         GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
     rvm_encode_session_reset (session);
@@ -351,7 +337,7 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
     GstBuffer * buffer, gboolean carried, guint64 carried_count,
     guint64 dropped_count)
 {
-  const GstVideoInfo *info = &session->analysis->in;
+  const RvmView *view = rvm_analysis_get_view (session->analysis);
   const GstRvmFeatureMeta *now = &session->now;
   GstRvmFeatureMeta *meta;
 
@@ -365,8 +351,10 @@ rvm_encode_session_attach (const RvmEncodeSession * session,
   meta->carried = carried;
   meta->carried_count = carried_count;
   meta->dropped_count = dropped_count;
-  meta->frame_width = GST_VIDEO_INFO_WIDTH (info);
-  meta->frame_height = GST_VIDEO_INFO_HEIGHT (info);
+  rvm_view_get_size (view, &meta->frame_width, &meta->frame_height);
+  rvm_view_get_pixel_aspect (view, &meta->pixel_aspect_n,
+      &meta->pixel_aspect_d);
+  meta->orientation = view->orientation;
   rvm_analytics_add_features (buffer, meta);
 }
 

@@ -8,6 +8,7 @@
 #include "meta/gstrvmmeta.h"
 #include "model/state.h"
 #include "model/stream.h"
+#include "video/view.h"
 
 G_BEGIN_DECLS
 
@@ -42,11 +43,10 @@ RvmEncodeSession *rvm_encode_session_new (RvmModel * model,
 void rvm_encode_session_free (RvmEncodeSession * session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmEncodeSession, rvm_encode_session_free)
 
-/* Makes converter and stream fit pictures of @info and the sizes asked for. The
- * state survives if the analysis size stays, and starts anew if not. */
+/* Makes converter and stream fit pictures seen as @view says and the sizes asked
+ * for. The state survives if the analysis size stays, and starts anew if not. */
 gboolean rvm_encode_session_configure (RvmEncodeSession * session,
-    const GstVideoInfo * info, const RvmEncodeRequest * request,
-    GError ** error);
+    const RvmView * view, const RvmEncodeRequest * request, GError ** error);
 
 /* Other weights from the next frame on. @stream (nullable) (transfer full): one of
  * @model, new or reset, that is taken if it has the session's size; else the

@@ -8,6 +8,23 @@
  * frame's features, attached to the buffer as #GstRvmFeatureMeta. The picture
  * passes through untouched and is not copied.
  *
+ * ## The picture as it is meant to be seen
+ * What is analysed is the picture as a player shows it: turned as the tag
+ * image-orientation says (a telephone's video; video-direction says otherwise),
+ * with square pixels whatever the caps' pixel-aspect-ratio, and without the margins
+ * of a GstVideoCropMeta. The features are those that videoflip
+ * video-direction=auto before the element would give, and the metadata's frame size
+ * and places are those of the upright picture; but the picture that passes through
+ * is not turned. A tag that changes on the way counts from its place in the stream
+ * on; the state goes on unless the analysis size becomes another. Elements
+ * downstream that draw on the picture find it as it was: use videoflip
+ * video-direction=auto before rvmencode where the picture is to be encoded, or shown
+ * by a sink that does not turn it.
+ *
+ * Both fields of an interlaced frame are analysed as the one picture that they
+ * are; interlace-mode=fields is refused. A stereoscopic frame is analysed as it is
+ * packed.
+ *
  * ## State
  * reset-on says what makes the state start anew; the signal reset-state and the
  * events of gst_rvm_event_new_reset_state() do so on a frame of choice. The
@@ -46,7 +63,9 @@
 
 #include <math.h>
 
+#include "allocation.h"
 #include "meta/gstrvmmeta.h"
+#include "video/orientation.h"
 
 GST_DEBUG_CATEGORY (rvm_encode_debug);
 GstBaseTransformClass *gst_rvm_encode_base;
@@ -149,17 +168,36 @@ gst_rvm_encode_stop (GstBaseTransform * base)
   g_clear_pointer (&self->session, rvm_encode_session_free);
   g_clear_pointer (&self->snapshots, rvm_snapshots_free);
   g_clear_pointer (&self->stream_id, g_free);
+  rvm_orientation_tags_clear (&self->tags);
   self->have_info = FALSE;
   return TRUE;
 }
 
-/* Adopts what the properties say now; the error is posted. */
+/* How the picture of @buffer is to be analysed. */
 static gboolean
-configure (GstRvmEncode * self, RvmEncodeRequest * request)
+see (GstRvmEncode * self, GstBuffer * buffer, GstVideoOrientationMethod
+    direction, RvmView * view, GError ** error)
 {
+  if (direction == GST_VIDEO_ORIENTATION_AUTO)
+    direction = rvm_orientation_tags_get (&self->tags);
+  if (rvm_orientation_is_valid (direction))
+    return rvm_view_init (view, &self->info, buffer, direction, error);
+  g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
+      "video-direction=custom is not possible: expected auto or one of the eight"
+      " orientations");
+  return FALSE;
+}
+
+/* Adopts what the properties and the tags say now; the error is posted. */
+static gboolean
+configure (GstRvmEncode * self, GstBuffer * buffer, RvmEncodeRequest * request)
+{
+  GstVideoOrientationMethod direction;
   g_autoptr (GError) error = NULL;
+  RvmView view;
 
   GST_OBJECT_LOCK (self);
+  direction = self->settings.video_direction;
   request->size = self->settings.size;
   request->width = self->settings.width;
   request->height = self->settings.height;
@@ -168,8 +206,8 @@ configure (GstRvmEncode * self, RvmEncodeRequest * request)
   request->watch_scene = self->settings.reset_on & GST_RVM_RESET_SCENE;
   request->scene_threshold = self->settings.scene_threshold;
   GST_OBJECT_UNLOCK (self);
-  if (rvm_encode_session_configure (self->session, &self->info, request,
-          &error))
+  if (see (self, buffer, direction, &view, &error)
+      && rvm_encode_session_configure (self->session, &view, request, &error))
     return TRUE;
   gst_rvm_encode_post (self, GST_MESSAGE_ERROR, error, "while preparing the analysis");
   return FALSE;
@@ -215,15 +253,12 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return TRUE;
 }
 
-/* Pictures pass through untouched, so downstream's memory is what upstream should
- * use: unixfdsink, for one, takes no other. */
+/* What would be drawn over the picture only later belongs to what is analysed. */
 static gboolean
 gst_rvm_encode_propose_allocation (GstBaseTransform * base, GstQuery * decide,
     GstQuery * query)
 {
-  gst_pad_peer_query (GST_BASE_TRANSFORM_SRC_PAD (base), query);
-  if (!gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
-    gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  rvm_allocation_propose (base, query, FALSE);
   return TRUE;
 }
 
@@ -279,8 +314,8 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_DISCONT);
   gst_rvm_encode_note_times (self, buffer);
   gst_rvm_encode_adopt_model (self);
-  /* size, width and height may have changed. */
-  if (!configure (self, &request))
+  /* size, width, height, direction and tags may have changed. */
+  if (!configure (self, buffer, &request))
     return GST_FLOW_ERROR;
   if (!gst_rvm_encode_apply_requests (self, buffer))
     return GST_FLOW_ERROR;

@@ -35,6 +35,7 @@ gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event)
   GstRvmEncode *self = GST_RVM_ENCODE (base);
   GstClockTime time;
 
+  rvm_orientation_tags_note (&self->tags, base->sinkpad, event);
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_FLUSH_STOP:
       forget_times (self);

@@ -17,6 +17,7 @@
 #include "rvmencode_settings.h"
 #include "rvmencode_types.h"
 #include "snapshots.h"
+#include "video/orientation_tags.h"
 
 G_BEGIN_DECLS
 
@@ -99,6 +100,7 @@ struct _GstRvmEncode
   RvmSnapshots *snapshots;
   GstVideoInfo info;
   gboolean have_info;
+  RvmOrientationTags tags;
   guint reasons;                /* of the last reset that was done */
   GstClockTime frame_end;       /* of the last buffer, or NONE */
   GstClockTime gaps;            /* sum of GAP events since then */

@@ -2,6 +2,8 @@
  * the field behind it (settings.h). */
 #include "rvmencode_settings.h"
 
+#include <gst/video/video.h>
+
 #include "kernels/ops/linear.h"
 #include "device_notice.h"
 #include "meta/gstrvmmeta.h"
@@ -43,14 +45,21 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
               "How weights are stored; sums are always 32 bits",
               gst_rvm_precision_get_type (), RVM_ELEMENT_F32, ready)},
     {AT (size), g_param_spec_uint ("size", "Size",
-              "Shorter side of the analysed picture, pixels, rounded to the nearest"
-              " number of whole patches, at least one, as stats shows (0 = the video's own)", 0, MAX_SIDE, 0, live)},
+              "Shorter side of the analysed picture, square pixels, rounded to the"
+              " nearest number of whole patches, at least one, as stats shows (0 = the video's own)", 0, MAX_SIDE, 0, live)},
     {AT (width), g_param_spec_uint ("width", "Width",
               "Width of the analysed picture, pixels, rounded as size is"
               " (0 = from height or size)", 0, MAX_SIDE, 0, live)},
     {AT (height), g_param_spec_uint ("height", "Height",
               "Height of the analysed picture, pixels, rounded as size is"
               " (0 = from width or size)", 0, MAX_SIDE, 0, live)},
+    {AT (video_direction), g_param_spec_enum ("video-direction",
+              "Video direction",
+              "How pictures are turned to be analysed upright, as videoflip would"
+              " turn them; what passes through is not turned (auto: as the tag"
+              " image-orientation says; custom is not possible)",
+              GST_TYPE_VIDEO_ORIENTATION_METHOD, GST_VIDEO_ORIENTATION_AUTO,
+              live)},
     {AT (interval), g_param_spec_uint ("interval", "Interval",
               "Frames skipped between two that are analysed; they carry the"
               " last features, marked so", 0, G_MAXUINT, 0, live)},

@@ -12,6 +12,7 @@ typedef struct
   gint gemm;                    /* RvmGemmProvider */
   gint precision;               /* RvmElement */
   guint size, width, height, interval, warm_up;
+  gint video_direction;         /* GstVideoOrientationMethod */
   guint output;                 /* GstRvmFeatureParts */
   guint reset_on;               /* GstRvmResetOn */
   guint64 snapshot_interval;    /* nanoseconds */

@@ -4,6 +4,7 @@
 #include <json-glib/json-glib.h>
 
 #include "meta/gstrvmfields.h"
+#include "video/orientation.h"
 
 /* Nanoseconds, or null. */
 static void
@@ -60,7 +61,11 @@ append_fields (GString * line, const GstRvmFields * fields, gconstpointer meta)
         g_string_append_printf (line, ", \"%s\": %u", field->name, *(const guint *) at);
         break;
       case GST_RVM_FIELD_SIZE:
+      case GST_RVM_FIELD_RATIO:
         g_string_append_printf (line, ", \"%s\": [%u, %u]", field->name, ((const guint *) at)[0], ((const guint *) at)[1]);
+        break;
+      case GST_RVM_FIELD_ORIENTATION:
+        g_string_append_printf (line, ", \"%s\": \"%s\"", field->name, rvm_orientation_to_string (*(const guint *) at));
         break;
       case GST_RVM_FIELD_FLAG:
         g_string_append_printf (line, ", \"%s\": %s", field->name, *(const gboolean *) at ? "true" : "false");

@@ -29,6 +29,9 @@
  * rvmencode and for each stream), "update" counts its analysed frames: lines of equal
  * source and update have equal features.
  *
+ * Sizes, places, the grid of patches and masks are those of the upright picture (see
+ * rvmencode).
+ *
  * A frame is a buffer with features or tracks. Carried features are written like
  * others; the JSON lines mark them. A seek does not rewind the files: frames
  * are appended in the order in which they arrive. All files but .safetensors are
@@ -45,6 +48,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "allocation.h"
 #include "choice.h"
 #include "export_lines.h"
 #include "export_places.h"
@@ -358,6 +362,13 @@ gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   return GST_FLOW_OK;
 }
 
+/* Upstream must not leave the cutting of the picture to downstream: the metadata, which would be dropped, would be written. */
+static gboolean
+gst_rvm_export_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
+{
+  return rvm_allocation_propose (base, query, TRUE);
+}
+
 static gboolean
 gst_rvm_export_sink_event (GstBaseTransform * base, GstEvent * event)
 {
@@ -464,6 +475,7 @@ gst_rvm_export_class_init (GstRvmExportClass * klass)
   base->start = gst_rvm_export_start;
   base->stop = gst_rvm_export_stop;
   base->sink_event = gst_rvm_export_sink_event;
+  base->propose_allocation = gst_rvm_export_propose_allocation;
   base->transform_ip = gst_rvm_export_transform_ip;
   base->transform_ip_on_passthrough = TRUE;
 }

@@ -21,7 +21,7 @@ typedef struct _GstRvmFeatures GstRvmFeatures;
  * @update_pts: presentation time of the frame that these features are of
  * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
  * @model_id: identifies the weights
- * @frame_width: pixels of the picture that the grid covers
+ * @frame_width: pixels of the picture that the grid covers: the part that is shown, upright
  * @frame_height: pixels of the picture that the grid covers
  * @analysis_width: pixels of the picture the model saw
  * @analysis_height: pixels of the picture the model saw
@@ -34,6 +34,9 @@ typedef struct _GstRvmFeatures GstRvmFeatures;
  * @stream_id: (nullable): the id of the stream that the frame belongs to
  * @source: identifies the run of that element on that stream, 0 if unknown; see #GstRvmFeatureMeta
  * @update: the number of the analysed frame within @source, 1 for the first, 0 if unknown
+ * @orientation: how the picture in the buffer has to be turned to be the upright one that the grid covers, a #GstVideoOrientationMethod
+ * @pixel_aspect_n: the width of a pixel of the upright picture, where @pixel_aspect_d is its height
+ * @pixel_aspect_d: the height of a pixel of the upright picture
  *
  * Features of a frame, with the fields of #GstRvmFeatureMeta. The fields are for reading only; strings belong to the structure. The values
  * are read by gst_rvm_features_get_data(), gst_rvm_features_get_class_token() and gst_rvm_features_get_patches().
@@ -67,6 +70,10 @@ struct _GstRvmFeatures {
   gchar *stream_id;
   guint64 source;
   guint64 update;
+
+  guint orientation;
+  guint pixel_aspect_n;
+  guint pixel_aspect_d;
 
   /*< private >*/
   GBytes *_data;

@@ -27,6 +27,8 @@ static const GstRvmField feature_fields[] = {
   FEATURE ("stream_id", TEXT, TRUE, stream_id),
   FEATURE ("source", ID, TRUE, source),
   FEATURE ("update", COUNT, TRUE, update),
+  FEATURE ("orientation", ORIENTATION, TRUE, orientation),
+  FEATURE ("pixel_aspect_ratio", RATIO, TRUE, pixel_aspect_n),
 };
 
 #define TRACK(name, kind, member) {name, GST_RVM_FIELD_##kind, TRUE, \
@@ -38,14 +40,17 @@ static const GstRvmField track_fields[] = {
   TRACK ("tracks_source", ID, source),
   TRACK ("tracks_update", COUNT, update),
   TRACK ("tracks_frame_size", SIZE, frame_width),
+  TRACK ("tracks_orientation", ORIENTATION, orientation),
 };
 
-/* Widths and heights are copied and written as one field. */
+/* Widths and heights, and the two parts of a ratio, are copied and written as one field. */
 #define IS_PAIR(type, prefix) \
     (G_STRUCT_OFFSET (type, prefix##_height) == G_STRUCT_OFFSET (type, prefix##_width) + sizeof (guint))
 G_STATIC_ASSERT (IS_PAIR (GstRvmFeatureMeta, frame) && IS_PAIR (GstRvmFeatureMeta, analysis));
 G_STATIC_ASSERT (IS_PAIR (GstRvmFeatures, frame) && IS_PAIR (GstRvmFeatures, analysis));
 G_STATIC_ASSERT (IS_PAIR (GstRvmTrackMeta, frame) && IS_PAIR (GstRvmTracks, frame));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (GstRvmFeatureMeta, pixel_aspect_d) == G_STRUCT_OFFSET (GstRvmFeatureMeta, pixel_aspect_n) + sizeof (guint));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (GstRvmFeatures, pixel_aspect_d) == G_STRUCT_OFFSET (GstRvmFeatures, pixel_aspect_n) + sizeof (guint));
 G_STATIC_ASSERT (sizeof (GstRvmFeatureParts) == sizeof (guint));
 
 const GstRvmFields gst_rvm_feature_fields = { "features", feature_fields, G_N_ELEMENTS (feature_fields) };
@@ -58,8 +63,10 @@ size_of (GstRvmFieldKind kind)
   switch (kind) {
     case GST_RVM_FIELD_UINT:
     case GST_RVM_FIELD_FLAG:
+    case GST_RVM_FIELD_ORIENTATION:
       return sizeof (guint);
     case GST_RVM_FIELD_SIZE:
+    case GST_RVM_FIELD_RATIO:
       return 2 * sizeof (guint);
     default:
       return sizeof (guint64);
@@ -77,6 +84,8 @@ gst_rvm_fields_init (const GstRvmFields * fields, GstRvmOwner owner, gpointer st
       *(gchar **) at = NULL;
     else if (field->kind == GST_RVM_FIELD_TIME)
       *(GstClockTime *) at = GST_CLOCK_TIME_NONE;
+    else if (field->kind == GST_RVM_FIELD_RATIO)
+      ((guint *) at)[0] = ((guint *) at)[1] = 1;
     else
       memset (at, 0, size_of (field->kind));
   }

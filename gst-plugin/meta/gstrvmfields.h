@@ -12,6 +12,8 @@ typedef enum
 {
   GST_RVM_FIELD_UINT,           /* guint */
   GST_RVM_FIELD_SIZE,           /* two guint, one behind the other: width, height */
+  GST_RVM_FIELD_RATIO,          /* two guint, one behind the other, 1 and more */
+  GST_RVM_FIELD_ORIENTATION,    /* guint, one of the eight of GstVideoOrientationMethod */
   GST_RVM_FIELD_FLAG,           /* gboolean */
   GST_RVM_FIELD_COUNT,          /* guint64 */
   GST_RVM_FIELD_TIME,           /* GstClockTime */
@@ -44,7 +46,7 @@ typedef struct
 GST_RVM_API const GstRvmFields gst_rvm_feature_fields;   /* of GstRvmFeatureMeta, GstRvmFeatures */
 GST_RVM_API const GstRvmFields gst_rvm_track_fields;     /* of GstRvmTrackMeta, GstRvmTracks */
 
-/* Unknown, which is NONE for times and 0 for the rest. */
+/* Unknown, which is NONE for times, 1/1 for ratios and 0 for the rest. */
 GST_RVM_API void gst_rvm_fields_init (const GstRvmFields * fields,
     GstRvmOwner owner, gpointer structure);
 /* Frees texts. */

@@ -7,6 +7,7 @@
 #include "gstrvmcopies.h"
 #include "gstrvmfields.h"
 #include "gstrvmregister.h"
+#include "gstrvmupright.h"
 
 GType
 gst_rvm_feature_parts_get_type (void)
@@ -64,8 +65,11 @@ feature_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     GQuark type, gpointer data)
 {
   const GstRvmFeatureMeta *self = (const GstRvmFeatureMeta *) meta;
-  guint width = self->frame_width, height = self->frame_height;
+  GstRvmUpright upright = { self->frame_width, self->frame_height,
+    self->orientation, self->pixel_aspect_n, self->pixel_aspect_d
+  };
   GstRvmFeatureMeta *copy;
+  gdouble across, along;
 
   if (GST_META_TRANSFORM_IS_COPY (type)) {
     const GstMetaTransformCopy *region = data;
@@ -74,10 +78,8 @@ feature_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     if (region->region)
       return FALSE;
   } else if (GST_VIDEO_META_TRANSFORM_IS_SCALE (type)) {
-    const GstVideoMetaTransform *scale = data;
-
-    width = GST_VIDEO_INFO_WIDTH (scale->out_info);
-    height = GST_VIDEO_INFO_HEIGHT (scale->out_info);
+    if (!gst_rvm_upright_scale (&upright, data, &across, &along))
+      return FALSE;
   } else {
     return FALSE;
   }
@@ -87,8 +89,10 @@ feature_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
   if (copy == NULL)
     return FALSE;
   gst_rvm_fields_copy (&gst_rvm_feature_fields, GST_RVM_IN_META, self, GST_RVM_IN_META, copy);
-  copy->frame_width = width;
-  copy->frame_height = height;
+  copy->frame_width = upright.width;
+  copy->frame_height = upright.height;
+  copy->pixel_aspect_n = upright.pixel_aspect_n;
+  copy->pixel_aspect_d = upright.pixel_aspect_d;
   return TRUE;
 }
 

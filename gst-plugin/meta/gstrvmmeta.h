@@ -42,7 +42,7 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * @update_pts: presentation time of the frame that these features are of
  * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
  * @model_id: identifies the weights
- * @frame_width: pixels of the picture that the grid covers
+ * @frame_width: pixels of the picture that the grid covers: the part that is shown, upright
  * @frame_height: pixels of the picture that the grid covers
  * @analysis_width: pixels of the picture the model saw
  * @analysis_height: pixels of the picture the model saw
@@ -58,6 +58,10 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  *   stream it sees; at most %G_MAXINT64; 0 if unknown
  * @update: the number of the analysed frame within @source, 1 for the first; it never goes back; 0 if unknown. Buffers of equal @source and
  *   equal @update have equal features
+ * @orientation: how the picture in the buffer has to be turned to be the upright one that the grid covers: a #GstVideoOrientationMethod from
+ *   %GST_VIDEO_ORIENTATION_IDENTITY to %GST_VIDEO_ORIENTATION_UR_LL
+ * @pixel_aspect_n: the width of a pixel of the upright picture, where @pixel_aspect_d is its height
+ * @pixel_aspect_d: the height of a pixel of the upright picture
  *
  * Features of a frame. The fields may be read; strings and @data belong to the meta, which goes with its buffer. What has to live longer is
  * copied by gst_rvm_feature_meta_get_features(), or by gst_rvm_buffer_get_features() in the first place, as bindings should do.
@@ -94,6 +98,10 @@ struct _GstRvmFeatureMeta {
   gchar *stream_id;
   guint64 source;
   guint64 update;
+
+  guint orientation;
+  guint pixel_aspect_n;
+  guint pixel_aspect_d;
 };
 
 GST_RVM_API GType gst_rvm_feature_meta_api_get_type (void);

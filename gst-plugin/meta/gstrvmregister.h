@@ -5,7 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* Of which layout the bytes are: what was written by another one is refused. 1: without encoder, stream, source and update. */
+/* Of which layout the bytes are: what was written by another one is refused. 1: without encoder, stream, source, update, orientation and shape of
+ * pixels. */
 #define GST_RVM_SERIALISE_VERSION 2
 
 typedef struct

@@ -1,7 +1,7 @@
 /* Features and tracks as bytes, little-endian, so that they can cross to other processes: what GStreamer 1.24's unixfdsink does by the hooks of
  * GstMetaInfo, and older versions' applications may do themselves.
  *
- * A byte with the version, then the fields in the order of their table (gstrvmfields.h): 32 bits for numbers, sizes (twice) and flags, 64
+ * A byte with the version, then the fields in the order of their table (gstrvmfields.h): 32 bits for numbers, sizes and ratios (twice) and flags, 64
  * for counts, times and ids, a length of 32 bits and UTF-8 for a text. Then the floats of features, or the tracks and their mask, as runs
  * of equal values. What arrives may come from anybody: every count is compared with the bytes that are there before anything is allocated. */
 
@@ -16,6 +16,7 @@
 #include "gstrvmcopies.h"
 #include "gstrvmfields.h"
 #include "gstrvmregister.h"
+#include "video/orientation.h"
 
 #define MAX_SIDE 16384          /* of a mask: a few runs can stand for all its pixels */
 #define NO_TEXT G_MAXUINT32     /* the length of NULL */
@@ -70,9 +71,11 @@ put_fields (GstByteWriter * out, const GstRvmFields * fields, gconstpointer copy
 
     switch (field->kind) {
       case GST_RVM_FIELD_UINT:
+      case GST_RVM_FIELD_ORIENTATION:
         gst_byte_writer_put_uint32_le (out, *(const guint *) at);
         break;
       case GST_RVM_FIELD_SIZE:
+      case GST_RVM_FIELD_RATIO:
         gst_byte_writer_put_uint32_le (out, ((const guint *) at)[0]);
         gst_byte_writer_put_uint32_le (out, ((const guint *) at)[1]);
         break;
@@ -96,6 +99,11 @@ get_field (const GstRvmField * field, gpointer at, GstByteReader * in)
       return gst_byte_reader_get_uint32_le (in, at);
     case GST_RVM_FIELD_SIZE:
       return gst_byte_reader_get_uint32_le (in, at) && gst_byte_reader_get_uint32_le (in, (guint *) at + 1);
+    case GST_RVM_FIELD_RATIO:
+      return gst_byte_reader_get_uint32_le (in, at) && gst_byte_reader_get_uint32_le (in, (guint *) at + 1) && ((guint *) at)[0] > 0
+          && ((guint *) at)[1] > 0;
+    case GST_RVM_FIELD_ORIENTATION:
+      return gst_byte_reader_get_uint32_le (in, at) && rvm_orientation_is_valid (*(guint *) at);
     case GST_RVM_FIELD_FLAG:{
       guint32 flag;
 
@@ -119,7 +127,8 @@ get_fields (GstByteReader * in, const GstRvmFields * fields, gpointer copy, GErr
 
     if (get_field (field, G_STRUCT_MEMBER_P (copy, field->offsets[GST_RVM_IN_COPY]), in))
       continue;
-    return fail (error, fields->what, "'%s' is cut off%s", field->name, field->kind == GST_RVM_FIELD_TEXT ? " or is not UTF-8" : "");
+    return fail (error, fields->what, "'%s' is cut off%s", field->name, field->kind == GST_RVM_FIELD_TEXT ? " or is not UTF-8"
+        : field->kind == GST_RVM_FIELD_RATIO ? " or has a 0" : field->kind == GST_RVM_FIELD_ORIENTATION ? " or is none of the eight" : "");
   }
   return TRUE;
 }

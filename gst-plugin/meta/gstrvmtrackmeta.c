@@ -6,6 +6,7 @@
 #include "gstrvmcopies.h"
 #include "gstrvmfields.h"
 #include "gstrvmregister.h"
+#include "gstrvmupright.h"
 
 GType
 gst_rvm_track_get_type (void)
@@ -91,7 +92,9 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     GQuark type, gpointer data)
 {
   const GstRvmTrackMeta *self = (const GstRvmTrackMeta *) meta;
-  guint width = self->frame_width, height = self->frame_height;
+  GstRvmUpright upright = { self->frame_width, self->frame_height,
+    self->orientation, 1, 1
+  };
   gdouble x_scale = 1, y_scale = 1;
   GstRvmTrackMeta *copy;
 
@@ -99,22 +102,16 @@ track_meta_transform (GstBuffer * dest, GstMeta * meta, GstBuffer * buffer,
     if (((const GstMetaTransformCopy *) data)->region)
       return FALSE;
   } else if (GST_VIDEO_META_TRANSFORM_IS_SCALE (type)) {
-    const GstVideoMetaTransform *scale = data;
-
-    width = GST_VIDEO_INFO_WIDTH (scale->out_info);
-    height = GST_VIDEO_INFO_HEIGHT (scale->out_info);
-    x_scale = (gdouble) GST_VIDEO_INFO_WIDTH (scale->out_info)
-        / GST_VIDEO_INFO_WIDTH (scale->in_info);
-    y_scale = (gdouble) GST_VIDEO_INFO_HEIGHT (scale->out_info)
-        / GST_VIDEO_INFO_HEIGHT (scale->in_info);
+    if (!gst_rvm_upright_scale (&upright, data, &x_scale, &y_scale))
+      return FALSE;
   } else {
     return FALSE;
   }
   copy = gst_rvm_buffer_add_track_meta (dest, self->tracks, self->n_tracks);
   gst_buffer_replace (&copy->mask, self->mask);
   gst_rvm_fields_copy (&gst_rvm_track_fields, GST_RVM_IN_META, self, GST_RVM_IN_META, copy);
-  copy->frame_width = width;
-  copy->frame_height = height;
+  copy->frame_width = upright.width;
+  copy->frame_height = upright.height;
   for (guint i = 0; i < copy->n_tracks; i++) {
     copy->tracks[i].x *= x_scale;
     copy->tracks[i].width *= x_scale;

@@ -28,7 +28,7 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * GstRvmTrack:
  * @id: the same on all frames, never used twice by an element
  * @kind: what is followed
- * @x: pixels from the left: of a point, or of the left edge of a box (of a mask: the smallest box around it)
+ * @x: pixels of the upright picture from its left: of a point, or of the left edge of a box (of a mask: the smallest box around it)
  * @y: pixels from the top: of a point, or of a box's upper edge
  * @width: of a box, pixels; 0 for a point
  * @height: of a box, pixels; 0 for a point
@@ -81,17 +81,18 @@ typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
  * @meta: the parent
  * @n_tracks: how many there are
  * @tracks: (array length=n_tracks): the tracks, by id
- * @mask: (nullable): where there are masks, a picture that covers the whole frame: GRAY8 with a #GstVideoMeta that tells its size (that
+ * @mask: (nullable): where there are masks, a picture that covers the whole frame, upright: GRAY8 with a #GstVideoMeta that tells its size (that
  *   of the frame on which it was found; it stays when the frame is scaled). A pixel is the @mask_value of its track, or 0. Shared: do not write.
  * @tracker: (nullable): the name of the rvmtrack element that followed them; ids are unique within one
  * @encoder: (nullable): the name of the rvmencode element whose features it followed
  * @source: the run of that element, as in #GstRvmFeatureMeta; 0 if unknown
  * @update: the number of the analysed frame that the places are of, as in #GstRvmFeatureMeta; 0 if unknown. Tracks of equal @tracker,
  *   @source and @update are equal
- * @frame_width: pixels of the picture that the places are in, 0 if unknown
- * @frame_height: pixels of the picture that the places are in, 0 if unknown
+ * @frame_width: pixels of the upright picture, which the places are in, 0 if unknown
+ * @frame_height: pixels of the upright picture, which the places are in, 0 if unknown
+ * @orientation: how the picture in the buffer has to be turned to be that upright one, as in #GstRvmFeatureMeta
  *
- * All tracks of a frame. Positions follow a change of scale; elements that cut or move the picture drop the meta. The fields may be read from
+ * All tracks of a frame, in places of the picture as it is shown: without the margins of a #GstVideoCropMeta, upright. Positions follow a change of scale; elements that cut or move the picture drop the meta. The fields may be read from
  * C; strings, @tracks and @mask belong to the meta, which goes with its buffer. Bindings use #GstRvmTracks, which gst_rvm_buffer_get_tracks()
  * returns.
  *
@@ -110,6 +111,7 @@ struct _GstRvmTrackMeta {
   guint64 update;
   guint frame_width;
   guint frame_height;
+  guint orientation;
 };
 
 GST_RVM_API GType gst_rvm_track_meta_api_get_type (void);
@@ -123,7 +125,7 @@ GST_RVM_API const GstMetaInfo *gst_rvm_track_meta_get_info (void);
  * @tracks: (array length=n_tracks): tracks, copied
  * @n_tracks: how many
  *
- * Attaches tracks. The caller then fills in where they come from; strings are owned by the meta.
+ * Attaches tracks. The caller then fills in where they come from and on what picture they are; strings are owned by the meta.
  *
  * Returns: (transfer none): the new meta.
  */

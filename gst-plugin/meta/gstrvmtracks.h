@@ -17,8 +17,9 @@ typedef struct _GstRvmTracks GstRvmTracks;
  * @encoder: (nullable): the name of the rvmencode element whose features it followed
  * @source: the run of that element, as in #GstRvmFeatureMeta; 0 if unknown
  * @update: the number of the analysed frame that the places are of, as in #GstRvmFeatureMeta; 0 if unknown
- * @frame_width: pixels of the picture that the places are in, 0 if unknown
- * @frame_height: pixels of the picture that the places are in, 0 if unknown
+ * @frame_width: pixels of the upright picture, which the places are in, 0 if unknown
+ * @frame_height: pixels of the upright picture, which the places are in, 0 if unknown
+ * @orientation: how the picture in the buffer has to be turned to be that upright one, a #GstVideoOrientationMethod
  *
  * All tracks of a frame, with the fields of #GstRvmTrackMeta. The fields are for reading only; strings belong to the structure. The tracks
  * are read by gst_rvm_tracks_get_track(), masks by gst_rvm_tracks_get_mask().
@@ -33,6 +34,7 @@ struct _GstRvmTracks {
   guint64 update;
   guint frame_width;
   guint frame_height;
+  guint orientation;
 
   /*< private >*/
   GstRvmTrack *_tracks;

@@ -1,6 +1,7 @@
 /* Two layers: features, stretched over the frame, and a drawing of tracks, only as
- * large as what is drawn. Both are painted by cairo and left to GstVideo (or to
- * whoever draws a composition) to put on the picture. */
+ * large as what is drawn. Both are made upright and painted by cairo as the stored
+ * picture lies, and left to GstVideo (or to whoever draws a composition) to put on
+ * the picture. */
 #include "overlay_picture.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@
 
 #include "continuity.h"
 #include "track_picture.h"
+#include "video/orientation.h"
 
 #define PIXELS_PER_CELL 16
 
@@ -63,6 +65,20 @@ divide_by_alpha (guint8 * pixels, gsize n)
   }
 }
 
+/* From a picture of @width x @height to what @method makes of it, in a size of @to_width x @to_height. */
+static void
+init_turn (cairo_matrix_t * matrix, GstVideoOrientationMethod method, gdouble width, gdouble height, gdouble to_width,
+    gdouble to_height)
+{
+  gdouble x0 = 0, y0 = 0, x1 = 1, y1 = 0, x2 = 0, y2 = 1;
+
+  rvm_orientation_turn_point (method, 1, 1, &x0, &y0);
+  rvm_orientation_turn_point (method, 1, 1, &x1, &y1);
+  rvm_orientation_turn_point (method, 1, 1, &x2, &y2);
+  cairo_matrix_init (matrix, (x1 - x0) * to_width / width, (y1 - y0) * to_height / width, (x2 - x0) * to_width / height,
+      (y2 - y0) * to_height / height, x0 * to_width, y0 * to_height);
+}
+
 /* @source as a rectangle of @width x @height pixels, to be stretched over
  * @target. */
 static GstVideoOverlayRectangle *
@@ -93,12 +109,12 @@ paint (cairo_surface_t * source, const cairo_matrix_t * matrix, gdouble alpha, g
       GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
 }
 
-/* A colour per patch, over the whole frame. */
+/* A colour per patch, over all that is shown. */
 static gboolean
-paint_features (RvmOverlayPicture * self, const GstRvmFeatureMeta * meta, GBytes * patches, const GstVideoInfo * info,
+paint_features (RvmOverlayPicture * self, const GstRvmFeatureMeta * meta, GBytes * patches, const RvmView * view,
     const RvmOverlaySettings * settings, GstVideoOverlayRectangle ** rectangle, GError ** error)
 {
-  const GstVideoRectangle whole = { 0, 0, GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info) };
+  const gboolean swap = rvm_orientation_swaps (view->orientation);
   const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
   cairo_surface_t *cells = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, meta->columns, meta->rows);
   gboolean good;
@@ -112,60 +128,87 @@ paint_features (RvmOverlayPicture * self, const GstRvmFeatureMeta * meta, GBytes
   if (good && settings->features.kind != RVM_PICTURE_NONE) {
     /* cairo puts a patch's colour into the patch's middle, which the coarser scaling of GstVideo does not; the rest of the
      * way to the frame is then short enough not to matter. */
-    const guint width = MIN ((guint) whole.w, meta->columns * PIXELS_PER_CELL);
-    const guint height = MIN ((guint) whole.h, meta->rows * PIXELS_PER_CELL);
+    const guint width = MIN ((guint) view->visible.w, (swap ? meta->rows : meta->columns) * PIXELS_PER_CELL);
+    const guint height = MIN ((guint) view->visible.h, (swap ? meta->columns : meta->rows) * PIXELS_PER_CELL);
     cairo_matrix_t matrix;
 
     cairo_surface_mark_dirty (cells);
-    cairo_matrix_init_scale (&matrix, (gdouble) meta->columns / width, (gdouble) meta->rows / height);
-    *rectangle = paint (cells, &matrix, settings->alpha, width, height, &whole);
+    init_turn (&matrix, view->orientation, width, height, meta->columns, meta->rows);
+    *rectangle = paint (cells, &matrix, settings->alpha, width, height, &view->visible);
   }
   cairo_surface_destroy (cells);
   return good;
 }
 
-/* Lines and letters, over the part of the frame that they are on. */
+/* Lines and letters, drawn on an upright picture of @width x @height, over the part of what is shown that they are on. */
 static GstVideoOverlayRectangle *
-paint_drawing (cairo_surface_t * drawing, const GstVideoInfo * info)
+paint_drawing (cairo_surface_t * drawing, gdouble width, gdouble height, const RvmView * view)
 {
-  gdouble x, y, width, height;
+  const GstVideoRectangle *shown = &view->visible;
+  gdouble x, y, across, along, to_x, to_y;
   GstVideoRectangle part;
   cairo_matrix_t matrix;
 
-  cairo_recording_surface_ink_extents (drawing, &x, &y, &width, &height);
-  part.x = floor (MAX (x, 0));
-  part.y = floor (MAX (y, 0));
-  part.w = ceil (MIN (x + width, GST_VIDEO_INFO_WIDTH (info))) - part.x;
-  part.h = ceil (MIN (y + height, GST_VIDEO_INFO_HEIGHT (info))) - part.y;
+  cairo_recording_surface_ink_extents (drawing, &x, &y, &across, &along);
+  to_x = x + across;
+  to_y = y + along;
+  init_turn (&matrix, rvm_orientation_invert (view->orientation), width, height, shown->w, shown->h);
+  cairo_matrix_transform_point (&matrix, &x, &y);
+  cairo_matrix_transform_point (&matrix, &to_x, &to_y);
+  part.x = floor (MAX (MIN (x, to_x), 0));
+  part.y = floor (MAX (MIN (y, to_y), 0));
+  part.w = ceil (MIN (MAX (x, to_x), shown->w)) - part.x;
+  part.h = ceil (MIN (MAX (y, to_y), shown->h)) - part.y;
   if (part.w <= 0 || part.h <= 0)
     return NULL;
-  cairo_matrix_init_translate (&matrix, part.x, part.y);
+  init_turn (&matrix, view->orientation, shown->w, shown->h, width, height);
+  cairo_matrix_translate (&matrix, part.x, part.y);
+  part.x += shown->x;
+  part.y += shown->y;
   return paint (drawing, &matrix, 1, part.w, part.h, &part);
 }
 
+/* The lines and letters of a frame. (transfer full) (nullable) */
+static GstVideoOverlayRectangle *
+draw (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmView * view, gboolean has_patches,
+    const GstRvmTrackMeta * tracks)
+{
+  cairo_surface_t *drawing = cairo_recording_surface_create (CAIRO_CONTENT_COLOR_ALPHA, NULL);
+  const RvmPictureSettings *shown = &settings->features;
+  GstVideoOverlayRectangle *lines;
+  guint width, height;
+  cairo_t *cr;
+
+  /* In square pixels, so that circles are round and letters have their shape when shown. */
+  if (!rvm_view_get_square_size (view, 0, &width, &height))
+    rvm_view_get_size (view, &width, &height);
+  cr = cairo_create (drawing);
+  if (has_patches && shown->kind == RVM_PICTURE_SIMILARITY && !shown->hold)
+    rvm_track_picture_draw_mark (cr, shown->x * width, shown->y * height, height);
+  if (tracks && settings->tracks) {
+    guint across = tracks->frame_width, along = tracks->frame_height;
+
+    if (across == 0 || along == 0)
+      rvm_view_get_size (view, &across, &along);
+    rvm_track_picture_draw (self->tracks, cr, tracks, across, along, width, height, settings->trail);
+  }
+  cairo_destroy (cr);
+  lines = paint_drawing (drawing, width, height, view);
+  cairo_surface_destroy (drawing);
+  return lines;
+}
+
 GstVideoOverlayComposition *
-rvm_overlay_picture_compose (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const GstVideoInfo * info,
+rvm_overlay_picture_compose (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmView * view,
     const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks, GError ** error)
 {
   g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
-  const guint width = GST_VIDEO_INFO_WIDTH (info), height = GST_VIDEO_INFO_HEIGHT (info);
-  const RvmPictureSettings *shown = &settings->features;
   g_autoptr (GstVideoOverlayRectangle) colours = NULL, lines = NULL;
   GstVideoOverlayComposition *composition = NULL;
-  cairo_surface_t *drawing;
-  cairo_t *cr;
 
-  if (patches && !paint_features (self, meta, patches, info, settings, &colours, error))
+  if (patches && !paint_features (self, meta, patches, view, settings, &colours, error))
     return NULL;
-  drawing = cairo_recording_surface_create (CAIRO_CONTENT_COLOR_ALPHA, NULL);
-  cr = cairo_create (drawing);
-  if (patches && shown->kind == RVM_PICTURE_SIMILARITY && !shown->hold)
-    rvm_track_picture_draw_mark (cr, shown->x * width, shown->y * height, height);
-  if (tracks && settings->tracks)
-    rvm_track_picture_draw (self->tracks, cr, tracks, width, height, settings->trail);
-  cairo_destroy (cr);
-  lines = paint_drawing (drawing, info);
-  cairo_surface_destroy (drawing);
+  lines = draw (self, settings, view, patches != NULL, tracks);
   if (colours || lines)
     composition = gst_video_overlay_composition_new (colours ? colours : lines);
   if (colours && lines)

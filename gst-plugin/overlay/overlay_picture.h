@@ -5,6 +5,7 @@
 
 #include "feature_picture.h"
 #include "meta/gstrvmtrackmeta.h"
+#include "video/view.h"
 
 G_BEGIN_DECLS
 
@@ -26,10 +27,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOverlayPicture, rvm_overlay_picture_free)
 /* Another video follows: nothing is compared with what was before. */
 void rvm_overlay_picture_forget (RvmOverlayPicture * self);
 
-/* What lies over a frame of @info with the features @meta and the @tracks, either of which may be NULL. NULL with @error unset if
- * there is nothing to show. */
+/* What lies over a stored picture that is seen as @view says, with the features @meta and the @tracks, either of which may be NULL: upright and in
+ * square pixels when the picture is shown. NULL with @error unset if there is nothing to show. */
 GstVideoOverlayComposition *rvm_overlay_picture_compose (RvmOverlayPicture *
-    self, const RvmOverlaySettings * settings, const GstVideoInfo * info,
+    self, const RvmOverlaySettings * settings, const RvmView * view,
     const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks,
     GError ** error);
 

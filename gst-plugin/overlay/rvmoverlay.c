@@ -12,6 +12,11 @@
  * rvmtrack are drawn with their ids and trails. Frames without either pass through
  * as they are.
  *
+ * What is drawn is right when the picture is shown as it is meant to be: on one that
+ * is stored on its side or mirrored (see rvmencode), everything is drawn on its side
+ * or mirrored, too; circles are round in pixels that are not square; the margins of
+ * a GstVideoCropMeta stay as they are. `x` and `y` are of the upright picture.
+ *
  * Where several rvmencode or rvmtrack are upstream, `encoder` and `tracker` name those
  * whose features and tracks are shown; unset, they are the nearest, and a warning says
  * so. Two rvmoverlay show both. A frame that is repeated or carries features is the frame
@@ -24,13 +29,14 @@
  *
  * ## Example
  * |[
- * gst-launch-1.0 filesrc location=video.mp4 ! decodebin ! videoconvert ! rvmencode size=256 ! rvmoverlay alpha=0.7 ! videoconvert ! autovideosink
+ * gst-launch-1.0 filesrc location=video.mp4 ! decodebin ! videoconvert ! videoflip video-direction=auto ! rvmencode size=256 ! rvmoverlay alpha=0.7 ! videoconvert ! autovideosink
  * ]|
  */
 #include "rvmoverlay.h"
 
 #include <gst/video/video.h>
 
+#include "allocation.h"
 #include "choice.h"
 #include "continuity.h"
 #include "missing.h"
@@ -220,6 +226,15 @@ gst_rvm_overlay_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return gst_video_info_from_caps (&self->info, in);
 }
 
+static gboolean
+gst_rvm_overlay_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
+{
+  const gboolean good = GST_BASE_TRANSFORM_CLASS (gst_rvm_overlay_parent_class)->propose_allocation (base, decide, query);
+
+  rvm_allocation_filter (query, TRUE);
+  return good;
+}
+
 static GstFlowReturn
 gst_rvm_overlay_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in, GstBuffer ** out)
 {
@@ -243,6 +258,19 @@ attach (GstBuffer * buffer, GstVideoOverlayComposition * composition)
         gst_video_overlay_composition_get_rectangle (composition, i));
 }
 
+/* How the picture of @buffer is shown. */
+static gboolean
+see (GstRvmOverlay * self, GstBuffer * buffer, const GstRvmFeatureMeta * features, const GstRvmTrackMeta * tracks, RvmView * view,
+    GError ** error)
+{
+  if (!rvm_view_init (view, &self->info, buffer, features ? features->orientation : tracks->orientation, error))
+    return FALSE;
+  /* Who draws a composition does so on what is shown. */
+  if (self->attach)
+    view->visible.x = view->visible.y = 0;
+  return TRUE;
+}
+
 static GstFlowReturn
 gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
@@ -255,6 +283,7 @@ gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   RvmOverlaySettings settings;
   GstVideoFrame frame;
   gboolean blended;
+  RvmView view;
 
   GST_OBJECT_LOCK (self);
   settings = self->settings;
@@ -264,7 +293,10 @@ gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, settings.features.kind != RVM_PICTURE_NONE);
   tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, encoder, tracker, settings.tracks);
   rvm_missing_count (&self->missing, GST_ELEMENT (self), features || tracks || rvm_choice_is_missing (&self->choice), RVM_MISSING_FEATURES);
-  composition = rvm_overlay_picture_compose (self->picture, &settings, &self->info, features, tracks, &error);
+  if (features == NULL && tracks == NULL)
+    return GST_FLOW_OK;
+  if (see (self, buffer, features, tracks, &view, &error))
+    composition = rvm_overlay_picture_compose (self->picture, &settings, &view, features, tracks, &error);
   if (error) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
@@ -430,7 +462,7 @@ install_properties (GObjectClass * object)
       g_param_spec_double ("alpha", "Alpha", "Opacity of the colours", 0, 1, 0.6, playing));
   g_object_class_install_property (object, PROP_X,
       g_param_spec_double ("x", "X", "For mode=similarity: the point that all patches are compared"
-          " with, as a fraction of the width", 0, 1, 0.5, playing));
+          " with, as a fraction of the upright picture's width", 0, 1, 0.5, playing));
   g_object_class_install_property (object, PROP_Y,
       g_param_spec_double ("y", "Y", "For mode=similarity: the same, as a fraction of the height",
           0, 1, 0.5, playing));
@@ -483,6 +515,7 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
   base->transform_caps = gst_rvm_overlay_transform_caps;
   base->fixate_caps = gst_rvm_overlay_fixate_caps;
   base->set_caps = gst_rvm_overlay_set_caps;
+  base->propose_allocation = gst_rvm_overlay_propose_allocation;
   base->prepare_output_buffer = gst_rvm_overlay_prepare_output_buffer;
   base->transform_ip = gst_rvm_overlay_transform_ip;
 }

@@ -212,9 +212,21 @@ draw_masks (cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint heigh
       draw_mask (cr, &meta->tracks[i], mask, mask_width, mask_height, width, height, unit);
 }
 
+static GstRvmTrack
+scale_track (const GstRvmTrack * track, gdouble across, gdouble along)
+{
+  GstRvmTrack scaled = *track;
+
+  scaled.x *= across;
+  scaled.width *= across;
+  scaled.y *= along;
+  scaled.height *= along;
+  return scaled;
+}
+
 void
-rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrackMeta * meta, guint width, guint height,
-    guint trail)
+rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTrackMeta * meta, guint across, guint along,
+    guint width, guint height, guint trail)
 {
   const gboolean repeated = is_repeated (picture, meta);
   const gdouble unit = get_unit (height);
@@ -224,7 +236,8 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
   cairo_set_line_join (cr, CAIRO_LINE_JOIN_ROUND);
   draw_masks (cr, meta, width, height, unit);
   for (guint i = 0; i < meta->n_tracks; i++) {
-    const GstRvmTrack *track = &meta->tracks[i];
+    const GstRvmTrack scaled = scale_track (&meta->tracks[i], (gdouble) width / across, (gdouble) height / along);
+    const GstRvmTrack *track = &scaled;
     const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
     const GArray *places = extend_trail (picture, track->id, (Place) {
         .x = x / width, .y = y / height, .visible = track->visible}, trail, repeated);

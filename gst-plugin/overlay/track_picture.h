@@ -17,11 +17,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTrackPicture, rvm_track_picture_free)
 /* Another video follows: trails end. */
 void rvm_track_picture_forget (RvmTrackPicture * picture);
 
-/* Draws the tracks of a frame of @width x @height pixels, and where they were on
- * the @trail analysed frames before. Tracks of another rvmtrack or of another source
- * of features have trails of their own. */
+/* Draws the tracks of a frame, whose places are pixels of a picture of @across x
+ * @along, on a picture of @width x @height, and where they were on the @trail
+ * analysed frames before. Tracks of another rvmtrack or of another source of features
+ * have trails of their own. */
 void rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr,
-    const GstRvmTrackMeta * meta, guint width, guint height, guint trail);
+    const GstRvmTrackMeta * meta, guint across, guint along, guint width,
+    guint height, guint trail);
 /* Marks a point, pixels. */
 void rvm_track_picture_draw_mark (cairo_t * cr, gdouble x, gdouble y,
     guint height);

@@ -39,9 +39,14 @@
  * element, which GstRvmTrackMeta has, and each region in its parameter "rvm-track";
  * entries of GstAnalyticsRelationMeta have no room for it.
  *
+ * Places are those of the picture as it is shown (see rvmencode): of the upright
+ * picture, in its own pixels, without the margins of a GstVideoCropMeta. So is a
+ * mask, which may also have the size of the upright picture in square pixels.
+ * Regions are pixels of the picture as it is stored, those that are read as those
+ * that are attached.
+ *
  * The metadata follows a change of scale and is dropped by elements that cut the
- * picture. Turn or mirror it upstream: videoflip (seen with 1.22) hands metadata on
- * as if it only scaled, so that places are wrong behind it, those of regions, too.
+ * picture, turn it or mirror it (videoflip): put those before rvmencode.
  *
  * The time of a frame grows with the square of the number of patches, and with
  * `context`: next to small16 at 256 x 256 (256 patches) it is a tenth and less of
@@ -56,6 +61,7 @@
 
 #include <gst/video/video.h>
 
+#include "allocation.h"
 #include "choice.h"
 #include "continuity.h"
 #include "device_notice.h"
@@ -84,6 +90,7 @@ struct _GstRvmTrackElement
   guint limit;
   gboolean have_info;
   GstVideoInfo info;
+  RvmView view;                 /* of the picture at hand */
   RvmChoice choice;
   RvmSeen seen;                 /* the features followed last */
   gchar *stream_id;
@@ -221,7 +228,7 @@ start_properties (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
   for (guint i = 0; good && i < tracks->len; i++) {
     GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
 
-    good = rvm_track_inputs_to_fractions (track, &self->info, error);
+    good = rvm_track_inputs_to_fractions (track, &self->view, error);
     track->id = next_id (self);
     begin_track (track, pts);
   }
@@ -273,7 +280,7 @@ apply_signals (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
     g_autoptr (GError) wrong = NULL;
 
     begin_track (track, pts);
-    if (rvm_track_inputs_to_fractions (track, &self->info, &wrong)) {
+    if (rvm_track_inputs_to_fractions (track, &self->view, &wrong)) {
       i++;
       continue;
     }
@@ -300,7 +307,7 @@ start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
   GST_OBJECT_UNLOCK (self);
   if (regions == GST_RVM_TRACK_REGIONS_NONE || (regions == GST_RVM_TRACK_REGIONS_FIRST && self->had_regions))
     return TRUE;
-  boxes = rvm_track_inputs_from_buffer (buffer, &self->info);
+  boxes = rvm_track_inputs_from_buffer (buffer, &self->view);
   for (guint i = boxes->len; i-- > 0 && self->had_regions;)
     if (rvm_track_inputs_is_covered (&g_array_index (boxes, GstRvmTrack, i), rvm_tracker_get_tracks (self->tracker)))
       g_array_remove_index (boxes, i);
@@ -328,7 +335,7 @@ follow (GstRvmTrackElement * self, GstBuffer * buffer, const GstRvmFeatureMeta *
   } else if (continuity == RVM_CONTINUITY_SAME) {
     return TRUE;
   }
-  rvm_tracker_set_picture (self->tracker, GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info));
+  rvm_tracker_set_picture (self->tracker, &self->view);
   return rvm_tracker_push (self->tracker, meta, pts, error) && (!anew || start_properties (self, pts, error))
       && start_regions (self, buffer, error) && apply_signals (self, pts, error);
 }
@@ -345,11 +352,10 @@ choose_features (GstRvmTrackElement * self, GstBuffer * buffer)
   return rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, TRUE);
 }
 
-/* As rvmencode: downstream's memory is what upstream should use. */
 static gboolean
 gst_rvm_track_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
 {
-  return gst_pad_peer_query (GST_BASE_TRANSFORM_SRC_PAD (base), query);
+  return rvm_allocation_propose (base, query, TRUE);
 }
 
 static GstFlowReturn
@@ -366,15 +372,15 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("the features have no patches (see rvmencode's property output)"), (NULL));
     return GST_FLOW_ERROR;
   }
-  if (!follow (self, buffer, meta, &error)) {
+  if (!rvm_view_init (&self->view, &self->info, buffer, meta->orientation, &error) || !follow (self, buffer, meta, &error)) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
   }
   GST_OBJECT_LOCK (self);
   self->n_tracks = rvm_tracker_get_tracks (self->tracker)->len;
   GST_OBJECT_UNLOCK (self);
-  rvm_track_outputs_attach (buffer, rvm_tracker_get_tracks (self->tracker), rvm_tracker_get_mask (self->tracker),
-      GST_VIDEO_INFO_WIDTH (&self->info), GST_VIDEO_INFO_HEIGHT (&self->info), meta, self->name);
+  rvm_track_outputs_attach (buffer, rvm_tracker_get_tracks (self->tracker), rvm_tracker_get_mask (self->tracker), &self->view, meta,
+      self->name);
   return GST_FLOW_OK;
 }
 

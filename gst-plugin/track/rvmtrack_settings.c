@@ -19,14 +19,14 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
     {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory", RVM_CACHE_DIR_BLURB, NULL, ready)},
     {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are followed (unset: the"
               " nearest one upstream)", NULL, live)},
-    {AT (points), g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels, or in"
-              " fractions of the picture if neither is above 1; what is set while playing counts from the next start of the state",
+    {AT (points), g_param_spec_string ("points", "Points", "Points of the first frame: x,y;x,y;... in pixels of the upright"
+              " picture, or in fractions of it if neither is above 1; what is set while playing counts from the next start of the state",
               NULL, live)},
-    {AT (boxes), g_param_spec_string ("boxes", "Boxes", "Boxes of the first frame: x,y,width,height;... in pixels, or in"
-              " fractions of the picture if none is above 1; what is set while playing counts from the next start of the state",
+    {AT (boxes), g_param_spec_string ("boxes", "Boxes", "Boxes of the first frame: x,y,width,height;... in pixels of the"
+              " upright picture, or in fractions of it if none is above 1; what is set while playing counts from the next start of the state",
               NULL, live)},
     {AT (mask_file), g_param_spec_string ("mask-file", "Mask file", "Objects of the first frame: an indexed or grey PNG"
-              " of the picture's size, a value an object, 0 the background", NULL, ready)},
+              " of the upright picture's size (in its own or in square pixels), a value an object, 0 the background", NULL, ready)},
     {AT (regions), g_param_spec_enum ("regions", "Regions", "Whether regions that a detector left on buffers are followed"
               " as boxes", gst_rvm_track_regions_get_type (), GST_RVM_TRACK_REGIONS_FIRST, live)},
     {AT (max_tracks), g_param_spec_uint ("max-tracks", "Most tracks", "Tracks at once: more points, boxes or objects of a"

@@ -72,13 +72,16 @@ rvm_track_inputs_parse (const gchar * name, const gchar * text, guint numbers,
 }
 
 gboolean
-rvm_track_inputs_to_fractions (GstRvmTrack * track, const GstVideoInfo * info,
+rvm_track_inputs_to_fractions (GstRvmTrack * track, const RvmView * view,
     GError ** error)
 {
-  const gdouble width = GST_VIDEO_INFO_WIDTH (info);
-  const gdouble height = GST_VIDEO_INFO_HEIGHT (info);
   const gboolean box = track->kind == GST_RVM_TRACK_BOX;
+  guint across, along;
+  gdouble width, height;
 
+  rvm_view_get_size (view, &across, &along);
+  width = across;
+  height = along;
   if (MAX (MAX (track->x, track->y), MAX (track->width, track->height)) > 1) {
     track->x /= width;
     track->width /= width;
@@ -97,14 +100,14 @@ rvm_track_inputs_to_fractions (GstRvmTrack * track, const GstVideoInfo * info,
 }
 
 GArray *
-rvm_track_inputs_from_buffer (GstBuffer * buffer, const GstVideoInfo * info)
+rvm_track_inputs_from_buffer (GstBuffer * buffer, const RvmView * view)
 {
-  const gdouble width = GST_VIDEO_INFO_WIDTH (info);
-  const gdouble height = GST_VIDEO_INFO_HEIGHT (info);
   GArray *boxes = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   gpointer state = NULL;
+  guint width, height;
   GstMeta *meta;
 
+  rvm_view_get_size (view, &width, &height);
   rvm_analytics_get_detections (buffer, boxes);
   if (boxes->len == 0) {
     while ((meta = gst_buffer_iterate_meta_filtered (buffer, &state,
@@ -119,11 +122,13 @@ rvm_track_inputs_from_buffer (GstBuffer * buffer, const GstVideoInfo * info)
   }
   for (guint i = boxes->len; i-- > 0;) {
     GstRvmTrack *box = &g_array_index (boxes, GstRvmTrack, i);
-    const gdouble left = CLAMP (box->x, 0, width), top = CLAMP (box->y, 0,
-        height);
-    const gdouble right = CLAMP (box->x + box->width, left, width);
-    const gdouble bottom = CLAMP (box->y + box->height, top, height);
+    gdouble left, top, right, bottom;
 
+    rvm_view_to_upright (view, &box->x, &box->y, &box->width, &box->height);
+    left = CLAMP (box->x, 0, width);
+    top = CLAMP (box->y, 0, height);
+    right = CLAMP (box->x + box->width, left, width);
+    bottom = CLAMP (box->y + box->height, top, height);
     box->x = left / width;
     box->y = top / height;
     box->width = (right - left) / width;

@@ -5,6 +5,7 @@
 #include <gst/video/video.h>
 
 #include "meta/gstrvmtrackmeta.h"
+#include "video/view.h"
 
 G_BEGIN_DECLS
 
@@ -21,16 +22,16 @@ GType gst_rvm_track_regions_get_type (void);
 gboolean rvm_track_inputs_parse (const gchar * name, const gchar * text,
     guint numbers, GArray * out, GError ** error);
 
-/* Pixels to fractions; numbers of which none is above 1 are fractions already. RVM_ERROR_ARGUMENT if it is not inside the picture or,
- * a box, has no size. */
+/* Pixels of the upright picture to fractions of it; numbers of which none is above 1 are fractions already. RVM_ERROR_ARGUMENT if it is not inside the
+ * picture or, a box, has no size. */
 gboolean rvm_track_inputs_to_fractions (GstRvmTrack * track,
-    const GstVideoInfo * info, GError ** error);
+    const RvmView * view, GError ** error);
 
-/* (element-type GstRvmTrack) (transfer full): the regions on @buffer as boxes in fractions, cut at the picture's border, with the
- * detector's label: object detections of GstAnalyticsRelationMeta that nobody tracks yet, or if there are none (or GStreamer is too old)
+/* (element-type GstRvmTrack) (transfer full): the regions on @buffer, which are pixels of the stored picture, as boxes in fractions of the upright
+ * one, cut at its border, with the detector's label: object detections of GstAnalyticsRelationMeta that nobody tracks yet, or if there are none (or GStreamer is too old)
  * GstVideoRegionOfInterestMeta but those of rvmtrack. */
 GArray *rvm_track_inputs_from_buffer (GstBuffer * buffer,
-    const GstVideoInfo * info);
+    const RvmView * view);
 
 /* Intersection over union of two boxes. */
 gdouble rvm_track_inputs_overlap (const GstRvmTrack * a, const GstRvmTrack * b);

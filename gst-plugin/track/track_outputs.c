@@ -1,17 +1,14 @@
-/* Regions are whole pixels, cut at the picture's border; the track meta keeps fractions of pixels and what is outside. */
+/* Regions are whole pixels, cut at the border of what is shown; the track meta keeps fractions of pixels and what is outside. */
 #include "track_outputs.h"
-
-#include <gst/video/video.h>
 
 #include "analytics.h"
 
 static void
-add_region (GstBuffer * buffer, const GstRvmTrackMeta * meta, const GstRvmTrack * track, gdouble width, gdouble height)
+add_region (GstBuffer * buffer, const GstRvmTrackMeta * meta, const GstRvmTrack * track, const RvmView * view)
 {
-  const gdouble left = CLAMP (track->x, 0, width), top = CLAMP (track->y, 0, height);
-  GstVideoRegionOfInterestMeta *region = gst_buffer_add_video_region_of_interest_meta (buffer, "rvm-track",
-      left, top, CLAMP (track->x + track->width, left, width) - left,
-      CLAMP (track->y + track->height, top, height) - top);
+  const GstVideoRectangle stored = rvm_view_get_stored_box (view, track->x, track->y, track->width, track->height);
+  GstVideoRegionOfInterestMeta *region = gst_buffer_add_video_region_of_interest_meta (buffer, "rvm-track", stored.x, stored.y,
+      stored.w, stored.h);
 
   region->id = track->id;
   /* Ids of two rvmtrack may be equal. */
@@ -20,7 +17,7 @@ add_region (GstBuffer * buffer, const GstRvmTrackMeta * meta, const GstRvmTrack 
 }
 
 void
-rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer * mask, guint width, guint height,
+rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer * mask, const RvmView * view,
     const GstRvmFeatureMeta * features, const gchar * tracker)
 {
   GstRvmTrackMeta *meta = gst_rvm_buffer_add_track_meta (buffer, (const GstRvmTrack *) tracks->data, tracks->len);
@@ -30,17 +27,17 @@ rvm_track_outputs_attach (GstBuffer * buffer, const GArray * tracks, GstBuffer *
   meta->encoder = g_strdup (features->encoder);
   meta->source = features->source;
   meta->update = features->update;
-  meta->frame_width = width;
-  meta->frame_height = height;
+  rvm_view_get_size (view, &meta->frame_width, &meta->frame_height);
+  meta->orientation = view->orientation;
   for (guint i = 0; i < meta->n_tracks; i++) {
     GstRvmTrack *track = &meta->tracks[i];
 
-    track->x *= width;
-    track->width *= width;
-    track->y *= height;
-    track->height *= height;
+    track->x *= meta->frame_width;
+    track->width *= meta->frame_width;
+    track->y *= meta->frame_height;
+    track->height *= meta->frame_height;
     if (track->kind != GST_RVM_TRACK_POINT && track->visible)
-      add_region (buffer, meta, track, width, height);
+      add_region (buffer, meta, track, view);
   }
-  rvm_analytics_add_tracks (buffer, meta, width, height);
+  rvm_analytics_add_tracks (buffer, meta, view);
 }

@@ -21,7 +21,8 @@ struct _RvmTracker
   guint limit;
   RvmPropagation *propagation;
   guint rows, columns, dim;
-  guint width, height;          /* of the picture */
+  guint width, height;          /* of the upright picture */
+  guint square_width, square_height;    /* the same in square pixels */
   GArray *tracks;               /* GstRvmTrack, by id */
   GPtrArray *groups;
   GstBuffer *mask;
@@ -71,10 +72,13 @@ rvm_tracker_free (RvmTracker * tracker)
 }
 
 void
-rvm_tracker_set_picture (RvmTracker * tracker, guint width, guint height)
+rvm_tracker_set_picture (RvmTracker * tracker, const RvmView * view)
 {
-  tracker->width = width;
-  tracker->height = height;
+  rvm_view_get_size (view, &tracker->width, &tracker->height);
+  if (!rvm_view_get_square_size (view, 0, &tracker->square_width, &tracker->square_height)) {
+    tracker->square_width = tracker->width;
+    tracker->square_height = tracker->height;
+  }
 }
 
 const GArray *
@@ -306,6 +310,36 @@ number_objects (const RvmMask * mask, GstRvmTrack * tracks)
   return objects;
 }
 
+static gboolean
+check_size (const RvmTracker * tracker, const RvmMask * mask, GError ** error)
+{
+  g_autofree gchar *square = NULL;
+
+  if ((mask->width == tracker->width && mask->height == tracker->height)
+      || (mask->width == tracker->square_width && mask->height == tracker->square_height))
+    return TRUE;
+  square = g_strdup_printf (", or %u x %u, the same in square pixels", tracker->square_width, tracker->square_height);
+  g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the mask has %u x %u pixels: expected the size of the picture as it is shown, %u x %u%s",
+      mask->width, mask->height, tracker->width, tracker->height, tracker->square_width == tracker->width ? "" : square);
+  return FALSE;
+}
+
+/* Draws @mask over the masks of this frame, in their size. */
+static void
+draw_given (const RvmTracker * tracker, const RvmMask * mask, guint8 * pixels)
+{
+  for (guint y = 0; y < tracker->height; y++) {
+    const guint8 *row = mask->pixels + (gsize) ((guint64) y * mask->height / tracker->height) * mask->width;
+
+    for (guint x = 0; x < tracker->width; x++) {
+      const guint8 value = row[(guint64) x * mask->width / tracker->width];
+
+      if (value)
+        pixels[(gsize) y * tracker->width + x] = value;
+    }
+  }
+}
+
 gboolean
 rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask, const GstRvmTrack * tracks, GError ** error)
 {
@@ -315,11 +349,8 @@ rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask, const GstRvmTr
   g_autofree gfloat *labels = NULL;
   GstMapInfo map;
 
-  if (mask->width != tracker->width || mask->height != tracker->height) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the mask has %u x %u pixels: expected the size of the picture, %u x %u",
-        mask->width, mask->height, tracker->width, tracker->height);
+  if (!check_size (tracker, mask, error))
     return FALSE;
-  }
   if (!check_limit (tracker, mask->n_values, error))
     return FALSE;
   objects = number_objects (mask, placed);
@@ -328,9 +359,7 @@ rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask, const GstRvmTr
   if (!add_group (tracker, GST_RVM_TRACK_MASK, placed, mask->n_values, labels, error) || !map_mask (tracker, &map, error))
     return FALSE;
   /* The first frame shows the mask itself. */
-  for (gsize at = 0; at < map.size; at++)
-    if (mask->pixels[at])
-      map.data[at] = mask->pixels[at];
+  draw_given (tracker, mask, map.data);
   gst_buffer_unmap (tracker->mask, &map);
   return TRUE;
 }

@@ -6,6 +6,7 @@
 #include "video/mask_png.h"
 #include "meta/gstrvmtrackmeta.h"
 #include "model/propagate.h"
+#include "video/view.h"
 
 G_BEGIN_DECLS
 
@@ -22,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTracker, rvm_tracker_free)
 /* Forgets all frames and all tracks. */
 void rvm_tracker_reset (RvmTracker * tracker);
 
-/* The size in which masks are drawn, from the next push on. */
-void rvm_tracker_set_picture (RvmTracker * tracker, guint width, guint height);
+/* The picture from the next push on: masks are drawn in the pixels of the upright one. */
+void rvm_tracker_set_picture (RvmTracker * tracker, const RvmView * view);
 
 /* Whether the frame of @meta has the grid of the frames before. */
 gboolean rvm_tracker_fits (const RvmTracker * tracker,
@@ -39,7 +40,8 @@ gboolean rvm_tracker_push (RvmTracker * tracker,
 gboolean rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks,
     guint n_tracks, GError ** error);
 /* The same for the objects of @mask, one track for each of its values, in their
- * order. Its size must be that of the picture. */
+ * order. Its size must be that of the upright picture, in its own pixels or in
+ * square ones. */
 gboolean rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask,
     const GstRvmTrack * tracks, GError ** error);
 gboolean rvm_tracker_remove (RvmTracker * tracker, guint id);

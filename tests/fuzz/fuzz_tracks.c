@@ -35,18 +35,15 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   g_autofree char *text = g_strndup ((const char *) data, size);
   const guint numbers = size % 2 ? 2 : 4;
   g_autoptr (GError) error = NULL;
-  GstVideoInfo info;
+  const RvmView view = { .visible = { .w = 64, .h = 48 } };
   gboolean good;
 
-  gst_video_info_init (&info);
-  info.width = 64;
-  info.height = 48;
   good = rvm_track_inputs_parse ("input", text, numbers, parsed, &error);
   fuzz_check_error (good, &error);
   for (guint i = 0; i < parsed->len; i++) {
     GstRvmTrack track = g_array_index (parsed, GstRvmTrack, i);
 
-    good = rvm_track_inputs_to_fractions (&track, &info, &error);
+    good = rvm_track_inputs_to_fractions (&track, &view, &error);
     fuzz_check_error (good, &error);
     if (!good)
       continue;

@@ -86,7 +86,7 @@ def features(parts, rows, columns, dim):
     """A GstRvmFeatureMeta as bytes, with all fields set."""
     tokens = (parts & 1) + (rows * columns if parts & 2 else 0)
     return (struct.pack("<BIQQQI", 2, parts, 3, 7, 40000000, 0) + text("0123456789abcdef") + struct.pack("<3I4I", rows, columns, dim, 64, 48, 32, 32)
-            + struct.pack("<IQQQQ", 1, 1, 2**64 - 1, 4, 1) + text("encode") + text(None) + struct.pack("<QQ", 2**62 + 5, 7)
+            + struct.pack("<IQQQQ", 1, 1, 2**64 - 1, 4, 1) + text("encode") + text(None) + struct.pack("<QQ3I", 2**62 + 5, 7, 1, 16, 15)
             + np.arange(tokens * dim, dtype="<f4").tobytes())
 
 
@@ -95,7 +95,7 @@ def tracks(masks):
     def track(number, kind, value, label):
         return struct.pack("<IBBB5dQQ", number, kind, 1, value, 1.5, 2, 3, 4, 0.5, 0, 40000000) + text(label)
 
-    content = (struct.pack("<B", 2) + text("track") + text("encode") + struct.pack("<QQ2I", 2**62 + 5, 7, 64, 48) + struct.pack("<I", 2)
+    content = (struct.pack("<B", 2) + text("track") + text("encode") + struct.pack("<QQ3I", 2**62 + 5, 7, 64, 48, 3) + struct.pack("<I", 2)
                + track(1, 2 if masks else 0, masks, None) + track(2, 2 if masks else 1, masks and 9, "caf\u00e9"))
     runs = struct.pack("<BIBIBI", 0, 5, masks, 4, 9, 3)
     return content + (struct.pack("<II", 4, 3) + runs if masks else struct.pack("<II", 0, 0))
@@ -133,8 +133,8 @@ if __name__ == "__main__":
     write("weights", "model.safetensors", safetensors(model(TINY), "F16"))
     others = {name: {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]} for name, dtype, shape in (
         ("step", "I64", [0]), ("key", "U32", [3, 0]), ("quantised", "F8_E4M3", [0]), ("flags", "BOOL", [0]), ("half-bytes", "F4", [0, 2]))}
-    text = json.dumps(others, separators=(",", ":")).encode()
-    write("safetensors", "others.safetensors", struct.pack("<Q", len(text)) + text)
+    header = json.dumps(others, separators=(",", ":")).encode()
+    write("safetensors", "others.safetensors", struct.pack("<Q", len(header)) + header)
     write("weights", "others.npz", others_npz({name: np.asarray(array, "<f2") for name, array in model(TINY).items()}))
     write("weights", "halves.npz", npz({"x/kernel": np.ones(2, "<f2")}))
     write("recipe", "model.ini", b"[model]\npatch=8\ndim=48\nheads=3\n\n[data]\nwidth=64\nheight=64\nflip=false\n")

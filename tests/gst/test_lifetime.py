@@ -124,11 +124,12 @@ def test_no_field_is_left_out(folder):
             # The shape has to fit the values.
             if name in META | VALUES | {"rows", "columns", "dim", "n_tracks"} or not isinstance(old, (int, bool)) or type(old) not in (int, bool):
                 continue
-            setattr(meta, name, not old if type(old) is bool else number)
+            # There are eight orientations.
+            setattr(meta, name, not old if type(old) is bool else 5 if name == "orientation" else number)
             changed.add(name)
         expected = snapshot(meta)
-        assert {"source", "update", "frame_width", "frame_height"} <= changed
-        assert all(getattr(meta, name) in (True, False) or getattr(meta, name) >= 1000 for name in changed)
+        assert {"source", "update", "frame_width", "frame_height", "orientation"} <= changed
+        assert all(getattr(meta, name) in (True, False) or getattr(meta, name) >= 1000 for name in changed - {"orientation"})
         copy = copy_of(buffer)
         assert snapshot(copy) == expected
         assert snapshot(type(copy).new_from_bytes(copy.to_bytes())) == expected

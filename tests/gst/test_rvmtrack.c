@@ -287,7 +287,7 @@ START_TEST (test_bad_masks)
   small = ring_write_mask (150, 120, pixels, PNG_FORMAT_GRAY);
   of_small = g_strdup_printf ("mask-file=%s", small);
   few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
-  expect_error (of_small, GST_RVM_FEATURE_PATCHES, "expected the size of the picture, 160 x 120");
+  expect_error (of_small, GST_RVM_FEATURE_PATCHES, "expected the size of the picture as it is shown, 160 x 120");
   text = g_strconcat (small, ".txt", NULL);
   of_text = g_strdup_printf ("mask-file=%s", text);
   expect_no_start (of_text, "No such file");

@@ -3,7 +3,6 @@
  * and numbers that the first mask does not have, are the background. */
 #include "davis.h"
 
-#include <gst/video/video.h>
 #include <string.h>
 
 #include "kernels/error.h"
@@ -14,10 +13,8 @@ struct _RvmDavisReader {
   const RvmDavisSequence *sequence;
   guint width, height;
   guint index; /* of the next frame */
-  RvmReader *video;
-  GstVideoConverter *converter;
-  guint in_width, in_height;
-  guint8 *pixels, *mask;
+  RvmReader *video, *picture; /* of which the frame's pixels are */
+  guint8 *mask;
   guint objects;        /* of the first mask */
   guint8 label_of[256]; /* number in a mask -> 0 or 1 + object */
   guint mask_width, mask_height;
@@ -102,9 +99,8 @@ rvm_davis_reader_new (const RvmDavisSequence *sequence, guint width, guint heigh
   reader->sequence = sequence;
   reader->width = width;
   reader->height = height;
-  reader->pixels = g_malloc ((gsize) width * height * 3);
   if (sequence->video) {
-    reader->video = rvm_reader_new (sequence->video, RVM_READER_RGB, 0, error);
+    reader->video = rvm_reader_new_stretched (sequence->video, RVM_READER_RGB, width, height, error);
     if (reader->video == NULL)
       return NULL;
   }
@@ -117,43 +113,9 @@ rvm_davis_reader_free (RvmDavisReader *reader)
   if (reader == NULL)
     return;
   g_clear_pointer (&reader->video, rvm_reader_free);
-  g_clear_pointer (&reader->converter, gst_video_converter_free);
-  g_free (reader->pixels);
+  g_clear_pointer (&reader->picture, rvm_reader_free);
   g_free (reader->mask);
   g_free (reader);
-}
-
-/* Describes packed RGB without padding at the end of rows. */
-static void
-packed_info (GstVideoInfo *info, guint width, guint height)
-{
-  gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB, width, height);
-  info->stride[0] = width * 3;
-  info->size = (gsize) width * 3 * height;
-}
-
-static void
-resize (RvmDavisReader *reader, const guint8 *from, guint width, guint height)
-{
-  GstVideoInfo in, out;
-  GstVideoFrame source, target;
-  g_autoptr (GstBuffer) a = NULL, b = NULL;
-
-  packed_info (&in, width, height);
-  packed_info (&out, reader->width, reader->height);
-  if (reader->converter == NULL || width != reader->in_width || height != reader->in_height) {
-    g_clear_pointer (&reader->converter, gst_video_converter_free);
-    reader->converter = gst_video_converter_new (&in, &out, NULL);
-    reader->in_width = width;
-    reader->in_height = height;
-  }
-  a = gst_buffer_new_wrapped_full (GST_MEMORY_FLAG_READONLY, (gpointer) from, in.size, 0, in.size, NULL, NULL);
-  b = gst_buffer_new_wrapped_full (0, reader->pixels, out.size, 0, out.size, NULL, NULL);
-  gst_video_frame_map (&source, &in, a, GST_MAP_READ);
-  gst_video_frame_map (&target, &out, b, GST_MAP_WRITE);
-  gst_video_converter_frame (reader->converter, &source, &target);
-  gst_video_frame_unmap (&target);
-  gst_video_frame_unmap (&source);
 }
 
 static gboolean
@@ -185,15 +147,17 @@ gboolean
 rvm_davis_reader_next (RvmDavisReader *reader, RvmDavisFrame *frame, GError **error)
 {
   const RvmDavisSequence *sequence = reader->sequence;
-  g_autoptr (RvmReader) picture = NULL;
   RvmReader *from = reader->video;
   g_autoptr (GError) failure = NULL;
   const guint8 *pixels;
 
   if (reader->index >= sequence->masks->len)
     return FALSE;
-  if (from == NULL)
-    from = picture = rvm_reader_new (g_ptr_array_index (sequence->pictures, reader->index), RVM_READER_RGB, 0, error);
+  if (from == NULL) {
+    g_clear_pointer (&reader->picture, rvm_reader_free);
+    from = reader->picture = rvm_reader_new_stretched (g_ptr_array_index (sequence->pictures, reader->index), RVM_READER_RGB, reader->width,
+        reader->height, error);
+  }
   if (from == NULL)
     return FALSE;
   pixels = rvm_reader_next (from, NULL, &failure);
@@ -202,12 +166,11 @@ rvm_davis_reader_next (RvmDavisReader *reader, RvmDavisFrame *frame, GError **er
         sequence->masks->len, reader->index, failure ? failure->message : "the video ends before it");
     return FALSE;
   }
-  resize (reader, pixels, rvm_reader_get_width (from), rvm_reader_get_height (from));
   if (!read_mask (reader, g_ptr_array_index (sequence->masks, reader->index), error))
     return FALSE;
   reader->index++;
   *frame = (RvmDavisFrame){
-    .pixels = reader->pixels, .mask = reader->mask, .mask_width = reader->mask_width, .mask_height = reader->mask_height,
+    .pixels = pixels, .mask = reader->mask, .mask_width = reader->mask_width, .mask_height = reader->mask_height,
     .objects = reader->objects,
   };
   return TRUE;

@@ -1,4 +1,4 @@
-/* uridecodebin ! videoflip ! appsink; GstVideoConverter makes the pixels, as in rvmencode. */
+/* uridecodebin ! appsink; the picture of each frame is that of rvmencode (video/analysis.c). */
 #include "reader.h"
 
 #include <gst/app/gstappsink.h>
@@ -6,18 +6,21 @@
 #include <gst/video/video.h>
 
 #include "kernels/error.h"
+#include "video/analysis.h"
+#include "video/orientation_tags.h"
 
 #define STALL (30 * GST_SECOND) /* no frame for so long: the file is given up */
 
 struct _RvmReader {
   char *path;
-  GstElement *pipeline, *flip; /* @flip: owned by the pipeline */
+  GstElement *pipeline;
   GstAppSink *sink;
-  GstVideoInfo in, out;
-  GstVideoConverter *converter;
-  GstBuffer *pixels;
-  GstMapInfo map;
-  gboolean mapped;
+  GstVideoFormat format;
+  guint short_side;    /* bound, when the frames are not stretched */
+  gboolean stretched;
+  guint width, height; /* 0 before the first frame */
+  RvmOrientationTags tags;
+  RvmAnalysis *analysis;
   GstSample *pending; /* read to learn the size */
 };
 
@@ -29,10 +32,8 @@ rvm_reader_free (RvmReader *reader)
   if (reader->pipeline)
     gst_element_set_state (reader->pipeline, GST_STATE_NULL);
   g_clear_pointer (&reader->pending, gst_sample_unref);
-  if (reader->mapped)
-    gst_buffer_unmap (reader->pixels, &reader->map);
-  g_clear_pointer (&reader->pixels, gst_buffer_unref);
-  g_clear_pointer (&reader->converter, gst_video_converter_free);
+  g_clear_pointer (&reader->analysis, rvm_analysis_free);
+  rvm_orientation_tags_clear (&reader->tags);
   g_clear_object (&reader->sink);
   gst_clear_object (&reader->pipeline);
   g_free (reader->path);
@@ -50,7 +51,7 @@ static void
 on_pad (GstElement *decoder, GstPad *pad, gpointer user_data)
 {
   RvmReader *reader = user_data;
-  g_autoptr (GstPad) sink = gst_element_get_static_pad (reader->flip, "sink");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (GST_ELEMENT (reader->sink), "sink");
   g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
 
   if (caps && gst_structure_has_name (gst_caps_get_structure (caps, 0), "video/x-raw") && !gst_pad_is_linked (sink))
@@ -61,7 +62,7 @@ static void
 on_no_more_pads (GstElement *decoder, gpointer user_data)
 {
   RvmReader *reader = user_data;
-  g_autoptr (GstPad) sink = gst_element_get_static_pad (reader->flip, "sink");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (GST_ELEMENT (reader->sink), "sink");
 
   if (!gst_pad_is_linked (sink))
     GST_ELEMENT_ERROR (decoder, STREAM, WRONG_TYPE, ("there is no video in it"), (NULL));
@@ -81,17 +82,22 @@ check_bus (RvmReader *reader, GError **error)
   return fail (reader, RVM_ERROR_FORMAT, reason->message, error);
 }
 
-/* NULL without an error at the end. */
+/* NULL without an error at the end. Tags come in between. */
 static GstSample *
 pull (RvmReader *reader, GError **error)
 {
   GstClockTime waited = 0;
 
   while (waited < STALL) {
-    GstSample *sample = gst_app_sink_try_pull_sample (reader->sink, GST_SECOND / 10);
+    GstMiniObject *object = gst_app_sink_try_pull_object (reader->sink, GST_SECOND / 10);
 
-    if (sample)
-      return sample;
+    if (object && GST_IS_SAMPLE (object))
+      return GST_SAMPLE (object);
+    if (object) {
+      rvm_orientation_tags_note (&reader->tags, NULL, GST_EVENT (object));
+      gst_mini_object_unref (object);
+      continue;
+    }
     if (!check_bus (reader, error) || gst_app_sink_is_eos (reader->sink))
       return NULL;
     waited += GST_SECOND / 10;
@@ -100,142 +106,141 @@ pull (RvmReader *reader, GError **error)
   return NULL;
 }
 
-/* Square pixels, shorter side at most @short_side. */
-static void
-choose_size (const GstVideoInfo *in, guint short_side, guint *width, guint *height)
+/* Square pixels, shorter side at most the bound. */
+static gboolean
+choose_size (const RvmReader *reader, const RvmView *view, guint *width, guint *height)
 {
-  double w = (double) GST_VIDEO_INFO_WIDTH (in) * GST_VIDEO_INFO_PAR_N (in) / GST_VIDEO_INFO_PAR_D (in);
-  double h = GST_VIDEO_INFO_HEIGHT (in), scale = 1;
+  const gboolean good = rvm_view_get_square_size (view, 0, width, height);
 
-  if (short_side && MIN (w, h) > short_side)
-    scale = short_side / MIN (w, h);
-  *width = MAX (w * scale + 0.5, 1);
-  *height = MAX (h * scale + 0.5, 1);
+  if (reader->short_side == 0 || (good && MIN (*width, *height) <= reader->short_side))
+    return good;
+  return rvm_view_get_square_size (view, reader->short_side, width, height);
+}
+
+/* Makes ready for frames such as the one of @sample. */
+static gboolean
+prepare (RvmReader *reader, GstSample *sample, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  GstVideoInfo info;
+  RvmView view;
+  guint width, height;
+
+  if (!gst_video_info_from_caps (&info, gst_sample_get_caps (sample)))
+    return fail (reader, RVM_ERROR_FORMAT, "its frames have no known format", error);
+  if (!rvm_view_init (&view, &info, gst_sample_get_buffer (sample), rvm_orientation_tags_get (&reader->tags), &reason))
+    return fail (reader, RVM_ERROR_FORMAT, reason->message, error);
+  if (reader->analysis && rvm_view_is_equal (rvm_analysis_get_view (reader->analysis), &view))
+    return TRUE;
+  if (!reader->stretched) {
+    if (!choose_size (reader, &view, &width, &height))
+      return fail (reader, RVM_ERROR_FORMAT, "its frames are too long with square pixels", error);
+    if (reader->width && (width != reader->width || height != reader->height))
+      return fail (reader, RVM_ERROR_FORMAT, "its frames change size on the way", error);
+    reader->width = width;
+    reader->height = height;
+  }
+  g_clear_pointer (&reader->analysis, rvm_analysis_free);
+  reader->analysis = rvm_analysis_new (&view, reader->format, reader->width, reader->height, &reason);
+  return reader->analysis || fail (reader, RVM_ERROR_FORMAT, reason->message, error);
 }
 
 static gboolean
-take_first (RvmReader *reader, RvmReaderFormat format, guint short_side, GError **error)
+take_first (RvmReader *reader, GError **error)
 {
   g_autoptr (GError) reason = NULL;
-  guint width, height;
 
   reader->pending = pull (reader, &reason);
-  if (reader->pending == NULL) {
-    if (reason)
-      g_propagate_error (error, g_steal_pointer (&reason));
-    else
-      fail (reader, RVM_ERROR_FORMAT, "there is no frame in it", error);
-    return FALSE;
+  if (reader->pending)
+    return prepare (reader, reader->pending, error);
+  if (reason)
+    g_propagate_error (error, g_steal_pointer (&reason));
+  else
+    fail (reader, RVM_ERROR_FORMAT, "there is no frame in it", error);
+  return FALSE;
+}
+
+static gboolean
+build (RvmReader *reader, const char *uri, GError **error)
+{
+  g_autoptr (GstCaps) raw = gst_caps_new_empty_simple ("video/x-raw");
+  GstElement *decoder = gst_element_factory_make ("uridecodebin", NULL), *sink = gst_element_factory_make ("appsink", NULL);
+
+  if (decoder == NULL || sink == NULL) {
+    gst_clear_object (&decoder);
+    gst_clear_object (&sink);
+    return fail (reader, RVM_ERROR_FILE, "GStreamer's elements uridecodebin and appsink are needed to read it", error);
   }
-  if (!gst_video_info_from_caps (&reader->in, gst_sample_get_caps (reader->pending)))
-    return fail (reader, RVM_ERROR_FORMAT, "its frames have no known format", error);
-  /* The converter insists on one rate and one interlacing for both sides, and uses neither. */
-  reader->in.fps_n = 0;
-  reader->in.fps_d = 1;
-  reader->in.interlace_mode = GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;
-  choose_size (&reader->in, short_side, &width, &height);
-  gst_video_info_set_format (&reader->out, format == RVM_READER_RGB ? GST_VIDEO_FORMAT_RGB : GST_VIDEO_FORMAT_BGRA, width, height);
-  /* Rows without padding: what the callers index. */
-  reader->out.fps_n = 0;
-  reader->out.fps_d = 1;
-  reader->out.stride[0] = width * (format == RVM_READER_RGB ? 3 : 4);
-  reader->out.size = (gsize) reader->out.stride[0] * height;
-  /* One thread: frames are prepared while the device computes on all cores. */
-  reader->converter = gst_video_converter_new (&reader->in, &reader->out,
-      gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, 1, NULL));
-  if (reader->converter == NULL)
-    return fail (reader, RVM_ERROR_FORMAT, "its frames cannot be converted to RGB", error);
-  reader->pixels = gst_buffer_new_allocate (NULL, reader->out.size, NULL);
+  reader->pipeline = gst_pipeline_new (NULL);
+  gst_bin_add_many (GST_BIN (reader->pipeline), decoder, sink, NULL);
+  reader->sink = g_object_ref (GST_APP_SINK (sink));
+  g_object_set (decoder, "uri", uri, NULL);
+  g_object_set (sink, "caps", raw, "sync", FALSE, "max-buffers", 4, NULL);
+  g_signal_connect (decoder, "pad-added", G_CALLBACK (on_pad), reader);
+  g_signal_connect (decoder, "no-more-pads", G_CALLBACK (on_no_more_pads), reader);
   return TRUE;
+}
+
+/* Stretched to @width x @height unless these are 0. */
+static RvmReader *
+open_file (const char *path, RvmReaderFormat format, guint short_side, guint width, guint height, GError **error)
+{
+  g_autoptr (RvmReader) reader = g_new0 (RvmReader, 1);
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *uri = g_filename_to_uri (absolute, NULL, error);
+
+  reader->path = g_strdup (path);
+  reader->format = format == RVM_READER_RGB ? GST_VIDEO_FORMAT_RGB : GST_VIDEO_FORMAT_BGRA;
+  reader->short_side = short_side;
+  reader->stretched = width > 0;
+  reader->width = width;
+  reader->height = height;
+  if (uri == NULL || !build (reader, uri, error))
+    return NULL;
+  gst_element_set_state (reader->pipeline, GST_STATE_PLAYING);
+  return take_first (reader, error) ? g_steal_pointer (&reader) : NULL;
 }
 
 RvmReader *
 rvm_reader_new (const char *path, RvmReaderFormat format, guint short_side, GError **error)
 {
-  g_autoptr (RvmReader) reader = g_new0 (RvmReader, 1);
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *uri = g_filename_to_uri (absolute, NULL, error);
-  g_autoptr (GstCaps) raw = gst_caps_new_empty_simple ("video/x-raw");
-  GstElement *decoder, *sink;
+  return open_file (path, format, short_side, 0, 0, error);
+}
 
-  reader->path = g_strdup (path);
-  if (uri == NULL)
-    return NULL;
-  reader->pipeline = gst_pipeline_new (NULL);
-  decoder = gst_element_factory_make ("uridecodebin", NULL);
-  reader->flip = gst_element_factory_make ("videoflip", NULL);
-  sink = gst_element_factory_make ("appsink", NULL);
-  if (decoder == NULL || reader->flip == NULL || sink == NULL) {
-    fail (reader, RVM_ERROR_FILE, "GStreamer's elements uridecodebin, videoflip and appsink are needed to read it", error);
-    gst_clear_object (&decoder);
-    gst_clear_object (&reader->flip);
-    gst_clear_object (&sink);
-    return NULL;
-  }
-  gst_bin_add_many (GST_BIN (reader->pipeline), decoder, reader->flip, sink, NULL);
-  reader->sink = g_object_ref (GST_APP_SINK (sink));
-  gst_util_set_object_arg (G_OBJECT (reader->flip), "video-direction", "auto");
-  g_object_set (decoder, "uri", uri, NULL);
-  g_object_set (sink, "caps", raw, "sync", FALSE, "max-buffers", 4, NULL);
-  gst_element_link (reader->flip, sink);
-  g_signal_connect (decoder, "pad-added", G_CALLBACK (on_pad), reader);
-  g_signal_connect (decoder, "no-more-pads", G_CALLBACK (on_no_more_pads), reader);
-  gst_element_set_state (reader->pipeline, GST_STATE_PLAYING);
-  if (!take_first (reader, format, short_side, error))
-    return NULL;
-  return g_steal_pointer (&reader);
+RvmReader *
+rvm_reader_new_stretched (const char *path, RvmReaderFormat format, guint width, guint height, GError **error)
+{
+  return open_file (path, format, 0, width, height, error);
 }
 
 guint
 rvm_reader_get_width (const RvmReader *reader)
 {
-  return GST_VIDEO_INFO_WIDTH (&reader->out);
+  return reader->width;
 }
 
 guint
 rvm_reader_get_height (const RvmReader *reader)
 {
-  return GST_VIDEO_INFO_HEIGHT (&reader->out);
-}
-
-static gboolean
-convert (RvmReader *reader, GstSample *sample, GError **error)
-{
-  GstVideoInfo info;
-  GstVideoFrame from, to;
-
-  if (!gst_video_info_from_caps (&info, gst_sample_get_caps (sample)) || GST_VIDEO_INFO_WIDTH (&info) != GST_VIDEO_INFO_WIDTH (&reader->in)
-      || GST_VIDEO_INFO_HEIGHT (&info) != GST_VIDEO_INFO_HEIGHT (&reader->in)
-      || GST_VIDEO_INFO_FORMAT (&info) != GST_VIDEO_INFO_FORMAT (&reader->in))
-    return fail (reader, RVM_ERROR_FORMAT, "its frames change size or format on the way", error);
-  if (!gst_video_frame_map (&from, &info, gst_sample_get_buffer (sample), GST_MAP_READ))
-    return fail (reader, RVM_ERROR_FORMAT, "a frame cannot be mapped", error);
-  if (!gst_video_frame_map (&to, &reader->out, reader->pixels, GST_MAP_WRITE)) {
-    gst_video_frame_unmap (&from);
-    return fail (reader, RVM_ERROR_MEMORY, "a frame cannot be mapped", error);
-  }
-  gst_video_converter_frame (reader->converter, &from, &to);
-  gst_video_frame_unmap (&to);
-  gst_video_frame_unmap (&from);
-  return TRUE;
+  return reader->height;
 }
 
 const guint8 *
 rvm_reader_next (RvmReader *reader, guint64 *pts, GError **error)
 {
   g_autoptr (GstSample) sample = g_steal_pointer (&reader->pending);
+  g_autoptr (GError) reason = NULL;
+  const guint8 *pixels;
 
-  if (reader->mapped) {
-    gst_buffer_unmap (reader->pixels, &reader->map);
-    reader->mapped = FALSE;
-  }
   if (sample == NULL)
     sample = pull (reader, error);
-  if (sample == NULL || !convert (reader, sample, error))
+  if (sample == NULL || !prepare (reader, sample, error))
     return NULL;
-  if (pts)
+  pixels = rvm_analysis_convert (reader->analysis, gst_sample_get_buffer (sample), &reason);
+  if (pixels == NULL)
+    fail (reader, RVM_ERROR_FORMAT, reason->message, error);
+  else if (pts)
     *pts = GST_BUFFER_PTS (gst_sample_get_buffer (sample));
-  reader->mapped = gst_buffer_map (reader->pixels, &reader->map, GST_MAP_READ);
-  return reader->mapped ? reader->map.data : NULL;
+  return pixels;
 }
 
 gboolean

@@ -4,12 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include <gst/video/video.h>
-
 #include "clips.h"
 #include "files.h"
 #include "kernels/error.h"
 #include "synthetic.h"
+#include "video/conversion.h"
 
 enum {
   TIMES = 64,    /* tries to find a stretch without cut and with motion */
@@ -197,8 +196,7 @@ draw_stretch (const RvmSampler *sampler, GRand *dice, guint sources, Stretch *st
 typedef struct {
   guint x, y, width, height; /* of the video's frame */
   gboolean flip;
-  GstVideoConverter *converter; /* crop and scale, as rvmencode scales */
-  GstVideoInfo in, out;
+  RvmConversion *conversion; /* cuts and scales */
 } Crop;
 
 static void
@@ -216,25 +214,18 @@ draw_crop (const RvmSampler *sampler, GRand *dice, const RvmPass *pass, const Rv
   crop->flip = recipe->flip && g_rand_boolean (dice);
 }
 
-static void
-set_packed (GstVideoInfo *info, guint width, guint height)
-{
-  gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB, width, height);
-  info->stride[0] = width * 3;
-  info->size = (gsize) width * height * 3;
-}
-
 static gboolean
-open_crop (const RvmPass *pass, const RvmVideoIndex *index, Crop *crop)
+open_crop (const RvmPass *pass, const RvmVideoIndex *index, Crop *crop, GError **error)
 {
-  set_packed (&crop->in, index->width, index->height);
-  set_packed (&crop->out, pass->width, pass->height);
-  crop->converter = gst_video_converter_new (&crop->in, &crop->out,
-      gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_SRC_X, G_TYPE_INT, (gint) crop->x, GST_VIDEO_CONVERTER_OPT_SRC_Y, G_TYPE_INT,
-          (gint) crop->y, GST_VIDEO_CONVERTER_OPT_SRC_WIDTH, G_TYPE_INT, (gint) crop->width, GST_VIDEO_CONVERTER_OPT_SRC_HEIGHT, G_TYPE_INT,
-          (gint) crop->height, GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_LINEAR,
-          GST_VIDEO_CONVERTER_OPT_THREADS, G_TYPE_UINT, 1, NULL));
-  return crop->converter != NULL;
+  const GstVideoRectangle part = { crop->x, crop->y, crop->width, crop->height };
+  GstVideoInfo frame;
+
+  /* As RvmReader makes it: rows without padding. */
+  gst_video_info_set_format (&frame, GST_VIDEO_FORMAT_RGB, index->width, index->height);
+  frame.stride[0] = index->width * 3;
+  frame.size = (gsize) index->width * index->height * 3;
+  crop->conversion = rvm_conversion_new (&frame, &part, GST_VIDEO_FORMAT_RGB, pass->width, pass->height, error);
+  return crop->conversion != NULL;
 }
 
 static void
@@ -254,30 +245,19 @@ static gboolean
 take_frame (RvmSampler *sampler, Crop *crop, guint clip, guint frame, guint8 *pixels, GError **error)
 {
   g_autoptr (GBytes) bytes = rvm_clips_get_frame (sampler->clips, clip, frame, error);
-  const gsize size = crop->out.size;
-  GstBuffer *from_buffer, *to_buffer;
-  GstVideoFrame from, to;
-  gboolean ok = FALSE;
+  const gsize size = rvm_conversion_get_size (crop->conversion), stride = rvm_conversion_get_stride (crop->conversion);
+  g_autoptr (GstBuffer) buffer = bytes ? gst_buffer_new_wrapped_bytes (bytes) : NULL;
+  g_autoptr (GError) reason = NULL;
 
-  if (bytes == NULL)
+  if (buffer == NULL)
     return FALSE;
-  from_buffer = gst_buffer_new_wrapped_bytes (bytes);
-  to_buffer = gst_buffer_new_wrapped_full (0, pixels, size, 0, size, NULL, NULL);
-  if (gst_video_frame_map (&from, &crop->in, from_buffer, GST_MAP_READ)) {
-    if (gst_video_frame_map (&to, &crop->out, to_buffer, GST_MAP_WRITE)) {
-      gst_video_converter_frame (crop->converter, &from, &to);
-      gst_video_frame_unmap (&to);
-      ok = TRUE;
-    }
-    gst_video_frame_unmap (&from);
+  if (!rvm_conversion_run (crop->conversion, buffer, pixels, &reason)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: frame %u: %s", rvm_clips_get_path (sampler->clips, clip), frame, reason->message);
+    return FALSE;
   }
-  gst_buffer_unref (to_buffer);
-  gst_buffer_unref (from_buffer);
-  if (!ok)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: frame %u cannot be mapped", rvm_clips_get_path (sampler->clips, clip), frame);
-  else if (crop->flip)
-    mirror (pixels, GST_VIDEO_INFO_WIDTH (&crop->out), GST_VIDEO_INFO_HEIGHT (&crop->out));
-  return ok;
+  if (crop->flip)
+    mirror (pixels, stride / 3, size / stride);
+  return TRUE;
 }
 
 static gboolean
@@ -298,21 +278,21 @@ take_clip (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const Stretch 
   const gsize size = (gsize) pass->width * pass->height * 3;
   guint8 *last = sample->source + (stretch->sources - 1) * size;
   gboolean ok = TRUE, enough = FALSE;
-  Crop crop;
+  Crop crop = { 0 };
 
   for (guint i = 0; ok && !enough; i++) {
     draw_crop (sampler, dice, pass, index, &crop);
-    ok = open_crop (pass, index, &crop) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
+    ok = open_crop (pass, index, &crop, error) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
          && take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[0], sample->target, error);
     enough = i + 1 == CROPS || (ok && crop_moves (last, sample->target, size)) || g_rand_double (dice) < sampler->recipe.still_share;
     if (ok && !enough)
-      gst_video_converter_free (crop.converter);
+      g_clear_pointer (&crop.conversion, rvm_conversion_free);
   }
   for (guint i = 0; ok && i + 1 < stretch->sources; i++)
     ok = take_frame (sampler, &crop, stretch->clip, stretch->first + i * stretch->stride, sample->source + i * size, error);
   for (guint i = 1; ok && i < sampler->recipe.targets; i++)
     ok = take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[i], sample->target + i * size, error);
-  g_clear_pointer (&crop.converter, gst_video_converter_free);
+  g_clear_pointer (&crop.conversion, rvm_conversion_free);
   return ok;
 }
 

@@ -118,7 +118,7 @@ read_video (const char *path, guint short_side, RvmVideoSeen seen, gpointer user
 
 /* Version of the format and of how motion is measured, the sizes, the arrays. */
 #define VARIANT "(uuuatayay)"
-#define VERSION 1
+#define VERSION 2
 
 /* For all videos, (transfer full); NULL: none. */
 static char *

@@ -1,0 +1,28 @@
+/* The eight orientations of a picture, GST_VIDEO_ORIENTATION_IDENTITY to GST_VIDEO_ORIENTATION_UR_LL: what has to be done to a stored picture
+ * so that it is upright. GStreamer's names say what the element videoflip does with them. */
+#pragma once
+
+#include <gst/video/video.h>
+
+G_BEGIN_DECLS
+
+/* Whether @value is one of the eight, rather than "auto", "custom" or anything else. */
+gboolean rvm_orientation_is_valid (guint value);
+/* GStreamer's nick, such as "90r". */
+const gchar *rvm_orientation_to_string (GstVideoOrientationMethod method);
+
+/* Whether width and height change places. */
+gboolean rvm_orientation_swaps (GstVideoOrientationMethod method);
+/* What undoes @method. */
+GstVideoOrientationMethod rvm_orientation_invert (GstVideoOrientationMethod
+    method);
+/* Where the point @x, @y is after @method, which makes a picture of @width x @height. */
+void rvm_orientation_turn_point (GstVideoOrientationMethod method,
+    gdouble width, gdouble height, gdouble * x, gdouble * y);
+
+/* Turns a picture of @width x @height pixels of @bytes bytes each. Strides are bytes; @to must not overlap @from. */
+void rvm_orientation_turn_pixels (GstVideoOrientationMethod method,
+    const guint8 * from, gsize from_stride, guint width, guint height,
+    guint bytes, guint8 * to, gsize to_stride);
+
+G_END_DECLS
