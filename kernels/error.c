@@ -1,6 +1,8 @@
 /* The error domain. */
 #include "error.h"
 
+#include "text.h"
+
 G_DEFINE_QUARK (rvm-error-quark, rvm_error)
 
 void
@@ -12,6 +14,6 @@ rvm_error_set (GError **error, RvmError code, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  valid = g_utf8_make_valid (text, -1);
+  valid = rvm_text_from_bytes (text);
   g_set_error_literal (error, RVM_ERROR, code, valid);
 }

@@ -32,7 +32,8 @@ typedef enum {
 #define RVM_ERROR (rvm_error_quark ())
 GQuark rvm_error_quark (void);
 
-/* g_set_error() of this domain, for messages that quote a file: bytes that are not UTF-8 are replaced, because GLib and GStreamer only accept UTF-8. */
+/* g_set_error() of this domain, for messages that quote a file: bytes that are not UTF-8 are escaped (text.h), because GLib and GStreamer
+ * only accept UTF-8. */
 void rvm_error_set (GError **error, RvmError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 G_END_DECLS
