@@ -9,7 +9,6 @@
 
 #include "kernels/error.h"
 
-#define MAX_HEADER (100 * 1000 * 1000) /* the format's own limit */
 #define MAX_DEPTH 8                    /* a valid header nests 3 deep; json-glib recurses */
 
 typedef struct {
@@ -310,9 +309,9 @@ rvm_safetensors_open (const char *path, GError **error)
   }
   for (guint i = 0; i < sizeof prefix; i++)
     length |= (guint64) prefix[i] << 8 * i;
-  if (length > MAX_HEADER || length > (guint64) size - sizeof prefix) {
+  if (length > RVM_SAFETENSORS_MAX_HEADER || length > (guint64) size - sizeof prefix) {
     bad (file, error, "its header is said to be %" G_GUINT64_FORMAT " bytes long, more than %s", length,
-        length > MAX_HEADER ? "the format's limit" : "the file");
+        length > RVM_SAFETENSORS_MAX_HEADER ? "the format's limit" : "the file");
     return NULL;
   }
   file->data_start = sizeof prefix + length;

@@ -6,6 +6,7 @@
 G_BEGIN_DECLS
 
 extern const RvmFormat rvm_format_safetensors;
+#define RVM_SAFETENSORS_MAX_HEADER (100 * 1000 * 1000) /* bytes; the format's own limit */
 
 typedef struct _RvmSafetensors RvmSafetensors;
 
@@ -18,8 +19,9 @@ const RvmArray *rvm_safetensors_get_array (const RvmSafetensors *file, guint ind
 GHashTable *rvm_safetensors_get_metadata (const RvmSafetensors *file); /* "__metadata__", string -> string; maybe empty */
 gboolean rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data, gsize size, GError **error);
 
-/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string, of
- * which what is not UTF-8 is replaced. What goes before it, and padding, is the caller's. */
+/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string. It is
+ * UTF-8 whatever they hold: other bytes are escaped (kernels/text.h). What goes before it, and padding, is the caller's, who checks
+ * its length. */
 char *rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTable *metadata);
 
 G_END_DECLS

@@ -33,8 +33,14 @@ gboolean rvm_weights_read (RvmWeights *weights, const RvmArray *array, float *va
 typedef gboolean (*RvmWeightsSource) (const RvmArray *array, float *values, gpointer user_data, GError **error);
 
 /* Writes @arrays (names, shapes, and the dtype to store: F32, F16 or BF16; npz: F32 and F16) to @path, npz or safetensors by its
- * ending, as a temporary file that is renamed when complete. @metadata: (nullable) string -> string, safetensors only (npz drops it). */
+ * ending, as a temporary file that is renamed when it is complete and could be opened again. @metadata: (nullable) string -> string,
+ * safetensors only (npz drops it); what is not UTF-8 in it is escaped (kernels/text.h). */
 gboolean rvm_weights_save (const char *path, const RvmArray *arrays, guint n_arrays, RvmWeightsSource source, gpointer user_data,
     GHashTable *metadata, GError **error);
+
+/* Looks at what was written, under its temporary name, before it replaces anything. */
+typedef gboolean (*RvmWeightsCheck) (RvmWeights *weights, gpointer user_data, GError **error);
+gboolean rvm_weights_save_checked (const char *path, const RvmArray *arrays, guint n_arrays, RvmWeightsSource source, RvmWeightsCheck check,
+    gpointer user_data, GHashTable *metadata, GError **error);
 
 G_END_DECLS

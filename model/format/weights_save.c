@@ -1,5 +1,5 @@
-/* Writing weight files: to a temporary file in the same folder, flushed to the disk, then renamed, so that a reader sees the old file or
- * the whole new one. One array is in memory at a time. */
+/* Writing weight files: to a temporary file in the same folder, flushed to the disk, read back, then renamed, so that a reader sees the old
+ * file or the whole new one. One array is in memory at a time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-glib/json-glib.h>
@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <zip.h>
 
+#include "kernels/error.h"
 #include "kernels/half.h"
+#include "kernels/text.h"
 #include "safetensors.h"
 #include "weights.h"
 
@@ -55,6 +57,15 @@ make_bytes (const Job *job, const RvmArray *array, gsize *size, GError **error)
   return halves;
 }
 
+/* Names and metadata may come from outside; a header that is not UTF-8 could not be read by anybody. */
+static void
+set_member_name (JsonBuilder *builder, const char *name)
+{
+  g_autofree char *text = rvm_text_from_bytes (name);
+
+  json_builder_set_member_name (builder, text);
+}
+
 char *
 rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTable *metadata)
 {
@@ -70,12 +81,10 @@ rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTabl
     json_builder_set_member_name (builder, "__metadata__");
     json_builder_begin_object (builder);
     for (GList *key = keys; key; key = key->next) {
-      /* Names of files go into metadata, and may be of any bytes; a header is UTF-8, or no reader takes the file. */
-      g_autofree char *name = g_utf8_make_valid (key->data, -1);
-      g_autofree char *value = g_utf8_make_valid (g_hash_table_lookup (metadata, key->data), -1);
+      g_autofree char *text = rvm_text_from_bytes (g_hash_table_lookup (metadata, key->data));
 
-      json_builder_set_member_name (builder, name);
-      json_builder_add_string_value (builder, value);
+      set_member_name (builder, key->data);
+      json_builder_add_string_value (builder, text);
     }
     json_builder_end_object (builder);
   }
@@ -84,7 +93,7 @@ rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTabl
     guint64 elements, bytes = 0;
 
     rvm_array_get_size (array, &elements, &bytes);
-    json_builder_set_member_name (builder, array->name);
+    set_member_name (builder, array->name);
     json_builder_begin_object (builder);
     json_builder_set_member_name (builder, "dtype");
     json_builder_add_string_value (builder, rvm_dtype_get_name (array->dtype));
@@ -111,7 +120,7 @@ write_all (FILE *file, gconstpointer data, gsize size, const char *path, GError 
 {
   if (size == 0 || fwrite (data, 1, size, file) == size)
     return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
   return FALSE;
 }
 
@@ -121,11 +130,17 @@ write_safetensors (const Job *job, const char *path, GError **error)
   g_autofree char *header = rvm_safetensors_format_header (job->arrays, job->n_arrays, job->metadata), *padded = NULL;
   const gsize length = (strlen (header) + 7) / 8 * 8; /* the data begin at a multiple of 8 */
   guint8 prefix[8];
-  FILE *file = fopen (path, "wbe");
+  FILE *file;
   gboolean ok;
 
+  if (length > RVM_SAFETENSORS_MAX_HEADER) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: its header, names and metadata, would have %" G_GSIZE_FORMAT " bytes, expected at most %d",
+        path, length, RVM_SAFETENSORS_MAX_HEADER);
+    return FALSE;
+  }
+  file = fopen (path, "wbe");
   if (file == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
     return FALSE;
   }
   for (guint i = 0; i < sizeof prefix; i++)
@@ -138,7 +153,7 @@ write_safetensors (const Job *job, const char *path, GError **error)
     ok = bytes && write_all (file, bytes, size, path, error);
   }
   if (fclose (file) != 0 && ok) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
     ok = FALSE;
   }
   return ok;
@@ -230,7 +245,7 @@ write_npz (const Job *job, const char *path, GError **error)
   if (!ok && reason)
     g_propagate_error (error, g_steal_pointer (&reason));
   else if (!ok)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, zip ? zip_strerror (zip) : "cannot be created");
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, zip ? zip_strerror (zip) : "cannot be created");
   if (!ok && zip)
     zip_discard (zip);
   for (guint i = 0; i < job->n_arrays; i++)
@@ -238,14 +253,72 @@ write_npz (const Job *job, const char *path, GError **error)
   return ok;
 }
 
+/* A file or folder. */
 static gboolean
 flush_to_disk (const char *path)
 {
   const int fd = open (path, O_RDONLY | O_CLOEXEC);
   const gboolean ok = fd >= 0 && fsync (fd) == 0;
+  const int saved = errno;
 
   if (fd >= 0)
     close (fd);
+  errno = saved;
+  return ok;
+}
+
+/* Opens @temporary as anybody would: a header that can be parsed, the arrays and the size that were asked for. Then @check. */
+static gboolean
+read_back (const Job *job, const char *temporary, const char *path, RvmWeightsCheck check, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (RvmWeights) weights = rvm_weights_open (temporary, &reason);
+
+  if (weights && rvm_weights_get_n_arrays (weights) != job->n_arrays)
+    rvm_error_set (&reason, RVM_ERROR_FORMAT, "it has %u arrays, expected %u", rvm_weights_get_n_arrays (weights), job->n_arrays);
+  for (guint i = 0; reason == NULL && i < job->n_arrays; i++)
+    if (rvm_weights_find (weights, job->arrays[i].name) == NULL)
+      rvm_error_set (&reason, RVM_ERROR_FORMAT, "it has no array '%s'", job->arrays[i].name);
+  if (reason == NULL && (check == NULL || check (weights, job->user_data, &reason)))
+    return TRUE;
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: what was written cannot be read back: %s", path, reason->message);
+  return FALSE;
+}
+
+gboolean
+rvm_weights_save_checked (const char *path, const RvmArray *arrays, guint n_arrays, RvmWeightsSource source, RvmWeightsCheck check,
+    gpointer user_data, GHashTable *metadata, GError **error)
+{
+  const Job job = { arrays, n_arrays, source, user_data, metadata };
+  const gboolean npz = g_str_has_suffix (path, ".npz");
+  static gint serial;
+  g_autofree char *temporary = NULL, *folder = g_path_get_dirname (path);
+  gboolean ok;
+
+  if (!npz && !g_str_has_suffix (path, ".safetensors")) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: the name of a weight file must end in .npz or .safetensors", path);
+    return FALSE;
+  }
+  for (guint i = 0; npz && i < n_arrays; i++)
+    if (arrays[i].dtype == RVM_DTYPE_BF16) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: npz files cannot hold bf16 (numpy has no such type)", path);
+      return FALSE;
+    }
+  temporary = g_strdup_printf ("%s.%d-%d.part", path, (int) getpid (), g_atomic_int_add (&serial, 1));
+  ok = npz ? write_npz (&job, temporary, error) : write_safetensors (&job, temporary, error);
+  if (ok && !flush_to_disk (temporary)) {
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
+    ok = FALSE;
+  }
+  ok = ok && read_back (&job, temporary, path, check, error);
+  if (ok && rename (temporary, path) != 0) {
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
+    ok = FALSE;
+  }
+  if (!ok)
+    unlink (temporary);
+  else
+    flush_to_disk (folder); /* the new name, before the caller deletes an older file; not every file system can */
   return ok;
 }
 
@@ -253,28 +326,5 @@ gboolean
 rvm_weights_save (const char *path, const RvmArray *arrays, guint n_arrays, RvmWeightsSource source, gpointer user_data,
     GHashTable *metadata, GError **error)
 {
-  const Job job = { arrays, n_arrays, source, user_data, metadata };
-  const gboolean npz = g_str_has_suffix (path, ".npz");
-  static gint serial;
-  g_autofree char *temporary = NULL;
-  gboolean ok;
-
-  if (!npz && !g_str_has_suffix (path, ".safetensors")) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: the name of a weight file must end in .npz or .safetensors", path);
-    return FALSE;
-  }
-  for (guint i = 0; npz && i < n_arrays; i++)
-    if (arrays[i].dtype == RVM_DTYPE_BF16) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "%s: npz files cannot hold bf16 (numpy has no such type)", path);
-      return FALSE;
-    }
-  temporary = g_strdup_printf ("%s.%d-%d.part", path, (int) getpid (), g_atomic_int_add (&serial, 1));
-  ok = npz ? write_npz (&job, temporary, error) : write_safetensors (&job, temporary, error);
-  if (ok && (!flush_to_disk (temporary) || rename (temporary, path) != 0)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path, g_strerror (errno));
-    ok = FALSE;
-  }
-  if (!ok)
-    unlink (temporary);
-  return ok;
+  return rvm_weights_save_checked (path, arrays, n_arrays, source, NULL, user_data, metadata, error);
 }
