@@ -6,8 +6,10 @@
 
 G_BEGIN_DECLS
 
-/* (transfer full) (element-type filename): sorted, each once, so that the same material gives the same samples in any order of arguments.
- * Hidden files are left out. A name that does not exist is RVM_ERROR_FILE. */
+/* (transfer full) (element-type filename): absolute paths, sorted, so that the same material gives the same samples in any order of
+ * arguments. Every file is there once, however many links lead to it: under its own name, if that was found, or else the first of the
+ * others. Hidden files and folders are left out; what is neither a file nor a folder, such as a link to nothing, is not. A name that
+ * does not exist is RVM_ERROR_FILE. */
 GPtrArray *rvm_files_expand (const char *const *names, GError **error);
 
 G_END_DECLS
