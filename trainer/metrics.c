@@ -2,22 +2,26 @@
 #include "metrics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-glib/json-glib.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
 
-#define RECENT 50 /* steps */
+enum {
+  RECENT = 50,    /* steps */
+  PENDING = 4096, /* bytes that are gathered before they are written */
+};
 
 struct _RvmMetrics {
   char *path;
-  FILE *file;
-  GArray *values; /* RvmMetric */
+  int file;
+  gsize written;    /* bytes of whole lines in it */
+  GString *pending; /* lines after those */
+  GArray *values;   /* RvmMetric */
 };
 
-/* A line that is not a step's (a torn last line, for one) ends the reading. */
 static gboolean
 parse_line (const char *line, gsize length, RvmMetric *metric)
 {
@@ -39,34 +43,47 @@ parse_line (const char *line, gsize length, RvmMetric *metric)
   return TRUE;
 }
 
-/* How many bytes of @text are lines up to @step. */
+/* How many bytes of @text are lines up to @step. A line that is no step's stays if one follows that is. */
 static gsize
-read_lines (RvmMetrics *metrics, const char *text, guint64 step)
+read_lines (RvmMetrics *metrics, const char *text, gsize size, guint64 step)
 {
   const char *line = text, *end;
+  gsize kept = 0;
   RvmMetric metric;
 
-  while ((end = strchr (line, '\n')) && parse_line (line, end - line, &metric) && metric.step <= step) {
+  for (; (end = memchr (line, '\n', text + size - line)); line = end + 1) {
+    if (!parse_line (line, end - line, &metric))
+      continue;
+    if (metric.step > step)
+      break;
     g_array_append_val (metrics->values, metric);
-    line = end + 1;
+    kept = end + 1 - text;
   }
-  return line - text;
+  return kept;
 }
 
 RvmMetrics *
 rvm_metrics_open (const char *folder, guint64 step, GError **error)
 {
   RvmMetrics *metrics = g_new0 (RvmMetrics, 1);
+  g_autoptr (GError) reason = NULL;
   g_autofree char *text = NULL;
-  gsize kept = 0;
+  gsize size;
 
   metrics->path = g_build_filename (folder, "metrics.jsonl", NULL);
+  metrics->pending = g_string_new (NULL);
   metrics->values = g_array_new (FALSE, FALSE, sizeof (RvmMetric));
-  if (g_file_get_contents (metrics->path, &text, NULL, NULL))
-    kept = read_lines (metrics, text, step);
-  metrics->file = fopen (metrics->path, "a");
-  if (metrics->file == NULL || ftruncate (fileno (metrics->file), kept) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", metrics->path, g_strerror (errno));
+  metrics->file = -1;
+  if (g_file_get_contents (metrics->path, &text, &size, &reason))
+    metrics->written = read_lines (metrics, text, size, step);
+  else if (!g_error_matches (reason, G_FILE_ERROR, G_FILE_ERROR_NOENT)) { /* or what cannot be read now would be cut off */
+    g_propagate_error (error, g_steal_pointer (&reason));
+    rvm_metrics_free (metrics);
+    return NULL;
+  }
+  metrics->file = open (metrics->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (metrics->file < 0 || ftruncate (metrics->file, metrics->written) != 0) {
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", metrics->path, g_strerror (errno));
     rvm_metrics_free (metrics);
     return NULL;
   }
@@ -76,8 +93,11 @@ rvm_metrics_open (const char *folder, guint64 step, GError **error)
 void
 rvm_metrics_free (RvmMetrics *metrics)
 {
-  if (metrics->file)
-    fclose (metrics->file);
+  if (metrics->file >= 0) {
+    rvm_metrics_flush (metrics, NULL);
+    close (metrics->file);
+  }
+  g_string_free (metrics->pending, TRUE);
   g_array_unref (metrics->values);
   g_free (metrics->path);
   g_free (metrics);
@@ -91,19 +111,35 @@ rvm_metrics_add (RvmMetrics *metrics, const RvmMetric *metric, double gradient_n
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
   g_array_append_val (metrics->values, *metric);
-  fprintf (metrics->file, "{\"step\":%" G_GUINT64_FORMAT, metric->step);
+  g_string_append_printf (metrics->pending, "{\"step\":%" G_GUINT64_FORMAT, metric->step);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
-    fprintf (metrics->file, ",\"%s\":%s", names[i], g_ascii_formatd (number, sizeof number, "%.9g", values[i]));
-  fprintf (metrics->file, ",\"time\":%" G_GINT64_FORMAT "}\n", g_get_real_time () / G_USEC_PER_SEC);
+    g_string_append_printf (metrics->pending, ",\"%s\":%s", names[i], g_ascii_formatd (number, sizeof number, "%.9g", values[i]));
+  g_string_append_printf (metrics->pending, ",\"time\":%" G_GINT64_FORMAT "}\n", g_get_real_time () / G_USEC_PER_SEC);
+  if (metrics->pending->len > PENDING)
+    rvm_metrics_flush (metrics, NULL); /* whether it is possible is told with the next checkpoint */
 }
 
 gboolean
 rvm_metrics_flush (RvmMetrics *metrics, GError **error)
 {
-  if (fflush (metrics->file) == 0 && !ferror (metrics->file))
-    return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", metrics->path, g_strerror (errno));
-  return FALSE;
+  gsize done = 0;
+
+  while (done < metrics->pending->len) {
+    const gssize count = pwrite (metrics->file, metrics->pending->str + done, metrics->pending->len - done, metrics->written + done);
+
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0) {
+      rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", metrics->path, g_strerror (errno));
+      /* Should this fail, too, the torn line is overwritten by the next call or dropped by the next start. */
+      (void) !ftruncate (metrics->file, metrics->written);
+      return FALSE;
+    }
+    done += count;
+  }
+  metrics->written += done;
+  g_string_truncate (metrics->pending, 0);
+  return TRUE;
 }
 
 double

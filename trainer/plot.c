@@ -10,16 +10,29 @@
 
 #include "kernels/error.h"
 
+static cairo_status_t
+write_bytes (void *file, const unsigned char *data, unsigned int length)
+{
+  return fwrite (data, 1, length, file) == length ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
 gboolean
 rvm_plot_write_png (cairo_surface_t *surface, const char *path, GError **error)
 {
   g_autofree char *temporary = g_strdup_printf ("%s.%d.part", path, (int) getpid ());
-  const cairo_status_t status = cairo_surface_write_to_png (surface, temporary);
+  FILE *file = fopen (temporary, "wbe");
+  cairo_status_t status = CAIRO_STATUS_WRITE_ERROR;
+  const char *reason;
 
+  if (file) {
+    status = cairo_surface_write_to_png_stream (surface, write_bytes, file);
+    if (fclose (file) != 0 && status == CAIRO_STATUS_SUCCESS)
+      status = CAIRO_STATUS_WRITE_ERROR;
+  }
   if (status == CAIRO_STATUS_SUCCESS && rename (temporary, path) == 0)
     return TRUE;
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: cannot be written: %s", path,
-      status == CAIRO_STATUS_SUCCESS ? g_strerror (errno) : cairo_status_to_string (status));
+  reason = status == CAIRO_STATUS_SUCCESS || status == CAIRO_STATUS_WRITE_ERROR ? g_strerror (errno) : cairo_status_to_string (status);
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, reason);
   unlink (temporary);
   return FALSE;
 }
