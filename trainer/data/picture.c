@@ -72,7 +72,7 @@ rvm_picture_load (const char *path, guint short_side, GError **error)
   }
   for (guint i = 0; i < picture->n_levels; i++)
     if (cairo_surface_status (picture->levels[i]) != CAIRO_STATUS_SUCCESS) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: no memory for a picture of %u x %u pixels", path, picture->width, picture->height);
+      rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a picture of %u x %u pixels", path, picture->width, picture->height);
       rvm_picture_unref (picture);
       return NULL;
     }

@@ -43,7 +43,7 @@ rvm_reader_free (RvmReader *reader)
 static gboolean
 fail (const RvmReader *reader, RvmError code, const char *reason, GError **error)
 {
-  g_set_error (error, RVM_ERROR, code, "%s: %s", reader->path, reason);
+  rvm_error_set (error, code, "%s: %s", reader->path, reason);
   return FALSE;
 }
 

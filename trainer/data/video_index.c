@@ -153,7 +153,7 @@ cache_path (const char *path, guint short_side, const char *cache_dir, GError **
   GStatBuf status;
 
   if (g_stat (absolute, &status) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: %s", path, g_strerror (errno));
     return NULL;
   }
   key = g_strdup_printf ("%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%u", absolute, (gint64) status.st_size, (gint64) status.st_mtime, short_side);
