@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "commands.h"
+#include "interrupts.h"
+#include "kernels/error.h"
 #include "model/config.h"
 
 static gboolean
@@ -9,6 +11,10 @@ copy_values (const RvmArray *array, float *values, gpointer user_data, GError **
 {
   RvmWeights *weights = user_data;
 
+  if (rvm_interrupts_count ()) {
+    rvm_error_set (error, RVM_ERROR_FILE, "stopped; nothing was written");
+    return FALSE;
+  }
   return rvm_weights_read (weights, rvm_weights_find (weights, array->name), values, error);
 }
 
@@ -63,6 +69,7 @@ rvm_command_convert (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   RvmDType dtype = RVM_DTYPE_F32;
   RvmConfig config;
+  gboolean ok;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
@@ -77,8 +84,11 @@ rvm_command_convert (int argc, char **argv)
   arrays = rvm_config_list_arrays (&config, !no_decoder);
   for (guint i = 0; i < arrays->len; i++)
     g_array_index (arrays, RvmArray, i).dtype = dtype;
-  if (!rvm_weights_save (argv[2], (const RvmArray *) arrays->data, arrays->len, copy_values, weights, rvm_weights_get_metadata (weights),
-          &error))
+  rvm_interrupts_catch (); /* no file is left half written */
+  ok = rvm_weights_save (argv[2], (const RvmArray *) arrays->data, arrays->len, copy_values, weights,
+      rvm_weights_get_metadata (weights), &error);
+  rvm_interrupts_deliver ();
+  if (!ok)
     return rvm_command_fail (error, 1);
   g_print ("%s: %u arrays, %s, %" G_GUINT64_FORMAT " parameters\n", argv[2], arrays->len, rvm_dtype_get_name (dtype),
       rvm_config_count_parameters (&config, !no_decoder));

@@ -1,6 +1,7 @@
 /* rvm-cl-train init --config NAME OUT: weights to start training from, or to try the element with. */
 #include "commands.h"
 #include "initialise.h"
+#include "interrupts.h"
 #include "model/config.h"
 #include "recipe.h"
 
@@ -44,7 +45,7 @@ rvm_command_init (int argc, char **argv)
   int sizes[12] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
   const GOptionEntry entries[] = {
     { "config", 'c', 0, G_OPTION_ARG_STRING, &name, "tiny, small16 (default), base16, large16 or huge16", "NAME" },
-    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &recipe, "sizes and start of a recipe instead: a file, or cpu, tiny or small16", "RECIPE" },
+    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &recipe, "sizes and start of a recipe instead: a file, or cpu, tiny or small16", "RECIPE" },
     { "patch", 0, 0, G_OPTION_ARG_INT, &sizes[0], "side of a patch, pixels", "N" },
     { "dim", 0, 0, G_OPTION_ARG_INT, &sizes[1], "width of a token", "N" },
     { "layers", 0, 0, G_OPTION_ARG_INT, &sizes[2], "encoder layers", "N" },
@@ -64,6 +65,7 @@ rvm_command_init (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("OUT - make a weight file of random values (.npz or .safetensors)");
   g_autoptr (GError) error = NULL;
   RvmRecipe used;
+  gboolean ok;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
@@ -76,7 +78,10 @@ rvm_command_init (int argc, char **argv)
     return rvm_command_fail (error, 2);
   if (seed >= 0)
     used.seed = seed;
-  if (!rvm_initialise_file (argv[1], &used, &error))
+  rvm_interrupts_catch (); /* no file is left half written */
+  ok = rvm_initialise_file (argv[1], &used, &error);
+  rvm_interrupts_deliver ();
+  if (!ok)
     return rvm_command_fail (error, 1);
   g_print ("%s: untrained weights, %" G_GUINT64_FORMAT " parameters\n", argv[1], rvm_config_count_parameters (&used.model, TRUE));
   return 0;

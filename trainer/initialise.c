@@ -1,8 +1,13 @@
 #include "initialise.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "interrupts.h"
+#include "kernels/error.h"
 
 /* Standard normal by Box and Muller. */
 static double
@@ -116,6 +121,10 @@ rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *val
 static gboolean
 make_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
+  if (rvm_interrupts_count ()) {
+    rvm_error_set (error, RVM_ERROR_FILE, "stopped; nothing was written");
+    return FALSE;
+  }
   rvm_initialise_array (array, user_data, values);
   return TRUE;
 }
@@ -133,19 +142,38 @@ rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error)
   return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, (gpointer) recipe, metadata, error);
 }
 
+/* The file loses its name before the model is loaded, which may take a minute in which the process may be ended. */
 RvmModel *
 rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error)
 {
-  g_autofree char *folder = g_dir_make_tmp ("rvm-random-XXXXXX", error);
-  g_autofree char *path = folder ? g_build_filename (folder, "random.safetensors", NULL) : NULL;
+  g_autofree char *folder = NULL, *path = NULL, *open_path = NULL;
+  gboolean written = FALSE, named;
   RvmModel *model = NULL;
   RvmRecipe recipe;
+  int fd = -1;
 
   rvm_recipe_init (&recipe);
   recipe.model = *config;
-  if (path && rvm_initialise_file (path, &recipe, error))
-    model = trainable ? rvm_model_load_trainable (path, options, error) : rvm_model_load (path, options, error);
-  if (path) {
+  rvm_interrupts_catch ();
+  folder = g_dir_make_tmp ("rvm-random-XXXXXX", error);
+  if (folder) {
+    path = g_build_filename (folder, "random.safetensors", NULL);
+    written = rvm_initialise_file (path, &recipe, error);
+    fd = written ? g_open (path, O_RDONLY | O_CLOEXEC, 0) : -1;
+    open_path = g_strdup_printf ("/proc/self/fd/%d", fd);
+    named = g_access (open_path, R_OK) != 0; /* where there is no /proc it keeps its name for so long */
+    if (!named || !written) {
+      g_unlink (path);
+      g_rmdir (folder);
+    }
+  }
+  rvm_interrupts_deliver ();
+  if (!written)
+    return NULL;
+  model = (trainable ? rvm_model_load_trainable : rvm_model_load) (named ? path : open_path, options, error);
+  if (fd >= 0)
+    close (fd);
+  if (named) {
     g_unlink (path);
     g_rmdir (folder);
   }

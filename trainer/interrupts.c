@@ -1,0 +1,81 @@
+/* The handler touches two sig_atomic_t and nothing else. */
+#include "interrupts.h"
+
+#include <signal.h>
+
+static const struct {
+  int number;
+  gboolean may_be_ignored; /* if so it stays */
+} caught[] = {
+  /* A shell that is not interactive ignores SIGINT for what it puts into the background; whoever sends it all the same means it. */
+  { SIGINT, FALSE }, { SIGTERM, FALSE }, { SIGHUP, TRUE }, { SIGPIPE, TRUE }, { SIGXCPU, TRUE },
+};
+
+static gboolean ignored[G_N_ELEMENTS (caught)];
+static struct sigaction before[G_N_ELEMENTS (caught)], before_file_size;
+static volatile sig_atomic_t count, first;
+
+static void
+on_signal (int number)
+{
+  if (count && number == SIGPIPE)
+    return;
+  if (count == 0)
+    first = number;
+  count++;
+}
+
+void
+rvm_interrupts_remember (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (caught); i++) {
+    struct sigaction now;
+
+    sigaction (caught[i].number, NULL, &now);
+    ignored[i] = caught[i].may_be_ignored && now.sa_handler == SIG_IGN;
+  }
+}
+
+void
+rvm_interrupts_catch (void)
+{
+  const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+  const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+  count = first = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (caught); i++)
+    sigaction (caught[i].number, ignored[i] ? &ignore : &action, &before[i]);
+  /* A file that may not grow any further is an error of the write, as a full disk is. */
+  sigaction (SIGXFSZ, &ignore, &before_file_size);
+}
+
+void
+rvm_interrupts_release (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (caught); i++)
+    sigaction (caught[i].number, &before[i], NULL);
+  sigaction (SIGXFSZ, &before_file_size, NULL);
+  count = 0;
+}
+
+void
+rvm_interrupts_deliver (void)
+{
+  const gboolean came = count > 0;
+
+  rvm_interrupts_release ();
+  if (came)
+    raise (first);
+}
+
+guint
+rvm_interrupts_count (void)
+{
+  return count;
+}
+
+int
+rvm_interrupts_get_status (void)
+{
+  return first ? 128 + first : 0;
+}
