@@ -193,7 +193,7 @@ rvm_command_bench (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
-    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "where sizes come from: a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &name, "where sizes come from: a file, or cpu (default), tiny or small16", "RECIPE" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &size, "pixels of a frame instead of the recipe's", "WxH" },
     { "batch", 'b', 0, G_OPTION_ARG_INT, &samples, "samples instead", "N" },
     { "sources", 0, 0, G_OPTION_ARG_INT, &sources, "source frames instead", "N" },

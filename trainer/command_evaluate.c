@@ -161,7 +161,7 @@ rvm_command_evaluate (int argc, char **argv)
     { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "only the first N of each sequence (default: all)", "N" },
     { "warm-up", 'w', 0, G_OPTION_ARG_INT, &warm_up, "extra passes over the first frame (default 0, as published)", "N" },
     { "every", 0, 0, G_OPTION_ARG_INT, &every, "only every Nth sequence", "N" },
-    { "sequence", 0, 0, G_OPTION_ARG_STRING, &only, "only this sequence", "NAME" },
+    { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &only, "only this sequence", "NAME" },
     { "context", 0, 0, G_OPTION_ARG_INT, &context, "context frames (default 20)", "N" },
     { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "cells a match may be away, 0: any (default 20)", "N" },
     { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches that count (default 7)", "N" },

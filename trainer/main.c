@@ -1,13 +1,17 @@
-/* rvm-cl-train: weight files of Recurrent Video Masked Autoencoders. Finds the subcommand, nothing else. */
+/* rvm-cl-train: weight files of Recurrent Video Masked Autoencoders. Finds the subcommand, and sees to it that names print as they are. */
+#include <locale.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
+#include "interrupts.h"
+#include "kernels/text.h"
 
 static const struct {
   const char *name, *summary;
   int (*run) (int argc, char **argv);
 } commands[] = {
-  { "info", "sizes, arrays and metadata of a weight file", rvm_command_info },
+  { "info", "what a weight file is: sizes, material, recipe, arrays", rvm_command_info },
   { "init", "make a weight file of random values", rvm_command_init },
   { "convert", "npz to safetensors and back, f32, f16, bf16, without decoder", rvm_command_convert },
   { "preview", "a contact sheet of training samples", rvm_command_preview },
@@ -25,6 +29,31 @@ print_usage (void)
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     g_print ("  %-11s %s\n", commands[i].name, commands[i].summary);
   g_print ("\n'rvm-cl-train COMMAND --help' explains a command.\n");
+}
+
+/* Messages are UTF-8 but for names of files, which are any bytes; GLib alone would print question marks where no locale is set. */
+static void
+print_to (FILE *file, const char *message)
+{
+  g_autofree char *text = rvm_text_from_bytes (message), *converted = NULL;
+  const char *charset;
+
+  if (!g_get_console_charset (&charset) && strcmp (charset, "ANSI_X3.4-1968") != 0 && strcmp (charset, "US-ASCII") != 0)
+    converted = g_convert_with_fallback (text, -1, charset, "UTF-8", NULL, NULL, NULL, NULL);
+  fputs (converted ? converted : text, file);
+  fflush (file);
+}
+
+static void
+print_out (const char *message)
+{
+  print_to (stdout, message);
+}
+
+static void
+print_error (const char *message)
+{
+  print_to (stderr, message);
 }
 
 int
@@ -46,6 +75,10 @@ rvm_command_show_notice (RvmDevice *device)
 int
 main (int argc, char **argv)
 {
+  rvm_interrupts_remember ();
+  setlocale (LC_CTYPE, "");
+  g_set_print_handler (print_out);
+  g_set_printerr_handler (print_error);
   if (argc < 2 || strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0) {
     print_usage ();
     return argc < 2 ? 2 : 0;
