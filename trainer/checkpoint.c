@@ -91,7 +91,7 @@ hash_arrays (const RvmArray *arrays, guint n, RvmWeightsSource source, gpointer 
 
     if (!rvm_array_get_size (&arrays[i], &elements, &bytes) || elements > G_MAXSIZE / sizeof (float)
         || (values = g_try_new (float, MAX (elements, 1))) == NULL) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "array '%s' is too large", arrays[i].name);
+      rvm_error_set (error, RVM_ERROR_MEMORY, "array '%s' is too large", arrays[i].name);
       break;
     }
     if (!source (&arrays[i], values, user_data, error))
@@ -109,35 +109,6 @@ static int
 compare_names (gconstpointer a, gconstpointer b)
 {
   return strcmp (((const RvmArray *) a)->name, ((const RvmArray *) b)->name);
-}
-
-gboolean
-rvm_checkpoint_save (const char *path, RvmModel *model, const RvmOptimiser *optimiser, RvmQueue *queue, guint64 step, GHashTable *metadata,
-    GError **error)
-{
-  Job job = { .model = model, .optimiser = optimiser, .queue = queue, .index = g_hash_table_new (g_str_hash, g_str_equal) };
-  g_autoptr (GArray) arrays = list_arrays (&job), sorted = g_array_copy (arrays);
-  g_autoptr (GHashTable) all = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  g_autofree char *hash = NULL;
-  GHashTableIter iter;
-  gpointer key, value;
-  gboolean ok;
-
-  /* The file's order need not be ours: the hash is over sorted names. */
-  g_array_set_clear_func (sorted, NULL);
-  g_array_sort (sorted, compare_names);
-  hash = hash_arrays ((const RvmArray *) sorted->data, sorted->len, read_values, &job, error);
-  g_hash_table_iter_init (&iter, metadata ? metadata : all);
-  while (g_hash_table_iter_next (&iter, &key, &value))
-    g_hash_table_insert (all, key, g_strdup (value));
-  g_hash_table_insert (all, "format_version", g_strdup ("1"));
-  g_hash_table_insert (all, "patch", g_strdup_printf ("%u", model->config.patch));
-  g_hash_table_insert (all, "step", g_strdup_printf ("%" G_GUINT64_FORMAT, step));
-  g_hash_table_insert (all, "hash", g_strdup (hash));
-  ok = hash && rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, read_values, &job, all, error);
-  g_hash_table_unref (job.index);
-  g_free (job.stored);
-  return ok;
 }
 
 static gboolean
@@ -184,7 +155,7 @@ verify (RvmWeights *weights, guint64 *step, GError **error)
   g_autofree char *hash = NULL;
 
   if (recorded == NULL || number == NULL || !g_ascii_string_to_unsigned (number, 10, 0, G_MAXUINT64, step, NULL)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: not a checkpoint: metadata 'hash' and 'step' are missing",
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: not a checkpoint: metadata 'hash' and 'step' are missing",
         rvm_weights_get_path (weights));
     return FALSE;
   }
@@ -193,11 +164,51 @@ verify (RvmWeights *weights, guint64 *step, GError **error)
   if (hash == NULL)
     return FALSE;
   if (strcmp (hash, recorded) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: damaged: its values have hash %s, it says %s", rvm_weights_get_path (weights), hash,
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: damaged: its values have hash %s, it says %s", rvm_weights_get_path (weights), hash,
         recorded);
     return FALSE;
   }
   return TRUE;
+}
+
+/* What was written is read again, all of it, before it gets its name: it costs less than a tenth of the writing, and what cannot be read must
+ * not take the place of what can. */
+static gboolean
+check_written (RvmWeights *weights, gpointer user_data, GError **error)
+{
+  guint64 step;
+
+  return verify (weights, &step, error);
+}
+
+gboolean
+rvm_checkpoint_save (const char *path, RvmModel *model, const RvmOptimiser *optimiser, RvmQueue *queue, guint64 step, GHashTable *metadata,
+    GError **error)
+{
+  Job job = { .model = model, .optimiser = optimiser, .queue = queue, .index = g_hash_table_new (g_str_hash, g_str_equal) };
+  g_autoptr (GArray) arrays = list_arrays (&job), sorted = g_array_copy (arrays);
+  g_autoptr (GHashTable) all = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autofree char *hash = NULL;
+  GHashTableIter iter;
+  gpointer key, value;
+  gboolean ok;
+
+  /* The file's order need not be ours: the hash is over sorted names. */
+  g_array_set_clear_func (sorted, NULL);
+  g_array_sort (sorted, compare_names);
+  hash = hash_arrays ((const RvmArray *) sorted->data, sorted->len, read_values, &job, error);
+  g_hash_table_iter_init (&iter, metadata ? metadata : all);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    g_hash_table_insert (all, key, g_strdup (value));
+  g_hash_table_insert (all, "format_version", g_strdup ("1"));
+  g_hash_table_insert (all, "patch", g_strdup_printf ("%u", model->config.patch));
+  g_hash_table_insert (all, "step", g_strdup_printf ("%" G_GUINT64_FORMAT, step));
+  g_hash_table_insert (all, "hash", g_strdup (hash));
+  ok = hash
+      && rvm_weights_save_checked (path, (const RvmArray *) arrays->data, arrays->len, read_values, check_written, &job, all, error);
+  g_hash_table_unref (job.index);
+  g_free (job.stored);
+  return ok;
 }
 
 gboolean
@@ -231,7 +242,7 @@ restore_moment (RvmWeights *weights, RvmModel *model, RvmOptimiser *optimiser, R
     float *host = g_hash_table_lookup (stored, buffer);
 
     if (array == NULL || !rvm_array_get_size (array, &elements, &bytes) || elements != rvm_parameter_get_size (parameter)) {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: array '%s' is missing or of another size than its weights",
+      rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s' is missing or of another size than its weights",
           rvm_weights_get_path (weights), name);
       return FALSE;
     }
@@ -284,13 +295,15 @@ compare_steps (gconstpointer a, gconstpointer b)
 }
 
 GArray *
-rvm_checkpoint_list (const char *folder)
+rvm_checkpoint_list (const char *folder, GError **error)
 {
-  GArray *steps = g_array_new (FALSE, FALSE, sizeof (guint64));
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autoptr (GArray) steps = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, error);
   const char *name;
 
-  while (dir && (name = g_dir_read_name (dir))) {
+  if (dir == NULL)
+    return NULL;
+  while ((name = g_dir_read_name (dir))) {
     g_autofree char *digits = NULL;
     guint64 step;
 
@@ -301,19 +314,22 @@ rvm_checkpoint_list (const char *folder)
       g_array_append_val (steps, step);
   }
   g_array_sort (steps, compare_steps);
-  return steps;
+  return g_steal_pointer (&steps);
 }
 
 void
-rvm_checkpoint_prune (const char *folder, guint keep, guint keep_every)
+rvm_checkpoint_prune (const char *folder, guint64 step, guint keep, guint keep_every)
 {
-  g_autoptr (GArray) steps = rvm_checkpoint_list (folder);
+  g_autoptr (GArray) steps = rvm_checkpoint_list (folder, NULL);
 
-  for (guint i = 0; i + keep < steps->len; i++) {
-    const guint64 step = g_array_index (steps, guint64, i);
-    g_autofree char *path = rvm_checkpoint_get_path (folder, step);
+  /* Those of later steps are of what the run has gone back from. */
+  while (steps && steps->len && g_array_index (steps, guint64, steps->len - 1) > step)
+    g_array_set_size (steps, steps->len - 1);
+  for (guint i = 0; steps && i + keep < steps->len; i++) {
+    const guint64 old = g_array_index (steps, guint64, i);
+    g_autofree char *path = rvm_checkpoint_get_path (folder, old);
 
-    if (step != 0 && (keep_every == 0 || step % keep_every != 0))
+    if (old != 0 && (keep_every == 0 || old % keep_every != 0))
       unlink (path);
   }
 }

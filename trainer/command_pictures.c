@@ -3,9 +3,24 @@
 
 #include "commands.h"
 #include "data/source.h"
+#include "interrupts.h"
 #include "kernels/error.h"
 #include "model/model_private.h"
 #include "sheet.h"
+
+/* What is named, without a list that stays. */
+static RvmSource *
+open_source (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
+{
+  g_autoptr (RvmMaterial) material = rvm_material_new ();
+  RvmSampler *sampler;
+
+  for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
+    if (!rvm_material_give (material, kind, (const char *const *) names[kind], error))
+      return NULL;
+  sampler = rvm_sampler_new (recipe, g_steal_pointer (&material), cache_dir, error);
+  return sampler ? rvm_source_new (recipe, sampler, NULL, 0) : NULL;
+}
 
 int
 rvm_command_preview (int argc, char **argv)
@@ -17,7 +32,7 @@ rvm_command_preview (int argc, char **argv)
   g_auto (GStrv) settings = NULL;
   int samples = 8;
   const GOptionEntry entries[] = {
-    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
     { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "videos: a file, a folder, or a list (.txt); may be repeated", "PATH" },
     { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "pictures that rendered video moves over", "PATH" },
     { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
@@ -32,6 +47,7 @@ rvm_command_preview (int argc, char **argv)
   g_autoptr (RvmSourceBatch) batch = NULL;
   RvmRecipe recipe;
   RvmStepShape shape;
+  gboolean ok;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
@@ -46,12 +62,14 @@ rvm_command_preview (int argc, char **argv)
   recipe.batch = samples;
   recipe.side_max = 0; /* all samples of width x height */
   shape = rvm_step_shape_of_recipe (&recipe, recipe.batch);
-  source = rvm_source_new (&recipe, (const char *const *) data, (const char *const *) photos, (const char *const *) sprites, cache_dir,
-      NULL, 0, &error);
+  source = open_source (&recipe, (const GStrv[]){ data, photos, sprites }, cache_dir, &error);
   batch = source ? rvm_source_next (source, &error) : NULL;
   if (batch)
     shape = rvm_step_shape_of_batch (&shape, &batch->batch);
-  if (batch == NULL || !rvm_sheet_samples (argv[1], &shape, recipe.model.patch, &batch->batch, &error))
+  rvm_interrupts_catch (); /* no file is left half written */
+  ok = batch && rvm_sheet_samples (argv[1], &shape, recipe.model.patch, &batch->batch, &error);
+  rvm_interrupts_deliver ();
+  if (!ok)
     return rvm_command_fail (error, 1);
   g_print ("%s: %u samples; %s\n", argv[1], shape.samples, rvm_source_get_description (source));
   return 0;
@@ -79,14 +97,15 @@ static gboolean
 reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, const char *cache_dir,
     GError **error)
 {
-  const char *const videos[] = { video, NULL };
+  char *videos[] = { (char *) video, NULL };
   RvmStepShape shape = rvm_step_shape_of_recipe (recipe, recipe->batch);
   const gsize values = (gsize) shape.samples * shape.targets * (shape.rows * shape.columns + 1) * model->config.patch * model->config.patch * 3;
-  g_autoptr (RvmSource) source = rvm_source_new (recipe, videos, NULL, NULL, cache_dir, NULL, 0, error);
+  g_autoptr (RvmSource) source = open_source (recipe, (const GStrv[RVM_MATERIAL_KINDS]){ videos }, cache_dir, error);
   g_autoptr (RvmSourceBatch) batch = source ? rvm_source_get_probe (source, error) : NULL;
   g_autoptr (RvmStep) step = NULL;
   g_autofree float *predicted = NULL;
   RvmLoss loss;
+  gboolean ok;
 
   shape.grid_code = grid_code;
   step = batch ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
@@ -94,8 +113,12 @@ reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const
     return FALSE;
   predicted = g_new (float, values);
   rvm_step_refresh (step);
-  if (!rvm_step_forward (step, &batch->batch, &loss, error) || !rvm_step_read (step, predicted, NULL, error)
-      || !rvm_sheet_reconstruction (out, &shape, model->config.patch, &batch->batch, shape.samples, predicted, error))
+  if (!rvm_step_forward (step, &batch->batch, &loss, error) || !rvm_step_read (step, predicted, NULL, error))
+    return FALSE;
+  rvm_interrupts_catch (); /* no file is left half written */
+  ok = rvm_sheet_reconstruction (out, &shape, model->config.patch, &batch->batch, shape.samples, predicted, error);
+  rvm_interrupts_deliver ();
+  if (!ok)
     return FALSE;
   g_print ("%s: mean squared error %.5f over masked patches, %.5f over all\n", out, loss.masked, loss.all);
   return TRUE;

@@ -1,9 +1,9 @@
 /* rvm-cl-train pretrain: a new run in a folder, from random weights or from a weight file; resume: goes on with one. */
 #include <gst/gst.h>
-#include <string.h>
+#include <signal.h>
 
 #include "commands.h"
-#include "kernels/error.h"
+#include "interrupts.h"
 #include "parallel.h"
 #include "run.h"
 
@@ -18,12 +18,14 @@ fail (GError *error)
 }
 
 static int
-train (const RvmRunOptions *options)
+train (const RvmRunOptions *options, RvmSampler *opened)
 {
   const gboolean writes = rvm_parallel_get_rank () == 0;
   g_autoptr (GError) error = NULL;
-  const RvmRunResult result = rvm_run_resume (options, &error);
+  const RvmRunResult result = rvm_run_resume (options, opened, &error);
 
+  /* Everything is saved: nobody who would read how it ended must not change how it ends. */
+  signal (SIGPIPE, SIG_IGN);
   if (result != RVM_RUN_FAILED)
     rvm_parallel_stop ();
   switch (result) {
@@ -34,7 +36,7 @@ train (const RvmRunOptions *options)
     case RVM_RUN_INTERRUPTED:
       if (writes)
         g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' goes on\n", options->folder, options->folder);
-      return 130;
+      return rvm_interrupts_get_status () ? rvm_interrupts_get_status () : 128 + SIGINT;
     case RVM_RUN_FAILED:
       break;
   }
@@ -62,7 +64,7 @@ rvm_command_pretrain (int argc, char **argv)
   g_auto (GStrv) settings = NULL;
   gint64 stop_at = 0;
   const GOptionEntry entries[] = {
-    { "recipe", 'r', 0, G_OPTION_ARG_STRING, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &name, "a file, or cpu (default), tiny or small16", "RECIPE" },
     { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "videos: a file, a folder, or a list (.txt); may be repeated", "PATH" },
     { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "pictures that rendered video moves over", "PATH" },
     { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
@@ -77,6 +79,7 @@ rvm_command_pretrain (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("- pretrain on videos");
   g_autofree char *description = g_strconcat ("Values of a recipe:\n", values, NULL);
   g_autoptr (GError) error = NULL;
+  RvmSampler *opened = NULL;
   RvmRunOptions options = { 0 };
   RvmRecipe recipe;
 
@@ -91,21 +94,31 @@ rvm_command_pretrain (int argc, char **argv)
   if (!rvm_command_make_recipe (&recipe, name ? name : "cpu", (const char *const *) settings, &error))
     return rvm_command_fail (error, 2);
   gst_init (NULL, NULL);
-  options = (RvmRunOptions){ .folder = out, .device = device, .cache_dir = cache_dir, .data = data, .photos = photos, .sprites = sprites, .stop_at = stop_at };
+  options = (RvmRunOptions){
+    .folder = out, .device = device, .cache_dir = cache_dir, .data = data, .photos = photos, .sprites = sprites,
+    .from = RVM_RUN_LATEST, .stop_at = stop_at,
+  };
   if (!rvm_parallel_start (&error))
     return rvm_command_fail (error, 1);
-  if (rvm_parallel_get_rank () == 0 && !rvm_run_create (&options, &recipe, init, &error))
+  if (rvm_parallel_get_rank () == 0 && (opened = rvm_run_create (&options, &recipe, init, &error)) == NULL)
     return fail (error);
   rvm_parallel_broadcast (0); /* the folder is there */
-  return train (&options);
+  return train (&options, opened);
 }
 
 int
 rvm_command_resume (int argc, char **argv)
 {
   g_autofree char *device = NULL, *cache_dir = NULL;
-  gint64 stop_at = 0;
+  g_auto (GStrv) data = NULL;
+  g_auto (GStrv) photos = NULL;
+  g_auto (GStrv) sprites = NULL;
+  gint64 stop_at = 0, from = RVM_RUN_LATEST;
   const GOptionEntry entries[] = {
+    { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "other videos from here on, or the same from another place; repeatable", "PATH" },
+    { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "the same for photos", "PATH" },
+    { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "the same for cut-outs", "PATH" },
+    { "from", 0, 0, G_OPTION_ARG_INT64, &from, "go on from the checkpoint of this step instead of the latest", "STEP" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
@@ -118,13 +131,16 @@ rvm_command_resume (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     return rvm_command_fail (error, 2);
-  if (argc != 2 || stop_at < 0) {
-    g_printerr ("rvm-cl-train resume: expected one FOLDER\n");
+  if (argc != 2 || stop_at < 0 || from < RVM_RUN_LATEST) {
+    g_printerr ("rvm-cl-train resume: expected one FOLDER, and steps of 0 or more\n");
     return 2;
   }
   gst_init (NULL, NULL);
-  options = (RvmRunOptions){ .folder = argv[1], .device = device, .cache_dir = cache_dir, .stop_at = stop_at };
+  options = (RvmRunOptions){
+    .folder = argv[1], .device = device, .cache_dir = cache_dir, .data = data, .photos = photos, .sprites = sprites,
+    .from = from, .stop_at = stop_at,
+  };
   if (!rvm_parallel_start (&error))
     return rvm_command_fail (error, 1);
-  return train (&options);
+  return train (&options, NULL);
 }

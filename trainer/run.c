@@ -1,33 +1,20 @@
 /* The loop of a training run. */
 #include "run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "adamw.h"
 #include "baseline.h"
 #include "checkpoint.h"
+#include "interrupts.h"
 #include "kernels/error.h"
 #include "metrics.h"
 #include "parallel.h"
 #include "progress.h"
 #include "run_files.h"
+#include "run_material.h"
 #include "sheet.h"
-
-/* Signals received since the run began: the first ends it after the step, the second before the step's update. */
-static volatile sig_atomic_t interrupts;
-
-static void
-on_signal (int number)
-{
-  interrupts++;
-}
 
 typedef struct {
   const RvmRunOptions *options;
@@ -38,9 +25,11 @@ typedef struct {
   RvmStep *pass;
   RvmReduce *reduce; /* NULL in the only process of a run */
   RvmOptimiser *optimiser;
+  GHashTable *metadata; /* of all weights that this process writes: files may come and go while it trains */
   RvmSource *source;
   RvmMetrics *metrics;   /* rank 0 has these two */
   RvmProgress *progress;
+  gboolean alone;        /* this process has failed where the others cannot know of it */
 } Run;
 
 static void
@@ -49,6 +38,7 @@ run_clear (Run *run)
   g_clear_pointer (&run->progress, rvm_progress_free);
   g_clear_pointer (&run->metrics, rvm_metrics_free);
   g_clear_pointer (&run->source, rvm_source_free);
+  g_clear_pointer (&run->metadata, g_hash_table_unref);
   g_clear_pointer (&run->optimiser, rvm_optimiser_free);
   g_clear_pointer (&run->pass, rvm_step_free);
   g_clear_pointer (&run->reduce, rvm_reduce_free);
@@ -77,25 +67,31 @@ announce (const Run *run)
       data / 1048576.0, (weights + activations + data) / 1048576.0);
 }
 
-/* Model, moments and step from the latest checkpoint that is whole. */
+/* The checkpoint to go on from, the same for all processes. */
+static char *
+find_checkpoint (Run *run, GError **error)
+{
+  g_autofree char *path = NULL;
+
+  if (rvm_parallel_get_rank () == 0) {
+    path = rvm_run_find_checkpoint (run->options->folder, run->options->from, &run->step, error);
+    if (path == NULL)
+      return NULL;
+  }
+  run->step = rvm_parallel_broadcast (run->step);
+  return path ? g_steal_pointer (&path) : rvm_checkpoint_get_path (run->options->folder, run->step);
+}
+
+/* Model, moments and step from a checkpoint. */
 static gboolean
-open_checkpoint (Run *run, GError **error)
+open_checkpoint (Run *run, const char *path, GError **error)
 {
   const RvmOptimiserOptions options = {
     .b1 = run->recipe.b1, .b2 = run->recipe.b2, .epsilon = run->recipe.epsilon, .decay = run->recipe.decay,
     .clip_norm = run->recipe.clip_norm,
   };
   const RvmModelOptions model_options = { .device = run->options->device, .cache_dir = run->options->cache_dir };
-  g_autofree char *path = NULL;
 
-  if (rvm_parallel_get_rank () == 0) {
-    path = rvm_run_find_checkpoint (run->options->folder, &run->step, error);
-    if (path == NULL)
-      return FALSE;
-  }
-  run->step = rvm_parallel_broadcast (run->step);
-  if (path == NULL)
-    path = rvm_checkpoint_get_path (run->options->folder, run->step);
   run->model = rvm_model_load_trainable (path, &model_options, error);
   if (run->model == NULL)
     return FALSE;
@@ -110,28 +106,45 @@ open_checkpoint (Run *run, GError **error)
   return run->optimiser && rvm_checkpoint_restore (path, run->model, run->optimiser, rvm_step_get_queue (run->pass), error);
 }
 
-/* Rank 0 writes; its recipe and data are those of all. */
+static void
+warn (const Run *run, const char *what, const GError *reason)
+{
+  g_printerr ("rvm-cl-train: step %" G_GUINT64_FORMAT ": %s: %s\n", run->step, what, reason->message);
+}
+
+static gboolean
+save_model (Run *run, GError **error)
+{
+  g_autofree char *path = g_build_filename (run->options->folder, "model.safetensors", NULL);
+
+  return rvm_checkpoint_save (path, run->model, NULL, rvm_step_get_queue (run->pass), run->step, run->metadata, error);
+}
+
+/* Rank 0 writes. The checkpoint comes first: figures and curves that cannot be written are told and kept for the next time, and older
+ * checkpoints go when all the rest is safe. */
 static gboolean
 save (Run *run, GError **error)
 {
-  RvmQueue *queue = rvm_step_get_queue (run->pass);
   g_autofree char *path = rvm_checkpoint_get_path (run->options->folder, run->step);
-  g_autofree char *model = g_build_filename (run->options->folder, "model.safetensors", NULL);
   g_autofree char *plot = g_build_filename (run->options->folder, "loss.png", NULL);
-  g_autoptr (GHashTable) metadata = NULL;
+  g_autoptr (GError) reason = NULL;
 
   if (rvm_parallel_get_rank () > 0)
     return TRUE;
-  metadata = rvm_run_make_metadata (run->options->folder, &run->recipe, error);
-  if (metadata == NULL || !rvm_metrics_flush (run->metrics, error)
-      || !rvm_checkpoint_save (path, run->model, run->optimiser, queue, run->step, metadata, error)
-      || !rvm_checkpoint_save (model, run->model, NULL, queue, run->step, metadata, error))
+  if (!rvm_metrics_flush (run->metrics, &reason)) {
+    warn (run, "metrics are not written yet", reason);
+    g_clear_error (&reason);
+  }
+  if (!rvm_checkpoint_save (path, run->model, run->optimiser, rvm_step_get_queue (run->pass), run->step, run->metadata, error)
+      || !save_model (run, error))
     return FALSE;
-  rvm_checkpoint_prune (run->options->folder, run->recipe.keep, run->recipe.keep_every);
-  return rvm_metrics_plot (run->metrics, plot, error);
+  rvm_checkpoint_prune (run->options->folder, run->step, run->recipe.keep, run->recipe.keep_every);
+  if (!rvm_metrics_plot (run->metrics, plot, &reason))
+    warn (run, "no curve", reason);
+  return TRUE;
 }
 
-/* The same samples every time, which training never sees. */
+/* The same samples every time, which training never sees. What has to do with files costs a picture, not the run. */
 static gboolean
 draw_pictures (Run *run, GError **error)
 {
@@ -139,18 +152,24 @@ draw_pictures (Run *run, GError **error)
   g_autofree char *name = g_strdup_printf ("reconstruction-%08" G_GUINT64_FORMAT ".png", run->step);
   g_autofree char *path = g_build_filename (run->options->folder, name, NULL);
   g_autoptr (RvmSourceBatch) probe = NULL;
+  g_autoptr (GError) reason = NULL;
   g_autofree float *predicted = NULL;
   RvmLoss loss;
 
   if (rvm_parallel_get_rank () > 0)
     return TRUE;
-  probe = rvm_source_get_probe (run->source, error);
-  if (probe == NULL)
-    return FALSE;
+  probe = rvm_source_get_probe (run->source, &reason);
+  if (probe == NULL) {
+    warn (run, "no picture", reason);
+    return TRUE;
+  }
   predicted = g_new (float, values);
   rvm_step_refresh (run->pass);
-  return rvm_step_forward (run->pass, &probe->batch, &loss, error) && rvm_step_read (run->pass, predicted, NULL, error)
-      && rvm_sheet_reconstruction (path, &run->shape, run->recipe.model.patch, &probe->batch, 4, predicted, error);
+  if (!rvm_step_forward (run->pass, &probe->batch, &loss, error) || !rvm_step_read (run->pass, predicted, NULL, error))
+    return FALSE;
+  if (!rvm_sheet_reconstruction (path, &run->shape, run->recipe.model.patch, &probe->batch, 4, predicted, &reason))
+    warn (run, "no picture", reason);
+  return TRUE;
 }
 
 /* Losses of every process's samples, of which each already has its share. */
@@ -166,8 +185,57 @@ share_metric (RvmMetric *metric)
   metric->copy = values[3];
 }
 
+/* Whether all processes can go on; what one of them cannot do ends the step for all, since none can do without the sums of the others. */
+static gboolean
+agree (gboolean well, GError **error)
+{
+  double unwell = !well;
+
+  rvm_parallel_sum (&unwell, 1);
+  if (well && unwell > 0)
+    rvm_error_set (error, RVM_ERROR_FILE, "another process could not go on");
+  return unwell == 0;
+}
+
+/* What is not finite is not in one process alone: gradients are sums over all. */
+static void
+prefix_failure (Run *run, guint64 first, guint64 last, GError **error)
+{
+  run->alone = !g_error_matches (*error, RVM_ERROR, RVM_ERROR_MODEL);
+  g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1, first, last);
+}
+
+/* A batch forward and backward. */
+static gboolean
+make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *metric, GError **error)
+{
+  const gint64 start = g_get_monotonic_time ();
+  g_autoptr (RvmSourceBatch) batch = rvm_source_next (run->source, error);
+  RvmStepShape shape;
+  RvmBaseline baseline;
+  RvmLoss loss;
+
+  *waited += (g_get_monotonic_time () - start) / 1e6;
+  if (!agree (batch != NULL, error))
+    return FALSE;
+  rvm_step_set_reduce (run->pass, last ? run->reduce : NULL);
+  if (!rvm_step_backward (run->pass, &batch->batch, share, &loss, error)) {
+    prefix_failure (run, batch->first, batch->first + batch->batch.samples - 1, error);
+    if (!run->alone)
+      agree (FALSE, NULL);
+    return FALSE;
+  }
+  shape = rvm_step_shape_of_batch (&run->shape, &batch->batch);
+  baseline = rvm_baseline_measure (&shape, run->recipe.model.patch, &batch->batch);
+  metric->masked += share * loss.masked;
+  metric->all += share * loss.all;
+  metric->mean_colour += share * baseline.mean_colour;
+  metric->copy += share * baseline.copy;
+  return TRUE;
+}
+
 /* All passes of one step and its update. A second signal leaves the weights as they were: @updated tells; several processes finish the
- * step, since none can leave the others' sums. */
+ * step, since none can leave the others' sums. @error is not NULL. */
 static gboolean
 make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, double *norm, GError **error)
 {
@@ -180,36 +248,18 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   rvm_gradients_reset (rvm_step_get_gradients (run->pass));
   rvm_step_refresh (run->pass);
   for (guint i = 0; i < run->recipe.accumulate; i++) {
-    const gint64 start = g_get_monotonic_time ();
-    g_autoptr (RvmSourceBatch) batch = rvm_source_next (run->source, error);
-    RvmStepShape shape;
-    RvmBaseline baseline;
-    RvmLoss loss;
-
-    *waited += (g_get_monotonic_time () - start) / 1e6;
-    if (batch == NULL)
+    if (!make_pass (run, i + 1 == run->recipe.accumulate, share, waited, metric, error))
       return FALSE;
-    rvm_step_set_reduce (run->pass, i + 1 == run->recipe.accumulate ? run->reduce : NULL);
-    if (!rvm_step_backward (run->pass, &batch->batch, share, &loss, error)) {
-      g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1,
-          batch->first, batch->first + batch->batch.samples - 1);
-      return FALSE;
-    }
-    shape = rvm_step_shape_of_batch (&run->shape, &batch->batch);
-    baseline = rvm_baseline_measure (&shape, run->recipe.model.patch, &batch->batch);
-    metric->masked += share * loss.masked;
-    metric->all += share * loss.all;
-    metric->mean_colour += share * baseline.mean_colour;
-    metric->copy += share * baseline.copy;
-    if (interrupts > 1 && run->reduce == NULL)
+    if (rvm_interrupts_count () > 1 && run->reduce == NULL)
       return TRUE;
   }
+  if (!agree (TRUE, error))
+    return FALSE;
   share_metric (metric);
   if (!rvm_optimiser_update (run->optimiser, rate, norm, error)) {
     const guint64 samples = (guint64) run->recipe.accumulate * run->recipe.batch;
 
-    g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1,
-        run->step * samples, (run->step + 1) * samples - 1);
+    prefix_failure (run, run->step * samples, (run->step + 1) * samples - 1, error);
     return FALSE;
   }
   run->step++;
@@ -221,7 +271,7 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
 static gboolean
 is_interrupted (void)
 {
-  double signals = interrupts;
+  double signals = rvm_interrupts_count ();
 
   rvm_parallel_sum (&signals, 1);
   return signals > 0;
@@ -257,6 +307,46 @@ report_end (const Run *run)
         bytes / 1048576.0, 100.0 * overlapped / bytes);
 }
 
+/* The weights are those of the last step; what is on disk may be older. @reason ends the run; what has become of the steps is added to
+ * it. */
+static void
+save_before_failing (Run *run, guint64 saved, const GError *reason, GError **error)
+{
+  g_autoptr (GError) second = NULL;
+
+  if (run->step == saved)
+    rvm_error_set (error, reason->code, "%s", reason->message);
+  else if (save (run, &second))
+    rvm_error_set (error, reason->code, "%s\nThe %" G_GUINT64_FORMAT " steps before are saved; 'rvm-cl-train resume %s' goes on from there.",
+        reason->message, run->step, run->options->folder);
+  else
+    rvm_error_set (error, reason->code, "%s\nThe steps since %" G_GUINT64_FORMAT " are lost: %s", reason->message, saved,
+        second->message);
+  if (!run->alone)
+    rvm_parallel_broadcast (0); /* the other processes end when that is done */
+}
+
+static gboolean
+save_or_tell (Run *run, guint64 *saved, GError **error)
+{
+  if (run->step != *saved && !save (run, error)) {
+    g_autofree char *path = rvm_checkpoint_get_path (run->options->folder, run->step);
+    const gboolean is_there = g_file_test (path, G_FILE_TEST_EXISTS);
+    const guint64 last = is_there ? run->step : *saved;
+
+    g_prefix_error (error, "step %" G_GUINT64_FORMAT " cannot be saved%s: ", run->step, is_there ? " whole" : "");
+    if (error && *error) {
+      char *text = g_strdup_printf ("%s\nThe latest checkpoint is that of step %" G_GUINT64_FORMAT
+                                    "; 'rvm-cl-train resume %s' goes on from there.", (*error)->message, last, run->options->folder);
+      g_free ((*error)->message);
+      (*error)->message = text;
+    }
+    return FALSE;
+  }
+  *saved = run->step;
+  return TRUE;
+}
+
 static gboolean
 train (Run *run, GError **error)
 {
@@ -265,72 +355,97 @@ train (Run *run, GError **error)
 
   while (run->step < last && !is_interrupted ()) {
     const double rate = rvm_recipe_get_rate (&run->recipe, run->step);
+    g_autoptr (GError) reason = NULL;
     gboolean updated;
     double waited, norm = 0;
     RvmMetric metric;
 
-    if (!make_step (run, &updated, &waited, &metric, &norm, error)) {
-      /* The weights are those of the last step; what is on disk may be older. */
-      if (run->step > saved)
-        save (run, NULL);
+    if (!make_step (run, &updated, &waited, &metric, &norm, &reason)) {
+      save_before_failing (run, saved, reason, error);
       return FALSE;
     }
     if (!updated)
       break;
     report (run, &metric, norm, rate, waited);
-    if (run->step % run->recipe.checkpoint_every == 0) {
-      if (!save (run, error))
-        return FALSE;
-      saved = run->step;
-    }
-    if (run->recipe.picture_every && run->step % run->recipe.picture_every == 0 && !draw_pictures (run, error))
+    if (run->step % run->recipe.checkpoint_every == 0 && !save_or_tell (run, &saved, error))
       return FALSE;
+    if (run->recipe.picture_every && run->step % run->recipe.picture_every == 0 && !draw_pictures (run, &reason)) {
+      run->alone = TRUE;
+      save_before_failing (run, saved, reason, error);
+      return FALSE;
+    }
   }
-  return run->step == saved || save (run, error);
+  return save_or_tell (run, &saved, error);
+}
+
+static gboolean
+check_recipe (Run *run, GError **error)
+{
+  const guint processes = rvm_parallel_get_size ();
+
+  if (run->recipe.batch % processes != 0) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.batch is %u: expected a multiple of the %u processes", run->recipe.batch, processes);
+    return FALSE;
+  }
+  run->shape = rvm_step_shape_of_recipe (&run->recipe, run->recipe.batch / processes);
+  if ((guint64) run->recipe.side_max * run->recipe.side_max > (guint64) run->shape.samples * run->recipe.width * run->recipe.height) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "a frame of data.side-max (%u) squared does not fit into the %u samples of a process",
+        run->recipe.side_max, run->shape.samples);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Everything that can be wrong with the folder and the material is found before the first step. */
+static gboolean
+open_run (Run *run, RvmSampler *opened, GError **error)
+{
+  const RvmRunOptions *options = run->options;
+  const gboolean writes = rvm_parallel_get_rank () == 0;
+  const RvmShard shard = { rvm_parallel_get_rank (), rvm_parallel_get_size () };
+  g_autoptr (RvmSampler) sampler = opened;
+  g_autofree char *path = NULL;
+
+  if (!rvm_run_load_recipe (options->folder, &run->recipe, error) || !check_recipe (run, error))
+    return FALSE;
+  path = find_checkpoint (run, error);
+  if (path == NULL)
+    return FALSE;
+  sampler = rvm_run_open_material (options, &run->recipe, g_steal_pointer (&sampler), run->step, error);
+  run->metadata = sampler ? rvm_run_make_metadata (options->folder, &run->recipe, rvm_sampler_get_material (sampler), error) : NULL;
+  if (run->metadata == NULL || !open_checkpoint (run, path, error))
+    return FALSE;
+  run->source = rvm_source_new (&run->recipe, g_steal_pointer (&sampler), &shard, run->step * run->recipe.accumulate);
+  if (!writes)
+    return TRUE;
+  run->metrics = rvm_metrics_open (options->folder, run->step, error);
+  if (run->metrics == NULL)
+    return FALSE;
+  rvm_run_set_aside (options->folder, run->step);
+  /* It comes after the checkpoint, and may not have come to be. */
+  return rvm_run_has_model (options->folder, run->step) || save_model (run, error);
 }
 
 RvmRunResult
-rvm_run_resume (const RvmRunOptions *options, GError **error)
+rvm_run_resume (const RvmRunOptions *options, RvmSampler *opened, GError **error)
 {
   g_auto (Run) run = { .options = options };
-  const struct sigaction action = { .sa_handler = on_signal };
-  struct sigaction old_int, old_term;
-  gboolean ok;
   const gboolean writes = rvm_parallel_get_rank () == 0;
   int lock = writes ? rvm_run_lock (options->folder, error) : -1;
+  gboolean ok;
 
-  if (writes && lock < 0)
+  if (writes && lock < 0) {
+    g_clear_pointer (&opened, rvm_sampler_free);
     return RVM_RUN_FAILED;
-  ok = rvm_run_load_recipe (options->folder, &run.recipe, error);
-  if (ok && run.recipe.batch % rvm_parallel_get_size () != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "training.batch is %u: expected a multiple of the %u processes", run.recipe.batch,
-        rvm_parallel_get_size ());
-    ok = FALSE;
   }
-  if (ok)
-    run.shape = rvm_step_shape_of_recipe (&run.recipe, run.recipe.batch / rvm_parallel_get_size ());
-  if (ok && (guint64) run.recipe.side_max * run.recipe.side_max > (guint64) run.shape.samples * run.recipe.width * run.recipe.height) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "a frame of data.side-max (%u) squared does not fit into the %u samples of a process",
-        run.recipe.side_max, run.shape.samples);
-    ok = FALSE;
-  }
-  ok = ok && open_checkpoint (&run, error);
-  if (ok)
-    run.source = rvm_run_open_source (options, &run.recipe, run.step * run.recipe.accumulate, error);
-  ok = ok && run.source;
-  if (ok && writes)
-    run.metrics = rvm_metrics_open (options->folder, run.step, error);
-  ok = ok && (run.metrics || !writes);
+  ok = open_run (&run, opened, error);
   if (ok) {
-    interrupts = 0;
-    sigaction (SIGINT, &action, &old_int);
-    sigaction (SIGTERM, &action, &old_term);
+    rvm_interrupts_catch ();
     run.progress = writes ? rvm_progress_new (run.step, run.recipe.steps, run.reduce == NULL) : NULL;
-    ok = train (&run, error);
+    ok = train (&run, error) && (!writes || rvm_metrics_flush (run.metrics, error));
     g_clear_pointer (&run.progress, rvm_progress_free);
     report_end (&run);
-    sigaction (SIGINT, &old_int, NULL);
-    sigaction (SIGTERM, &old_term, NULL);
+    rvm_interrupts_release ();
   }
   if (writes)
     close (lock);

@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
-#include "data/files.h"
 #include "initialise.h"
 #include "kernels/error.h"
-#include "parallel.h"
+#include "kernels/text.h"
+#include "run_material.h"
 
-#define DATA_GROUP "data"
 #define START_FILE "start.txt"
 
 /* What a process that was killed left half written. */
@@ -38,11 +37,11 @@ rvm_run_lock (const char *folder, GError **error)
   const int lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
   if (lock < 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", path, g_strerror (errno));
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: %s", path, g_strerror (errno));
     return -1;
   }
   if (flock (lock, LOCK_EX | LOCK_NB) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: another process trains in this folder", folder);
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: another process trains in this folder", folder);
     close (lock);
     return -1;
   }
@@ -56,7 +55,7 @@ rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error)
   g_autofree char *path = g_build_filename (folder, "recipe.ini", NULL), *text = NULL;
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: not the folder of a run: there is no recipe.ini", folder);
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: not the folder of a run: there is no recipe.ini", folder);
     return FALSE;
   }
   rvm_recipe_init (recipe);
@@ -64,48 +63,94 @@ rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error)
       && rvm_recipe_validate (recipe, error);
 }
 
-char *
-rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error)
+/* What can be done when only step 0 is left. */
+static void
+fail_unreadable (const char *folder, const char *reasons, GError **error)
 {
-  g_autoptr (GArray) steps = rvm_checkpoint_list (folder);
+  g_autofree char *model = g_build_filename (folder, "model.safetensors", NULL), *weights = NULL;
+  guint64 step;
 
+  if (rvm_checkpoint_verify (model, &step, NULL, NULL))
+    weights = g_strdup_printf (" The weights of step %" G_GUINT64_FORMAT ", without what the optimiser had gathered, are in %s: "
+                               "'rvm-cl-train pretrain --init %s' starts another run from them.", step, model, model);
+  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: of its checkpoints only that of step 0 can be read:%s\n"
+      "'rvm-cl-train resume %s --from 0' begins again there.%s", folder, reasons, folder, weights ? weights : "");
+}
+
+static char *
+find_step (const char *folder, const GArray *steps, guint64 wanted, guint64 *step, GError **error)
+{
+  g_autofree char *path = rvm_checkpoint_get_path (folder, wanted);
+  g_autoptr (GString) there = g_string_new (NULL);
+
+  for (guint i = 0; i < steps->len; i++) {
+    if (g_array_index (steps, guint64, i) == wanted)
+      return rvm_checkpoint_verify (path, step, NULL, error) ? g_steal_pointer (&path) : NULL;
+    g_string_append_printf (there, " %" G_GUINT64_FORMAT, g_array_index (steps, guint64, i));
+  }
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: there is no checkpoint of step %" G_GUINT64_FORMAT ", expected one of%s", folder, wanted,
+      there->str);
+  return NULL;
+}
+
+char *
+rvm_run_find_checkpoint (const char *folder, gint64 from, guint64 *step, GError **error)
+{
+  g_autoptr (GArray) steps = rvm_checkpoint_list (folder, error);
+  g_autoptr (GString) reasons = g_string_new (NULL);
+
+  if (steps == NULL)
+    return NULL;
+  if (from != RVM_RUN_LATEST)
+    return find_step (folder, steps, from, step, error);
   for (guint i = steps->len; i-- > 0;) {
     g_autofree char *path = rvm_checkpoint_get_path (folder, g_array_index (steps, guint64, i));
     g_autoptr (GError) damage = NULL;
 
-    if (rvm_checkpoint_verify (path, step, NULL, &damage))
+    if (rvm_checkpoint_verify (path, step, NULL, &damage)) {
+      if (*step == 0 && reasons->len) {
+        fail_unreadable (folder, reasons->str, error);
+        return NULL;
+      }
+      if (reasons->len)
+        g_printerr ("rvm-cl-train: %s: passed over:%s\n", folder, reasons->str);
       return g_steal_pointer (&path);
-    g_printerr ("rvm-cl-train: passed over: %s\n", damage->message);
+    }
+    /* A disk or a permission that fails now may not fail later: the file may be as good as ever. */
+    if (!g_error_matches (damage, RVM_ERROR, RVM_ERROR_FORMAT) && !g_error_matches (damage, RVM_ERROR, RVM_ERROR_MODEL)) {
+      g_propagate_error (error, g_steal_pointer (&damage));
+      g_prefix_error (error, "%s: its latest checkpoint cannot be looked at, and nothing was changed "
+          "('rvm-cl-train resume --from STEP' takes another): ", folder);
+      return NULL;
+    }
+    g_string_append_printf (reasons, "\n  %s", damage->message);
   }
-  g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: no checkpoint that can be read", folder);
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: no checkpoint that can be read%s", folder, reasons->str);
   return NULL;
 }
 
-static const char *const data_keys[] = { "clips", "photos", "sprites" };
-
-/* The files that data.ini means, without the folders that they lie in, which are nobody's business who gets the weights. */
-static char *
-describe_data (const char *folder, GError **error)
+void
+rvm_run_set_aside (const char *folder, guint64 step)
 {
-  g_autofree char *path = g_build_filename (folder, "data.ini", NULL);
-  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GArray) steps = rvm_checkpoint_list (folder, NULL);
 
-  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
-    return NULL;
-  for (guint i = 0; i < G_N_ELEMENTS (data_keys); i++) {
-    g_auto (GStrv) names = g_key_file_get_string_list (file, DATA_GROUP, data_keys[i], NULL, NULL);
-    g_autoptr (GPtrArray) files = rvm_files_expand ((const char *const *) names, error);
+  for (guint i = 0; steps && i < steps->len; i++) {
+    g_autofree char *path = rvm_checkpoint_get_path (folder, g_array_index (steps, guint64, i)), *aside = g_strconcat (path, ".aside", NULL);
 
-    if (files == NULL)
-      return NULL;
-    for (guint j = 0; j < files->len; j++) {
-      char *name = g_path_get_basename (g_ptr_array_index (files, j));
-      g_free (g_ptr_array_index (files, j));
-      g_ptr_array_index (files, j) = name;
-    }
-    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) files->pdata, files->len);
+    if (g_array_index (steps, guint64, i) > step && g_rename (path, aside) == 0)
+      g_printerr ("rvm-cl-train: set aside: %s\n", aside);
   }
-  return g_key_file_to_data (file, NULL, NULL);
+}
+
+gboolean
+rvm_run_has_model (const char *folder, guint64 step)
+{
+  g_autofree char *path = g_build_filename (folder, "model.safetensors", NULL);
+  g_autoptr (RvmWeights) weights = rvm_weights_open (path, NULL);
+  const char *found = weights ? g_hash_table_lookup (rvm_weights_get_metadata (weights), "step") : NULL;
+  guint64 number;
+
+  return found && g_ascii_string_to_unsigned (found, 10, 0, G_MAXUINT64, &number, NULL) && number == step;
 }
 
 /* Where the given weights come from: their file's name, step and recipe (without comments), and what those in turn began with. */
@@ -115,7 +160,7 @@ describe_start (RvmWeights *weights)
   GHashTable *metadata = rvm_weights_get_metadata (weights);
   const char *step = g_hash_table_lookup (metadata, "step"), *recipe = g_hash_table_lookup (metadata, "recipe");
   const char *start = g_hash_table_lookup (metadata, "start");
-  g_autofree char *name = g_path_get_basename (rvm_weights_get_path (weights));
+  g_autofree char *base = g_path_get_basename (rvm_weights_get_path (weights)), *name = rvm_name_escape (base);
   g_auto (GStrv) lines = g_strsplit (recipe ? recipe : "", "\n", 0);
   GString *text = g_string_new (name);
 
@@ -131,20 +176,18 @@ describe_start (RvmWeights *weights)
 }
 
 GHashTable *
-rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error)
+rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, const RvmMaterial *material, GError **error)
 {
   g_autoptr (GHashTable) metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   g_autofree char *start = g_build_filename (folder, START_FILE, NULL);
-  char *data = describe_data (folder, error), *text;
+  char *text;
 
-  if (data == NULL)
-    return NULL;
-  g_hash_table_insert (metadata, "data", data);
   if (g_file_test (start, G_FILE_TEST_EXISTS)) {
     if (!g_file_get_contents (start, &text, NULL, error))
       return NULL;
     g_hash_table_insert (metadata, "start", text);
   }
+  g_hash_table_insert (metadata, "data", rvm_material_describe (material));
   g_hash_table_insert (metadata, "recipe", rvm_recipe_to_text (recipe));
   g_hash_table_insert (metadata, "trainer", g_strdup ("rvm-cl-train " RVM_VERSION));
   return g_steal_pointer (&metadata);
@@ -162,42 +205,6 @@ write_start (const char *folder, RvmWeights *weights, GError **error)
   }
   text = describe_start (weights);
   return g_file_set_contents (path, text, -1, error);
-}
-
-/* Paths as given, absolute, so that the folder can be resumed from anywhere. */
-static gboolean
-write_data (const RvmRunOptions *options, GError **error)
-{
-  const GStrv lists[] = { options->data, options->photos, options->sprites };
-  g_autofree char *path = g_build_filename (options->folder, "data.ini", NULL);
-  g_autoptr (GKeyFile) file = g_key_file_new ();
-
-  for (guint i = 0; i < G_N_ELEMENTS (lists); i++) {
-    g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
-
-    for (guint j = 0; lists[i] && lists[i][j]; j++)
-      g_ptr_array_add (paths, g_canonicalize_filename (lists[i][j], NULL));
-    g_key_file_set_string_list (file, DATA_GROUP, data_keys[i], (const char *const *) paths->pdata, paths->len);
-  }
-  return g_key_file_save_to_file (file, path, error);
-}
-
-RvmSource *
-rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 first, GError **error)
-{
-  g_autofree char *path = g_build_filename (options->folder, "data.ini", NULL);
-  g_autoptr (GKeyFile) file = g_key_file_new ();
-  g_auto (GStrv) clips = NULL;
-  g_auto (GStrv) photos = NULL;
-  g_auto (GStrv) sprites = NULL;
-
-  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
-    return NULL;
-  clips = g_key_file_get_string_list (file, DATA_GROUP, data_keys[0], NULL, NULL);
-  photos = g_key_file_get_string_list (file, DATA_GROUP, data_keys[1], NULL, NULL);
-  sprites = g_key_file_get_string_list (file, DATA_GROUP, data_keys[2], NULL, NULL);
-  return rvm_source_new (recipe, (const char *const *) clips, (const char *const *) photos, (const char *const *) sprites,
-      options->cache_dir, &(RvmShard){ rvm_parallel_get_rank (), rvm_parallel_get_size () }, first, error);
 }
 
 typedef struct {
@@ -222,7 +229,7 @@ shift_gate (const Start *start, const RvmArray *array, float *values, GError **e
   for (guint i = 0; i < dim; i++)
     zero = zero && bias[i] == 0;
   if (zero) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "training.gate-shift: all values of %s are 0 in the given weights: expected some that are not, "
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.gate-shift: all values of %s are 0 in the given weights: expected some that are not, "
         "as in weights that were trained", RVM_ENCODER_BIAS);
     return FALSE;
   }
@@ -290,13 +297,13 @@ list_given (RvmWeights *init, GError **error)
 
 /* A checkpoint of step 0: the one way to start is to resume. The model is loaded from plain weights first. */
 static gboolean
-write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, RvmWeights *init, GError **error)
+write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, const RvmMaterial *material, RvmWeights *init, GError **error)
 {
   const RvmModelOptions model_options = { .device = options->device, .cache_dir = options->cache_dir };
   g_autofree char *plain = g_build_filename (options->folder, "model.safetensors", NULL);
   g_autofree char *path = rvm_checkpoint_get_path (options->folder, 0);
   g_autoptr (GArray) arrays = rvm_config_list_arrays (&recipe->model, TRUE);
-  g_autoptr (GHashTable) metadata = rvm_run_make_metadata (options->folder, recipe, error);
+  g_autoptr (GHashTable) metadata = rvm_run_make_metadata (options->folder, recipe, material, error);
   g_autoptr (RvmModel) model = NULL;
   g_autoptr (RvmGradients) gradients = NULL;
   g_autoptr (RvmOptimiser) optimiser = NULL;
@@ -314,11 +321,12 @@ write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, R
   return optimiser && rvm_checkpoint_save (path, model, optimiser, queue, 0, metadata, error);
 }
 
-gboolean
+RvmSampler *
 rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const char *init, GError **error)
 {
   g_autofree char *path = g_build_filename (options->folder, "recipe.ini", NULL), *text = NULL;
   g_autoptr (RvmWeights) weights = NULL;
+  g_autoptr (RvmSampler) sampler = NULL;
   g_autoptr (GArray) steps = NULL;
   RvmRecipe used = *recipe;
   gboolean ok;
@@ -326,23 +334,26 @@ rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const cha
 
   weights = init ? open_init (init, &used, error) : NULL;
   if ((init && weights == NULL) || !rvm_recipe_validate (&used, error))
-    return FALSE;
+    return NULL;
   if (g_mkdir_with_parents (options->folder, 0777) != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", options->folder, g_strerror (errno));
-    return FALSE;
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: %s", options->folder, g_strerror (errno));
+    return NULL;
   }
-  steps = rvm_checkpoint_list (options->folder);
+  steps = rvm_checkpoint_list (options->folder, error);
+  if (steps == NULL)
+    return NULL;
   if (steps->len) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
-        "%s: holds a run already; 'rvm-cl-train resume %s' goes on with it", options->folder, options->folder);
-    return FALSE;
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: holds a run already; 'rvm-cl-train resume %s' goes on with it", options->folder,
+        options->folder);
+    return NULL;
   }
   lock = rvm_run_lock (options->folder, error);
   if (lock < 0)
-    return FALSE;
+    return NULL;
   text = rvm_recipe_to_text (&used);
-  ok = g_file_set_contents (path, text, -1, error) && write_data (options, error) && write_start (options->folder, weights, error)
-      && write_first_checkpoint (options, &used, weights, error);
+  sampler = rvm_run_list_material (options, &used, error);
+  ok = sampler && g_file_set_contents (path, text, -1, error) && write_start (options->folder, weights, error)
+      && write_first_checkpoint (options, &used, rvm_sampler_get_material (sampler), weights, error);
   close (lock);
-  return ok;
+  return ok ? g_steal_pointer (&sampler) : NULL;
 }

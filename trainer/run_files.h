@@ -1,4 +1,4 @@
-/* The files of a run's folder other than checkpoints and metrics: recipe, list of data, lock. */
+/* The files of a run's folder other than checkpoints and metrics: recipe, start, lock. */
 #pragma once
 
 #include "recipe.h"
@@ -10,11 +10,15 @@ G_BEGIN_DECLS
 int rvm_run_lock (const char *folder, GError **error);
 
 gboolean rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error);
-/* The latest checkpoint that is whole; damaged ones are named on standard error and passed over. (transfer full) */
-char *rvm_run_find_checkpoint (const char *folder, guint64 *step, GError **error);
-/* Recipe, data and what the run began with, for the metadata of weight files. */
-GHashTable *rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, GError **error);
-/* What @options name, or what data.ini does if they name nothing, from batch @first on. */
-RvmSource *rvm_run_open_source (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 first, GError **error);
+/* The latest checkpoint that is whole, or that of step @from unless this is RVM_RUN_LATEST. Damaged ones are named on standard error
+ * and passed over, but step 0 is not what a run falls back to in silence: where there are later ones and none can be read, that is an
+ * error which names them. (transfer full) */
+char *rvm_run_find_checkpoint (const char *folder, gint64 from, guint64 *step, GError **error);
+/* Renames checkpoints of steps after @step, from which the run goes on, and says so. */
+void rvm_run_set_aside (const char *folder, guint64 step);
+/* Whether model.safetensors is of step @step. */
+gboolean rvm_run_has_model (const char *folder, guint64 step);
+/* Recipe, material and what the run began with, for the metadata of weight files. */
+GHashTable *rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, const RvmMaterial *material, GError **error);
 
 G_END_DECLS

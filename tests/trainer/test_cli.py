@@ -9,7 +9,7 @@ import tempfile
 
 import numpy as np
 
-program, data = sys.argv[1], pathlib.Path(sys.argv[2])
+program, data = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(data))
 import make_weights  # noqa: E402
 
@@ -115,4 +115,33 @@ with tempfile.TemporaryDirectory() as folder:
     message = run("pretrain", "--recipe", folder / "bad.ini", "--photos", folder, "--out", folder / "run", status=2)
     assert "bad.ini" in message and "byte 15 is zero" in message, message
     assert "unknown" in run("nothing", status=2)
+
+    # info is a screenful; lists come when they are asked for.
+    text = run("info", folder / "t.safetensors")
+    assert f"arrays       {len(tiny)} (--arrays lists them)" in text and len(text.splitlines()) < 30 and kernel not in text, text
+    text = run("info", "--arrays", folder / "t.safetensors")
+    assert all(f" {name}\n" in text for name in tiny), text
+    bundled = data.parent.parent / "model" / "default" / "rvm-cpu.safetensors"
+    _, metadata = read_safetensors(bundled)
+    text = run("info", bundled)
+    assert "and 31 more (--files names them)" in text and "steps=2400 " in text and len(text.splitlines()) < 30, text
+    names = [name for line in metadata["data"].splitlines() for name in line.partition("=")[2].split(";") if name]
+    text = run("info", "--files", bundled)
+    assert len(names) == 191 and all(f"  {name}\n" in text for name in names), text
+    text = run("info", "--metadata", bundled)
+    assert all(value in text for value in metadata.values()), text
+
+    # Names print as they are, whatever the locale; bytes that are no text are escaped.
+    for locale in ({"LANG": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}, {}):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))} | locale
+        for command in (["info", "Größe.npz"], ["reconstruct", "Größe.npz", "a.mkv", "b.png"], ["resume", "Größe.npz"], ["convert", "Größe.npz", "a.npz"],
+                        ["preview", "--recipe", "Größe.npz", "a.png"], ["preview", "--recipe", "tiny", "--data", "Größe.npz", "a.png"],
+                        ["evaluate", "--davis", ".", "--model", "Größe.npz"], ["bench", "Größe.npz"]):
+            result = subprocess.run([program, *command], capture_output=True, env=environment, cwd=folder)
+            assert result.returncode in (1, 2) and "Größe.npz" in result.stderr.decode("utf-8"), (locale, command, result)
+        result = subprocess.run([program, "init", "--config", "tiny", "Größe.npz"], capture_output=True, env=environment, cwd=folder)
+        assert result.stdout.decode("utf-8").startswith("Größe.npz: untrained"), (locale, result)
+        (folder / "Größe.npz").unlink()
+        result = subprocess.run([program, "info", b"caf\xe9.npz"], capture_output=True, env=environment, cwd=folder)
+        assert result.stderr.decode("utf-8").startswith("rvm-cl-train: caf\\351.npz: cannot be opened"), (locale, result)
 print("ok")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_parallel.py RVM-CL-TRAIN: two processes with half the batch each train as one does; one that dies ends the others with a message and
-leaves a folder that one process can go on with; a batch that cannot be divided is told."""
+leaves a folder that one process can go on with; one that cannot read its videos any more ends all when everything is saved; a batch that cannot be
+divided is told."""
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from training import check_saved, endless, make_video, wait_for_steps
 
 program = sys.argv[1]
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1")
@@ -97,3 +100,26 @@ with tempfile.TemporaryDirectory() as name:
 
     output = pretrain(folder / "odd", "synthetic=1", "batch=3", processes=2, status=None)
     assert "training.batch is 3: expected a multiple of the 2 processes" in output, output
+
+    # Videos that vanish: the process that first has to read one again ends both, and nothing is lost. They go on from another place.
+    videos, out = folder / "videos", folder / "vanish"
+    videos.mkdir()
+    for i in range(6):
+        make_video(videos / f"{i}.mkv", "ball" if i % 2 else "snow", 64, (320, 240))
+    settings = [*endless, "--set", "synthetic=0", "--set", "picture-every=0", "--set", "clip-memory=16", "--set", "crop-min=0.2", "--set", "gap-max=8"]
+
+    def begin(*args):
+        return subprocess.Popen(["mpirun", "-np", "2", program, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    job = begin("pretrain", "--recipe", "tiny", *settings, "--data", videos, "--out", out)
+    wait_for_steps(out, job)
+    videos.rename(folder / "away")
+    output, _ = job.communicate(timeout=120)
+    step = check_saved(out)
+    assert job.returncode == 1 and f"The {step} steps before are saved" in output and ("No such file" in output or "another process could not go on" in output), output
+    job = begin("resume", out)
+    output, _ = job.communicate(timeout=120)
+    assert job.returncode == 1 and "are missing (6)" in output, output
+    job = begin("resume", out, "--data", folder / "away", f"--stop-at={step + 3}")
+    output, _ = job.communicate(timeout=120)
+    assert job.returncode == 130 and output.count("the same as before") == 1 and check_saved(out) == step + 3, (job.returncode, output)

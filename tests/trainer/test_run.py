@@ -97,11 +97,11 @@ with tempfile.TemporaryDirectory() as folder:
         process.send_signal(signal.SIGKILL)
         process.wait()
         command = [program, "resume", str(killed)]
-    run("resume", killed, "--stop-at", 1 + max(int(path.stem.split("-")[1]) for path in killed.glob("checkpoint-*.safetensors")), status=130)
+    run("resume", killed, "--stop-at", 2 + max(int(path.stem.split("-")[1]) for path in killed.glob("checkpoint-*.safetensors")), status=130)
 
     assert not list(killed.glob("*.part"))
 
-    # A damaged checkpoint is passed over.
+    # A damaged checkpoint is passed over, and the one before is gone on from.
     newest = max(killed.glob("checkpoint-*.safetensors"))
     content = bytearray(newest.read_bytes())
     content[-5] ^= 1

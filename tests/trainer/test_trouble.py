@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""test_trouble.py RVM-CL-TRAIN: what a run does when its disk is full, when its loss becomes NaN, when it is told twice to stop, and when a
-video changes its size."""
+"""test_trouble.py RVM-CL-TRAIN: what a run does when its disk is full, when its loss becomes NaN, when it is told twice to stop, when a
+video changes its size, when pictures cannot be written, and when checkpoints cannot be read."""
 import pathlib
 import re
 import signal
@@ -84,3 +84,67 @@ mount -o remount,size=60m {disk}; {program} resume {disk}/run; echo "status $?" 
     text = run("pretrain", *tiny[:2], "--set", "synthetic=0", "--set", "steps=3", "--data", videos, "--out", folder / "changes")
     print([line for line in text.splitlines() if "changes.ogv" in line or "skipped" in line])
     assert "finished" in text, text
+
+    # Pictures and curves that cannot be written cost a line, not the run; a model file that cannot costs the run, but not the checkpoint.
+    out = folder / "pictures"
+    settings = ["--recipe", "tiny", "--set", "synthetic=1", "--set", "steps=12", "--set", "picture-every=2", "--photos", photos, "--out", out]
+    run("pretrain", *settings, "--stop-at", 3, status=130)
+    (out / "loss.png").unlink()
+    (out / "loss.png").mkdir()
+    (out / "reconstruction-00000004.png").mkdir()
+    text = run("resume", out, "--stop-at", 5, status=130)
+    assert "step 5: no curve: " in text and "step 4: no picture: " in text and "reconstruction-00000004.png: cannot be written: " in text, text
+    (out / "loss.png").rmdir()
+    model = out / "model.safetensors"
+    model.unlink()
+    (model / "in the way").mkdir(parents=True)
+    text = run("resume", out, "--stop-at", 8, status=1)
+    assert "model.safetensors: cannot be written" in text, text
+    (model / "in the way").rmdir()
+    model.rmdir()
+    # It is made up for, even where there is nothing else left to do.
+    run("resume", out, "--stop-at", 5, status=130)
+    assert b'"step":"5"' in model.read_bytes()
+    run("resume", out)
+
+    # Damaged checkpoints: while one after step 0 can be read the run goes on from there, and those that cannot are kept out of the way.
+    out = folder / "damaged"
+    run("pretrain", *tiny, "--set", "steps=100", "--set", "checkpoint-every=2", "--out", out, "--stop-at", 6, status=130)
+
+    def damage(step):
+        path = out / f"checkpoint-{step:08d}.safetensors"
+        content = bytearray(path.read_bytes())
+        content[8 + int.from_bytes(content[:8], "little") // 2] ^= 0x80
+        path.write_bytes(content)
+        return path
+
+    newest = damage(6)
+    text = run("resume", out, "--stop-at", 7, status=130)
+    assert "passed over" in text and str(newest) in text and "set aside" in text and "step 4 of 100" in text, text
+    assert sorted(path.name for path in out.glob("checkpoint-*")) == [
+        f"checkpoint-{step:08d}.safetensors" for step in (0, 4, 6)] + ["checkpoint-00000006.safetensors.aside", "checkpoint-00000007.safetensors"]
+    # None but that of step 0: nobody wants to begin again unasked. The error names each, and nothing is changed.
+    damaged = [damage(step) for step in (4, 6, 7)]
+    before = sorted((path.name, path.stat().st_size) for path in out.iterdir())
+    text = run("resume", out, status=1)
+    assert all(text.count(str(path)) == 1 for path in damaged) and "--from 0" in text and "weights of step 7" in text, text
+    assert before == sorted((path.name, path.stat().st_size) for path in out.iterdir())
+    text = run("resume", out, "--from", 0, "--stop-at", 3, status=130)
+    assert "step 0 of 100" in text and text.count("set aside") == 3, text
+    # What was set aside neither counts nor is deleted as the run goes on.
+    run("resume", out, "--stop-at", 11, status=130)
+    assert sorted(path.name for path in out.glob("checkpoint-*")) == sorted(
+        [f"checkpoint-{step:08d}.safetensors" for step in (0, 8, 10, 11)] + [f"checkpoint-{step:08d}.safetensors.aside" for step in (4, 6, 7)])
+    # A checkpoint that cannot be looked at now may be good: it is not passed over.
+    newest = out / "checkpoint-00000011.safetensors"
+    newest.rename(folder / "kept")
+    newest.symlink_to("checkpoint-00000011.safetensors")
+    text = run("resume", out, status=1)
+    assert "cannot be looked at" in text and newest.is_symlink() and "--from STEP" in text, text
+    newest.unlink()
+    (folder / "kept").rename(newest)
+    run("resume", out, "--stop-at", 12, status=130)
+    # Figures that cannot be read now are not cut off.
+    (out / "metrics.jsonl").rename(folder / "kept")
+    (out / "metrics.jsonl").symlink_to("metrics.jsonl")
+    assert "metrics.jsonl" in run("resume", out, status=1)

@@ -11,7 +11,7 @@
 enum { STRETCH = 64 }; /* frames decoded together */
 
 typedef struct {
-  char *path;
+  RvmMaterialFile *file; /* the material's */
   RvmVideoIndex *index;
 } Clip;
 
@@ -20,7 +20,6 @@ struct _RvmClips {
   GArray *clips;   /* Clip */
   GArray *before;  /* guint64: frames of the clips before each */
   guint64 n_frames;
-  guint skipped;
   RvmStore *store; /* clip << 32 | stretch -> GBytes (frames, height, width, 3) */
 };
 
@@ -29,7 +28,6 @@ clip_clear (gpointer data)
 {
   Clip *clip = data;
 
-  g_free (clip->path);
   g_clear_pointer (&clip->index, rvm_video_index_free);
 }
 
@@ -61,31 +59,29 @@ on_frame (guint frame, const guint8 *pixels, const RvmVideoIndex *index, gpointe
   g_byte_array_append (gathered->frames, pixels, index->width * index->height * 3);
 }
 
-/* NULL when the video is of no use; says why. */
+/* NULL when the video is of no use. */
 static RvmVideoIndex *
-open_clip (RvmClips *clips, const char *path)
+open_clip (RvmClips *clips, const char *path, GError **error)
 {
   Gathered gathered = { .clips = clips, .clip = clips->clips->len };
-  g_autoptr (GError) reason = NULL;
-  RvmVideoIndex *index = rvm_video_index_new (path, clips->options.short_side, clips->options.cache_dir, on_frame, &gathered, &reason);
+  RvmVideoIndex *index = rvm_video_index_new (path, clips->options.short_side, clips->options.cache_dir, on_frame, &gathered, error);
 
   if (index && index->n_frames < clips->options.least_frames) {
-    g_set_error (&reason, RVM_ERROR, RVM_ERROR_FORMAT, "%s: has %u frames, a sample takes %u", path, index->n_frames,
-        clips->options.least_frames);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: has %u frames, a sample takes %u", path, index->n_frames, clips->options.least_frames);
     g_clear_pointer (&index, rvm_video_index_free);
   }
   if (gathered.frames && index)
     keep (&gathered, (index->n_frames - 1) / STRETCH);
   g_clear_pointer (&gathered.frames, g_byte_array_unref);
-  if (index == NULL)
-    g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
   return index;
 }
 
 RvmClips *
-rvm_clips_new (const GPtrArray *paths, const RvmClipsOptions *options, GError **error)
+rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **error)
 {
   g_autoptr (RvmClips) clips = g_new0 (RvmClips, 1);
+  const GPtrArray *files = material->files[RVM_MATERIAL_CLIPS];
+  const guint n = files->len;
   const gboolean terminal = isatty (STDERR_FILENO);
   gint64 told = g_get_monotonic_time ();
 
@@ -94,25 +90,31 @@ rvm_clips_new (const GPtrArray *paths, const RvmClipsOptions *options, GError **
   clips->before = g_array_new (FALSE, FALSE, sizeof (guint64));
   g_array_set_clear_func (clips->clips, clip_clear);
   clips->store = rvm_store_new (options->memory, (gpointer (*) (gpointer)) g_bytes_ref, (GDestroyNotify) g_bytes_unref);
-  for (guint i = 0; i < paths->len; i++) {
-    const char *path = g_ptr_array_index (paths, i);
-    Clip clip = { .index = open_clip (clips, path) };
+  for (guint i = 0; clips->clips->len < files->len; i++) {
+    RvmMaterialFile *file = g_ptr_array_index (files, clips->clips->len);
+    g_autoptr (GError) reason = NULL;
+    Clip clip = { file, open_clip (clips, file->path, &reason) };
 
     if (clip.index) {
-      clip.path = g_strdup (path);
+      file->frames = clip.index->n_frames;
       g_array_append_val (clips->clips, clip);
       g_array_append_val (clips->before, clips->n_frames);
       clips->n_frames += clip.index->n_frames;
+    } else if (file->settled) {
+      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it was of use before: ");
+      return NULL;
     } else {
-      clips->skipped++;
+      g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
+      rvm_material_skip (material, RVM_MATERIAL_CLIPS, clips->clips->len, reason->message);
     }
     if (g_get_monotonic_time () - told > (terminal ? 1 : 30) * G_USEC_PER_SEC) {
       told = g_get_monotonic_time ();
-      g_printerr ("rvm-cl-train: read %u of %u videos, %" G_GUINT64_FORMAT " frames\n", i + 1, paths->len, clips->n_frames);
+      g_printerr ("rvm-cl-train: read %u of %u videos, %" G_GUINT64_FORMAT " frames\n", i + 1, n, clips->n_frames);
     }
   }
   if (clips->clips->len == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "none of the %u files given as data is a video that can be used", paths->len);
+    rvm_error_set (error, RVM_ERROR_FILE, "none of the %u files given as data is a video that can be used",
+        material->skipped[RVM_MATERIAL_CLIPS]->len);
     return NULL;
   }
   return g_steal_pointer (&clips);
@@ -135,12 +137,6 @@ rvm_clips_get_n (const RvmClips *clips)
   return clips->clips->len;
 }
 
-guint
-rvm_clips_get_skipped (const RvmClips *clips)
-{
-  return clips->skipped;
-}
-
 const RvmVideoIndex *
 rvm_clips_get_index (const RvmClips *clips, guint clip)
 {
@@ -150,7 +146,7 @@ rvm_clips_get_index (const RvmClips *clips, guint clip)
 const char *
 rvm_clips_get_path (const RvmClips *clips, guint clip)
 {
-  return g_array_index (clips->clips, Clip, clip).path;
+  return g_array_index (clips->clips, Clip, clip).file->path;
 }
 
 guint64
@@ -198,12 +194,14 @@ take_frames (const Clip *clip, RvmReader *reader, guint n, const guint8 *first, 
 static GBytes *
 decode (const Clip *clip, guint short_side, guint first, guint n, GError **error)
 {
-  g_autoptr (RvmReader) reader = rvm_reader_new (clip->path, RVM_READER_RGB, short_side, error);
+  g_autoptr (RvmReader) reader = NULL;
   g_autoptr (GError) reason = NULL;
   const guint8 *pixels = NULL;
   GBytes *frames = NULL;
   guint64 pts = 0;
 
+  if (rvm_material_file_check (clip->file, error))
+    reader = rvm_reader_new (clip->file->path, RVM_READER_RGB, short_side, error);
   if (reader == NULL)
     return NULL;
   if (first && clip->index->pts[first] != G_MAXUINT64 && rvm_reader_seek (reader, clip->index->pts[first], NULL))
@@ -215,14 +213,14 @@ decode (const Clip *clip, guint short_side, guint first, guint n, GError **error
   if (frames)
     return frames;
   rvm_reader_free (reader);
-  reader = rvm_reader_new (clip->path, RVM_READER_RGB, short_side, error);
+  reader = rvm_reader_new (clip->file->path, RVM_READER_RGB, short_side, error);
   for (guint i = 0; reader && i < first && rvm_reader_next (reader, NULL, &reason);)
     i++;
   frames = reader && reason == NULL ? take_frames (clip, reader, n, NULL, &reason) : NULL;
   if (frames == NULL && reason)
     g_propagate_error (error, g_steal_pointer (&reason));
   else if (frames == NULL && reader)
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FORMAT, "%s: ends before frame %u; it had %u frames when it was first read", clip->path,
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: ends before frame %u; it had %u frames when it was first read", clip->file->path,
         first + n, clip->index->n_frames);
   return frames;
 }
@@ -238,7 +236,8 @@ rvm_clips_get_frame (RvmClips *clips, guint number, guint frame, GError **error)
 
   if (frames == NULL) {
     frames = decode (clip, clips->options.short_side, first, MIN (STRETCH, clip->index->n_frames - first), error);
-    if (frames == NULL)
+    /* Once more: it may have been written to while it was read. */
+    if (frames == NULL || !rvm_material_file_check (clip->file, error))
       return NULL;
     rvm_store_put (clips->store, name, frames, g_bytes_get_size (frames));
   }

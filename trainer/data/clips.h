@@ -2,6 +2,7 @@
  * limit. One thread at a time. */
 #pragma once
 
+#include "material.h"
 #include "video_index.h"
 
 G_BEGIN_DECLS
@@ -15,21 +16,21 @@ typedef struct {
   const char *cache_dir;  /* (nullable) */
 } RvmClipsOptions;
 
-/* @paths: (element-type filename). A file that cannot be used is told in one line on standard error and counted; none that can is
- * RVM_ERROR_FILE. Reads every video once, unless it did so before: progress is told. */
-RvmClips *rvm_clips_new (const GPtrArray *paths, const RvmClipsOptions *options, GError **error);
+/* The clips of @material, which outlives the result and is told how many frames they have. A file that cannot be used is told in one
+ * line on standard error and skipped, or, if it is settled, an error; none that can is RVM_ERROR_FILE. Reads every video once, unless
+ * it did so before: progress is told. */
+RvmClips *rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **error);
 void rvm_clips_free (RvmClips *clips);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmClips, rvm_clips_free)
 
 guint rvm_clips_get_n (const RvmClips *clips);
-guint rvm_clips_get_skipped (const RvmClips *clips);
 const RvmVideoIndex *rvm_clips_get_index (const RvmClips *clips, guint clip);
 const char *rvm_clips_get_path (const RvmClips *clips, guint clip);
 guint64 rvm_clips_get_n_frames (const RvmClips *clips); /* of all clips */
 /* The clip and its frame that are number @number of all frames. */
 guint rvm_clips_locate (const RvmClips *clips, guint64 number, guint *frame);
 
-/* (transfer full): (height, width, 3) RGB bytes. */
+/* (transfer full): (height, width, 3) RGB bytes. A file that has to be read again and is not what it was is an error that names it. */
 GBytes *rvm_clips_get_frame (RvmClips *clips, guint clip, guint frame, GError **error);
 
 G_END_DECLS

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "clips.h"
-#include "files.h"
 #include "kernels/error.h"
 #include "synthetic.h"
 #include "video/conversion.h"
@@ -20,18 +19,51 @@ enum {
 
 struct _RvmSampler {
   RvmRecipe recipe;
+  RvmMaterial *material;
   RvmClips *clips;         /* NULL: none given */
   RvmSynthetic *synthetic; /* NULL: none given */
 };
 
+gboolean
+rvm_sampler_uses (const RvmRecipe *recipe, RvmMaterialKind kind)
+{
+  return kind == RVM_MATERIAL_CLIPS ? recipe->synthetic < 1 : recipe->synthetic > 0;
+}
+
+static gboolean
+check_given (const RvmRecipe *recipe, const RvmMaterial *material, GError **error)
+{
+  const gboolean no_clips = material->files[RVM_MATERIAL_CLIPS]->len + material->skipped[RVM_MATERIAL_CLIPS]->len == 0;
+  const gboolean no_photos = material->files[RVM_MATERIAL_PHOTOS]->len + material->skipped[RVM_MATERIAL_PHOTOS]->len == 0;
+
+  if (rvm_sampler_uses (recipe, RVM_MATERIAL_CLIPS) && no_clips)
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "the recipe asks for samples of videos (data.synthetic is %g): --data is missing",
+        recipe->synthetic);
+  else if (rvm_sampler_uses (recipe, RVM_MATERIAL_PHOTOS) && no_photos)
+    rvm_error_set (error, RVM_ERROR_ARGUMENT,
+        "the recipe asks for rendered samples (data.synthetic is %g): --photos is missing; --set synthetic=0 does without",
+        recipe->synthetic);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* What was found to be no file before any was opened. */
+static void
+tell_skipped (RvmMaterial *material, RvmMaterialKind kind)
+{
+  for (guint i = 0; i < material->skipped[kind]->len; i++) {
+    RvmMaterialFile *file = g_ptr_array_index (material->skipped[kind], i);
+
+    if (!file->settled)
+      g_printerr ("rvm-cl-train: skipped: %s\n", file->reason);
+  }
+}
+
 RvmSampler *
-rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, GError **error)
+rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cache_dir, GError **error)
 {
   g_autoptr (RvmSampler) sampler = g_new0 (RvmSampler, 1);
-  g_autoptr (GPtrArray) videos = rvm_files_expand (clips, error);
-  g_autoptr (GPtrArray) backgrounds = videos ? rvm_files_expand (photos, error) : NULL;
-  g_autoptr (GPtrArray) cutouts = backgrounds ? rvm_files_expand (sprites, error) : NULL;
   const guint64 memory = (guint64) recipe->clip_memory << 20;
   const guint most = MAX (MAX (recipe->width, recipe->height), recipe->side_max);
   const RvmClipsOptions options = {
@@ -42,25 +74,19 @@ rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *
   };
 
   sampler->recipe = *recipe;
-  if (cutouts == NULL)
+  sampler->material = material;
+  if (!check_given (recipe, material, error))
     return NULL;
-  if (recipe->synthetic < 1 && videos->len == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the recipe asks for samples of videos (data.synthetic is %g): --data is missing",
-        recipe->synthetic);
-    return NULL;
-  }
-  if (recipe->synthetic > 0 && backgrounds->len == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT,
-        "the recipe asks for rendered samples (data.synthetic is %g): --photos is missing; --set synthetic=0 does without", recipe->synthetic);
-    return NULL;
-  }
-  if (recipe->synthetic < 1) {
-    sampler->clips = rvm_clips_new (videos, &options, error);
+  for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
+    if (rvm_sampler_uses (recipe, kind))
+      tell_skipped (material, kind);
+  if (rvm_sampler_uses (recipe, RVM_MATERIAL_CLIPS)) {
+    sampler->clips = rvm_clips_new (material, &options, error);
     if (sampler->clips == NULL)
       return NULL;
   }
-  if (recipe->synthetic > 0) {
-    sampler->synthetic = rvm_synthetic_new (backgrounds, cutouts, most, recipe->sprites_max, recipe->motion, memory / 4, error);
+  if (rvm_sampler_uses (recipe, RVM_MATERIAL_PHOTOS)) {
+    sampler->synthetic = rvm_synthetic_new (material, most, recipe->sprites_max, recipe->motion, memory / 4, error);
     if (sampler->synthetic == NULL)
       return NULL;
   }
@@ -74,23 +100,32 @@ rvm_sampler_free (RvmSampler *sampler)
     return;
   g_clear_pointer (&sampler->clips, rvm_clips_free);
   g_clear_pointer (&sampler->synthetic, rvm_synthetic_free);
+  g_clear_pointer (&sampler->material, rvm_material_free);
   g_free (sampler);
+}
+
+RvmMaterial *
+rvm_sampler_get_material (RvmSampler *sampler)
+{
+  return sampler->material;
 }
 
 char *
 rvm_sampler_describe (const RvmSampler *sampler)
 {
   GString *text = g_string_new (NULL);
+  guint skipped = 0;
 
   if (sampler->clips)
     g_string_append_printf (text, "%u videos, %" G_GUINT64_FORMAT " frames", rvm_clips_get_n (sampler->clips),
         rvm_clips_get_n_frames (sampler->clips));
   if (sampler->synthetic)
     g_string_append_printf (text, "%s%.0f %% rendered", text->len ? ", " : "", 100 * sampler->recipe.synthetic);
-  if ((sampler->clips && rvm_clips_get_skipped (sampler->clips))
-      || (sampler->synthetic && rvm_synthetic_get_skipped (sampler->synthetic)))
-    g_string_append_printf (text, "; %u files skipped", (sampler->clips ? rvm_clips_get_skipped (sampler->clips) : 0)
-                                                            + (sampler->synthetic ? rvm_synthetic_get_skipped (sampler->synthetic) : 0));
+  for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
+    if (rvm_sampler_uses (&sampler->recipe, kind))
+      skipped += sampler->material->skipped[kind]->len;
+  if (skipped)
+    g_string_append_printf (text, "; %u files skipped", skipped);
   return g_string_free (text, FALSE);
 }
 
@@ -252,7 +287,7 @@ take_frame (RvmSampler *sampler, Crop *crop, guint clip, guint frame, guint8 *pi
   if (buffer == NULL)
     return FALSE;
   if (!rvm_conversion_run (crop->conversion, buffer, pixels, &reason)) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MEMORY, "%s: frame %u: %s", rvm_clips_get_path (sampler->clips, clip), frame, reason->message);
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: frame %u: %s", rvm_clips_get_path (sampler->clips, clip), frame, reason->message);
     return FALSE;
   }
   if (crop->flip)
@@ -307,10 +342,12 @@ render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *
   if (scene == NULL)
     return FALSE;
   for (guint i = 0; i < pass->sources; i++)
-    rvm_scene_render (scene, i * stride, sample->source + i * size);
+    if (!rvm_scene_render (scene, i * stride, sample->source + i * size, error))
+      return FALSE;
   for (guint i = 0; i < recipe->targets; i++) {
     sample->gaps[i] = g_rand_int_range (dice, recipe->gap_min, recipe->gap_max + 1);
-    rvm_scene_render (scene, last + sample->gaps[i], sample->target + i * size);
+    if (!rvm_scene_render (scene, last + sample->gaps[i], sample->target + i * size, error))
+      return FALSE;
   }
   return TRUE;
 }
@@ -334,12 +371,14 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, cons
     if (found)
       ok = take_clip (sampler, dice, pass, &stretch, sample, error);
     else {
-      g_set_error (error, RVM_ERROR, RVM_ERROR_FILE,
-          "sample %" G_GUINT64_FORMAT ": in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "
-          "cross-cuts=true or still-share=1 would take others", number, TIMES);
+      rvm_error_set (error, RVM_ERROR_FILE,
+          "in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "
+          "cross-cuts=true or still-share=1 would take others", TIMES);
       ok = FALSE;
     }
   }
+  if (!ok)
+    g_prefix_error (error, "sample %" G_GUINT64_FORMAT ": ", number);
   g_rand_free (dice);
   return ok;
 }

@@ -2,6 +2,7 @@
  * follows from the recipe, the material and its number, so a run can go on anywhere. One thread at a time. */
 #pragma once
 
+#include "material.h"
 #include "trainer/recipe.h"
 
 G_BEGIN_DECLS
@@ -14,12 +15,14 @@ typedef struct {
   guint32 *gaps, *visible;
 } RvmSample;
 
-/* Names as rvm_files_expand() takes them. Photos are needed when the recipe's share of synthetic video is not 0, clips when it is not 1. */
-RvmSampler *rvm_sampler_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, GError **error);
+/* Photos, and sprites if there are any, are used when the recipe's share of synthetic video is not 0, clips when it is not 1. */
+gboolean rvm_sampler_uses (const RvmRecipe *recipe, RvmMaterialKind kind);
+/* @material: (transfer full). Files that are of no use are skipped, with a line on standard error; one that is settled is an error. */
+RvmSampler *rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cache_dir, GError **error);
 void rvm_sampler_free (RvmSampler *sampler);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSampler, rvm_sampler_free)
 
+RvmMaterial *rvm_sampler_get_material (RvmSampler *sampler); /* the sampler's; without what turned out to be of no use */
 char *rvm_sampler_describe (const RvmSampler *sampler); /* what was found, one line */
 
 /* What all samples of a batch have in common. */

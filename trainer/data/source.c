@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "sampler.h"
+#include "kernels/error.h"
 
 enum { AHEAD = 3 }; /* batches made before they are asked for */
 
@@ -82,8 +82,11 @@ work (gpointer user_data)
       batch = make_batch (source, source->pass, &pass, &error);
       g_mutex_lock (&source->lock);
       source->pass++;
+      /* The numbers of samples are promised: a batch is made or ends the run, it is never left out. */
       if (batch)
         g_queue_push_tail (&source->ready, batch);
+      else if (error == NULL)
+        rvm_error_set (&error, RVM_ERROR_FORMAT, "batch %" G_GUINT64_FORMAT " could not be made, and nothing said why", source->pass - 1);
       source->failure = error;
       g_cond_broadcast (&source->changed);
     }
@@ -93,10 +96,9 @@ work (gpointer user_data)
 }
 
 RvmSource *
-rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, const RvmShard *shard, guint64 first_pass, GError **error)
+rvm_source_new (const RvmRecipe *recipe, RvmSampler *sampler, const RvmShard *shard, guint64 first_pass)
 {
-  g_autoptr (RvmSource) source = g_new0 (RvmSource, 1);
+  RvmSource *source = g_new0 (RvmSource, 1);
 
   g_mutex_init (&source->sampling);
   g_mutex_init (&source->lock);
@@ -105,12 +107,10 @@ rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *c
   source->samples = recipe->batch / (shard ? shard->size : 1);
   source->offset = shard ? shard->rank * source->samples : 0;
   source->pass = first_pass;
-  source->sampler = rvm_sampler_new (recipe, clips, photos, sprites, cache_dir, error);
-  if (source->sampler == NULL)
-    return NULL;
+  source->sampler = sampler;
   source->description = rvm_sampler_describe (source->sampler);
   source->thread = g_thread_new ("rvm-source", work, source);
-  return g_steal_pointer (&source);
+  return source;
 }
 
 void

@@ -1,7 +1,7 @@
 /* RvmSource: the batches of a run in order, made ahead of time by a thread of its own. */
 #pragma once
 
-#include "trainer/recipe.h"
+#include "sampler.h"
 #include "trainer/step.h"
 
 G_BEGIN_DECLS
@@ -21,9 +21,8 @@ typedef struct {
   guint rank, size; /* size divides the recipe's batch */
 } RvmShard;
 
-/* From pass @first_pass on; @shard NULL: whole batches. The lists are as rvm_sampler_new() takes them. */
-RvmSource *rvm_source_new (const RvmRecipe *recipe, const char *const *clips, const char *const *photos, const char *const *sprites,
-    const char *cache_dir, const RvmShard *shard, guint64 first_pass, GError **error);
+/* @sampler: (transfer full). From pass @first_pass on; @shard NULL: whole batches. */
+RvmSource *rvm_source_new (const RvmRecipe *recipe, RvmSampler *sampler, const RvmShard *shard, guint64 first_pass);
 void rvm_source_free (RvmSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSource, rvm_source_free)
 
@@ -32,7 +31,7 @@ guint64 rvm_source_predict_memory (const RvmRecipe *recipe, guint samples);
 
 const char *rvm_source_get_description (const RvmSource *source);
 
-/* (transfer full). An error stays: there are no batches after it. */
+/* (transfer full). Batches that were made before an error come before it. The error stays: there are no batches after it. */
 RvmSourceBatch *rvm_source_next (RvmSource *source, GError **error);
 /* (transfer full): always the same batch, which no pass ever gets, with frames of the recipe's width and height and the most source frames. */
 RvmSourceBatch *rvm_source_get_probe (RvmSource *source, GError **error);

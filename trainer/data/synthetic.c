@@ -7,11 +7,13 @@
 #include "picture.h"
 #include "store.h"
 
+#define SPRITES_OFFSET ((guint64) 1 << 32) /* of their numbers in the store */
+
 enum { SPRITES_LIMIT = 64, DETAIL = 8 }; /* DETAIL: pictures are kept at most this many times as large as a frame */
 
 struct _RvmSynthetic {
-  GPtrArray *photos, *sprites; /* paths that are pictures */
-  guint side, sprites_max, skipped;
+  const GPtrArray *photos, *sprites; /* RvmMaterialFile: the material's */
+  guint side, sprites_max;
   double motion;
   RvmStore *store; /* number (photos, then sprites) -> RvmPicture */
 };
@@ -36,32 +38,31 @@ struct _RvmScene {
 };
 
 /* Pictures are decoded when first drawn, but a file that is none must not end a run after days: the list is checked first. */
-static GPtrArray *
-choose_pictures (RvmSynthetic *synthetic, const GPtrArray *paths, guint64 offset)
+static gboolean
+choose_pictures (RvmSynthetic *synthetic, RvmMaterial *material, RvmMaterialKind kind, guint64 offset, GError **error)
 {
-  GPtrArray *good = g_ptr_array_new_with_free_func (g_free);
+  const GPtrArray *files = material->files[kind];
 
-  for (guint i = 0; paths && i < paths->len; i++) {
-    const char *path = g_ptr_array_index (paths, i);
+  for (guint i = 0; i < files->len;) {
+    const RvmMaterialFile *file = g_ptr_array_index (files, i);
     g_autoptr (GError) reason = NULL;
-    g_autoptr (RvmPicture) picture = rvm_picture_load (path, DETAIL * synthetic->side, &reason);
+    g_autoptr (RvmPicture) picture = rvm_picture_load (file->path, DETAIL * synthetic->side, &reason);
 
-    if (picture == NULL) {
+    if (picture) {
+      rvm_store_put (synthetic->store, offset + i++, picture, rvm_picture_get_size (picture));
+    } else if (file->settled) {
+      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it was of use before: ");
+      return FALSE;
+    } else {
       g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
-      synthetic->skipped++;
-      continue;
+      rvm_material_skip (material, kind, i, reason->message);
     }
-    rvm_store_put (synthetic->store, offset + good->len, picture, rvm_picture_get_size (picture));
-    g_ptr_array_add (good, g_strdup (path));
   }
-  return good;
+  return TRUE;
 }
 
-#define SPRITES_OFFSET ((guint64) 1 << 32)
-
 RvmSynthetic *
-rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, double motion,
-    guint64 memory, GError **error)
+rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error)
 {
   g_autoptr (RvmSynthetic) synthetic = g_new0 (RvmSynthetic, 1);
 
@@ -69,11 +70,14 @@ rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side
   synthetic->sprites_max = MIN (sprites_max, SPRITES_LIMIT);
   synthetic->motion = motion;
   synthetic->store = rvm_store_new (memory, (gpointer (*) (gpointer)) rvm_picture_ref, (GDestroyNotify) rvm_picture_unref);
-  synthetic->photos = choose_pictures (synthetic, photos, 0);
-  synthetic->sprites = choose_pictures (synthetic, sprites, SPRITES_OFFSET);
+  synthetic->photos = material->files[RVM_MATERIAL_PHOTOS];
+  synthetic->sprites = material->files[RVM_MATERIAL_SPRITES];
+  if (!choose_pictures (synthetic, material, RVM_MATERIAL_PHOTOS, 0, error)
+      || !choose_pictures (synthetic, material, RVM_MATERIAL_SPRITES, SPRITES_OFFSET, error))
+    return NULL;
   if (synthetic->photos->len == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "rendered video needs photos: none of the %u files given is a picture",
-        photos ? photos->len : 0);
+    rvm_error_set (error, RVM_ERROR_FILE, "rendered video needs photos: none of the %u files given is a picture",
+        material->skipped[RVM_MATERIAL_PHOTOS]->len);
     return NULL;
   }
   return g_steal_pointer (&synthetic);
@@ -84,26 +88,19 @@ rvm_synthetic_free (RvmSynthetic *synthetic)
 {
   if (synthetic == NULL)
     return;
-  g_clear_pointer (&synthetic->photos, g_ptr_array_unref);
-  g_clear_pointer (&synthetic->sprites, g_ptr_array_unref);
   g_clear_pointer (&synthetic->store, rvm_store_free);
   g_free (synthetic);
 }
 
-guint
-rvm_synthetic_get_skipped (const RvmSynthetic *synthetic)
-{
-  return synthetic->skipped;
-}
-
 static RvmPicture *
-take_picture (RvmSynthetic *synthetic, GPtrArray *paths, guint64 offset, guint number, GError **error)
+take_picture (RvmSynthetic *synthetic, const GPtrArray *files, guint64 offset, guint number, GError **error)
 {
   RvmPicture *picture = rvm_store_get (synthetic->store, offset + number);
+  RvmMaterialFile *file = g_ptr_array_index (files, number);
 
   if (picture)
     return picture;
-  picture = rvm_picture_load (g_ptr_array_index (paths, number), DETAIL * synthetic->side, error);
+  picture = rvm_material_file_check (file, error) ? rvm_picture_load (file->path, DETAIL * synthetic->side, error) : NULL;
   if (picture)
     rvm_store_put (synthetic->store, offset + number, picture, rvm_picture_get_size (picture));
   return picture;
@@ -178,10 +175,10 @@ rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, 
   scene->motion = synthetic->motion;
   scene->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, scene->width, scene->height);
   for (guint i = 0; i <= sprites; i++) {
-    GPtrArray *paths = i ? synthetic->sprites : synthetic->photos;
+    const GPtrArray *files = i ? synthetic->sprites : synthetic->photos;
     Actor *actor = &scene->actors[i];
 
-    actor->picture = take_picture (synthetic, paths, i ? SPRITES_OFFSET : 0, g_rand_int_range (dice, 0, paths->len), error);
+    actor->picture = take_picture (synthetic, files, i ? SPRITES_OFFSET : 0, g_rand_int_range (dice, 0, files->len), error);
     if (actor->picture == NULL)
       return NULL;
     scene->n++;
@@ -218,11 +215,12 @@ place_actor (const RvmScene *scene, const Actor *actor, double t, cairo_matrix_t
   cairo_matrix_translate (place, -0.5 * actor->picture->width, -0.5 * actor->picture->height);
 }
 
-void
-rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels)
+gboolean
+rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels, GError **error)
 {
   const double t = scene->frames > 1 ? (double) frame / (scene->frames - 1) : 0;
   cairo_t *cr = cairo_create (scene->surface);
+  cairo_status_t status;
   const guint8 *data;
   gsize stride;
 
@@ -232,7 +230,13 @@ rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels)
     place_actor (scene, &scene->actors[i], t, &place);
     rvm_picture_draw (scene->actors[i].picture, cr, &place, i == 0);
   }
+  status = cairo_status (cr);
   cairo_destroy (cr);
+  if (status != CAIRO_STATUS_SUCCESS) {
+    rvm_error_set (error, RVM_ERROR_MEMORY, "a frame of %u x %u pixels cannot be rendered: %s", scene->width, scene->height,
+        cairo_status_to_string (status));
+    return FALSE;
+  }
   cairo_surface_flush (scene->surface);
   data = cairo_image_surface_get_data (scene->surface);
   stride = cairo_image_surface_get_stride (scene->surface);
@@ -244,4 +248,5 @@ rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels)
       *pixels++ = pixel >> 8;
       *pixels++ = pixel;
     }
+  return TRUE;
 }

@@ -2,22 +2,19 @@
  * change size and hide each other. Every frame is exact for its time: there is no drift and no compression. One thread at a time. */
 #pragma once
 
-#include <glib.h>
+#include "material.h"
 
 G_BEGIN_DECLS
 
 typedef struct _RvmSynthetic RvmSynthetic;
 typedef struct _RvmScene RvmScene; /* one video */
 
-/* @photos, @sprites: (element-type filename); @sprites may be empty. Files that are no pictures are told in one line and counted; none
- * that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @motion: of everything, 1: a camera moves up to two widths
- * of the frame in a scene. @memory: bytes of decoded pictures kept. */
-RvmSynthetic *rvm_synthetic_new (const GPtrArray *photos, const GPtrArray *sprites, guint side, guint sprites_max, double motion,
-    guint64 memory, GError **error);
+/* The photos and sprites of @material, which outlives the result. Files that are no pictures are told in one line and skipped, or, if
+ * they are settled, an error; no photo that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @motion: of everything, 1: a
+ * camera moves up to two widths of the frame in a scene. @memory: bytes of decoded pictures kept. */
+RvmSynthetic *rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)
-
-guint rvm_synthetic_get_skipped (const RvmSynthetic *synthetic);
 
 /* Draws a scene from @dice that lasts @frames frames of @width x @height pixels. */
 RvmScene *rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, guint frames, GError **error);
@@ -25,6 +22,6 @@ void rvm_scene_free (RvmScene *scene);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmScene, rvm_scene_free)
 
 /* @pixels: (height, width, 3) RGB. */
-void rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels);
+gboolean rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels, GError **error);
 
 G_END_DECLS

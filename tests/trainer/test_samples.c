@@ -1,0 +1,207 @@
+/* What goes wrong while samples and figures are made is an error that says what, and never a batch or a line that is missing in
+ * silence. The converter of pictures, which fails only in ways that no file can bring about, is GStreamer's until a test has it fail. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <check.h>
+#include <dlfcn.h>
+#include <glib/gstdio.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "kernels/error.h"
+#include "trainer/data/source.h"
+#include "trainer/metrics.h"
+
+static gboolean converters_fail;
+static char *folder;
+
+GstVideoConverter *
+gst_video_converter_new (const GstVideoInfo *in, const GstVideoInfo *out, GstStructure *config)
+{
+  GstVideoConverter *(*original) (const GstVideoInfo *, const GstVideoInfo *, GstStructure *);
+
+  if (converters_fail) {
+    gst_structure_free (config);
+    return NULL;
+  }
+  *(void **) &original = dlsym (RTLD_NEXT, "gst_video_converter_new");
+  return original (in, out, config);
+}
+
+static void
+setup (void)
+{
+  folder = g_dir_make_tmp ("rvm-samples-XXXXXX", NULL);
+  ck_assert_ptr_nonnull (folder);
+  converters_fail = FALSE;
+}
+
+static void
+teardown (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    g_unlink (path);
+  }
+  g_rmdir (folder);
+  g_clear_pointer (&folder, g_free);
+}
+
+static void
+make_video (const char *path)
+{
+  g_autofree char *line = g_strdup_printf ("videotestsrc num-buffers=60 pattern=ball ! video/x-raw,width=96,height=72,framerate=25/1 ! jpegenc ! "
+                                           "matroskamux ! filesink location=%s", path);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GstElement) pipeline = gst_parse_launch (line, &error);
+  g_autoptr (GstBus) bus = NULL;
+  g_autoptr (GstMessage) message = NULL;
+
+  ck_assert_msg (error == NULL, "%s", error ? error->message : "");
+  bus = gst_element_get_bus (pipeline);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  ck_assert (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+}
+
+static RvmSampler *
+open_sampler (const RvmRecipe *recipe, const char *path)
+{
+  g_autoptr (RvmMaterial) material = rvm_material_new ();
+  g_autoptr (GError) error = NULL;
+  RvmSampler *sampler;
+
+  ck_assert (rvm_material_give (material, RVM_MATERIAL_CLIPS, (const char *const[]){ path, NULL }, NULL));
+  sampler = rvm_sampler_new (recipe, g_steal_pointer (&material), folder, &error);
+  ck_assert_msg (sampler != NULL, "%s", error ? error->message : "");
+  return sampler;
+}
+
+/* Frames are in memory; what fails is the crop. */
+START_TEST (test_crop_that_cannot_be_scaled)
+{
+  g_autofree char *path = g_build_filename (folder, "a.mkv", NULL);
+  g_autoptr (RvmSource) source = NULL;
+  g_autoptr (RvmSourceBatch) batch = NULL;
+  g_autoptr (GError) error = NULL, again = NULL;
+  RvmSampler *sampler;
+  RvmRecipe recipe;
+
+  gst_init (NULL, NULL);
+  make_video (path);
+  rvm_recipe_init (&recipe);
+  recipe.synthetic = 0;
+  recipe.width = recipe.height = 64;
+  recipe.gap_max = 8;
+  sampler = open_sampler (&recipe, path);
+  converters_fail = TRUE;
+  source = rvm_source_new (&recipe, sampler, NULL, 5);
+  batch = rvm_source_next (source, &error);
+  ck_assert_ptr_null (batch);
+  ck_assert_msg (error && strstr (error->message, "sample 80: ") && strstr (error->message, "cannot be scaled to 64 x 64"), "%s",
+      error ? error->message : "no error");
+  /* The error stays; there is no batch after it that stands for the wrong samples. */
+  ck_assert_ptr_null (rvm_source_next (source, &again));
+  ck_assert_str_eq (again->message, error->message);
+}
+END_TEST
+
+static void
+add_metric (RvmMetrics *metrics, guint64 step)
+{
+  rvm_metrics_add (metrics, &(RvmMetric){ .step = step, .masked = 0.5, .all = 0.5, .mean_colour = 0.5, .copy = 0.5 }, 1, 1e-3, 0);
+}
+
+/* How many lines; all of them whole, in order. */
+static guint
+count_lines (const char *path)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  gsize size;
+
+  ck_assert (g_file_get_contents (path, &text, &size, NULL));
+  ck_assert (size == 0 || text[size - 1] == '\n');
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; i + 1 < g_strv_length (lines); i++) {
+    g_autofree char *start = g_strdup_printf ("{\"step\":%u,", i + 1);
+    ck_assert_msg (g_str_has_prefix (lines[i], start) && g_str_has_suffix (lines[i], "}"), "line %u is %s", i + 1, lines[i]);
+  }
+  return g_strv_length (lines) - 1;
+}
+
+START_TEST (test_metrics_on_a_full_disk)
+{
+  g_autofree char *path = g_build_filename (folder, "metrics.jsonl", NULL);
+  struct rlimit limit = { 6000, RLIM_INFINITY };
+  RvmMetrics *metrics = rvm_metrics_open (folder, 0, NULL);
+  g_autoptr (GError) error = NULL;
+  guint written;
+
+  ck_assert_ptr_nonnull (metrics);
+  signal (SIGXFSZ, SIG_IGN);
+  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+  for (guint64 step = 1; step <= 100; step++)
+    add_metric (metrics, step);
+  ck_assert (!rvm_metrics_flush (metrics, &error));
+  ck_assert_msg (strstr (error->message, path) != NULL, "%s", error->message);
+  written = count_lines (path);
+  ck_assert (written > 0 && written < 60);
+  limit.rlim_cur = RLIM_INFINITY;
+  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+  ck_assert (rvm_metrics_flush (metrics, NULL));
+  ck_assert_uint_eq (count_lines (path), 100);
+  rvm_metrics_free (metrics);
+
+  metrics = rvm_metrics_open (folder, 40, NULL);
+  add_metric (metrics, 41);
+  rvm_metrics_free (metrics);
+  ck_assert_uint_eq (count_lines (path), 41);
+}
+END_TEST
+
+/* A torn end goes, a line in the middle that nobody can read does not take those after it away. */
+START_TEST (test_metrics_that_were_damaged)
+{
+  g_autofree char *path = g_build_filename (folder, "metrics.jsonl", NULL), *text = NULL;
+  static const char damaged[] = "{\"step\":1,\"loss\":0.5}\n{\"st\0\0\0\n{\"step\":3,\"loss\":0.25}\n{\"step\":4,\"lo";
+  RvmMetrics *metrics;
+  gsize size;
+
+  ck_assert (g_file_set_contents (path, damaged, sizeof damaged - 1, NULL));
+  metrics = rvm_metrics_open (folder, 10, NULL);
+  ck_assert_ptr_nonnull (metrics);
+  ck_assert (rvm_metrics_get_recent (metrics) == 0.375);
+  rvm_metrics_free (metrics);
+  ck_assert (g_file_get_contents (path, &text, &size, NULL));
+  ck_assert_uint_eq (size, strlen ("{\"step\":1,\"loss\":0.5}\n{\"st123\n{\"step\":3,\"loss\":0.25}\n"));
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("samples");
+  TCase *tests = tcase_create ("samples");
+  SRunner *runner = srunner_create (suite);
+  int failed;
+
+  suite_add_tcase (suite, tests);
+  tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_set_timeout (tests, 60);
+  tcase_add_test (tests, test_metrics_that_were_damaged);
+  tcase_add_test (tests, test_crop_that_cannot_be_scaled);
+  if (srunner_fork_status (runner) == CK_FORK) /* the limit would be that of the others, too */
+    tcase_add_test (tests, test_metrics_on_a_full_disk);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
