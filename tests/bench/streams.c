@@ -37,7 +37,7 @@ typedef struct {
 static GstHarness *
 make_stream (guint width, guint height)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=%s", model);
+  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=\"%s\"", model);
   g_autofree char *caps = g_strdup_printf ("video/x-raw,format=RGB,width=%u,height=%u,framerate=25/1", width, height);
   GstHarness *harness = gst_harness_new_parse (launch);
 

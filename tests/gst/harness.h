@@ -18,7 +18,7 @@
 G_GNUC_UNUSED static GstHarness *
 start (const char *settings, const char *caps)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=%s %s", MODEL, settings);
+  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=\"%s\" %s", MODEL, settings);
   GstHarness *harness = gst_harness_new_parse (launch);
 
   gst_harness_set_src_caps_str (harness, caps);

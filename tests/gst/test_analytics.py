@@ -54,22 +54,22 @@ def entries(buffer):
 
 
 def test_tensors():
-    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode model-file={MODEL} ! appsink name=sink sync=false")
+    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode model-file=\"{MODEL}\" ! appsink name=sink sync=false")
     features, tensors = GstRvm.buffer_get_feature_meta(buffer), GstAnalytics.buffer_get_tensor_meta(buffer)
     assert tensors.num_tensors == 2
     for name, shape, values in (("rvm-class-token", [1, 48], features.get_class_token()), ("rvm-patches", [1, 3, 4, 48], features.get_patches())):
         tensor = tensors.get(tensors.get_index_from_id(GLib.quark_from_string(name)))
         assert tensor.data_type == GstAnalytics.TensorDataType.FLOAT32 and list(tensor.get_dims()) == shape, list(tensor.get_dims())
         assert tensor.data.extract_dup(0, tensor.data.get_size()) == values.get_data()
-    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode model-file={MODEL} output=class"
+    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode model-file=\"{MODEL}\" output=class"
                    " ! appsink name=sink sync=false")
     assert GstAnalytics.buffer_get_tensor_meta(buffer).num_tensors == 1
 
 
 def test_tensors_of_two_encoders():
     """Who asks for an id gets the tensor of the nearest encoder; those of the other one, and what others put there, are kept."""
-    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode name=a model-file={MODEL}"
-                   f" ! rvmencode name=b size=96 model-file={MODEL} ! appsink name=sink sync=false")
+    buffer, = play(f"videotestsrc num-buffers=1 ! video/x-raw,width=64,height=48 ! rvmencode name=a model-file=\"{MODEL}\""
+                   f" ! rvmencode name=b size=96 model-file=\"{MODEL}\" ! appsink name=sink sync=false")
     features, tensors = GstRvm.buffer_get_features(buffer), GstAnalytics.buffer_get_tensor_meta(buffer)
     assert features.encoder == "b" and tensors.num_tensors == 4
     patches = tensors.get(tensors.get_index_from_id(GLib.quark_from_string("rvm-patches")))
@@ -100,7 +100,7 @@ def detected(t):
     return buffer
 
 
-SOURCE = f"appsrc name=source format=time caps=video/x-raw,format=RGB,width=128,height=96,framerate=25/1 ! rvmencode model-file={MODEL}"
+SOURCE = f"appsrc name=source format=time caps=video/x-raw,format=RGB,width=128,height=96,framerate=25/1 ! rvmencode model-file=\"{MODEL}\""
 
 
 def test_detections():
@@ -155,8 +155,8 @@ def test_other_process():
         write_png(pathlib.Path(folder) / "mask.png", mask)
         # unixfdsink wants memory that has a file descriptor: its pool is offered to the source through rvmencode and rvmtrack.
         pipeline = Gst.parse_launch(
-            f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=RGB,width=128,height=96,framerate=10/1 ! rvmencode model-file={MODEL}"
-            f" ! rvmtrack points=20,20 mask-file={folder}/mask.png ! unixfdsink name=out socket-path={folder}/socket")
+            f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=RGB,width=128,height=96,framerate=10/1 ! rvmencode model-file=\"{MODEL}\""
+            f" ! rvmtrack points=20,20 mask-file=\"{folder}/mask.png\" ! unixfdsink name=out socket-path={folder}/socket")
         sent = set()
 
         def note(pad, info):

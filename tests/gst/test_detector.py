@@ -67,9 +67,9 @@ def run(folder, frames, first_mask):
     mask = folder / "first.png"
     clip.write_png(mask, first_mask)
     pipeline = Gst.parse_launch(
-        f"appsrc name=source format=time caps=video/x-raw,format=RGB,width={clip.WIDTH},height={clip.HEIGHT},framerate=25/1 ! rvmencode model-file={sys.argv[1]} size=192 warm-up=8"
-        f" ! rvmtrack mask-file={mask} points=60,60 name=track ! rvmexport location={folder}/lines.jsonl tracks-location={folder}/tracks.csv"
-        f" masks-location={folder}/%04d.png features-location={folder}/features.safetensors ! appsink name=sink sync=false")
+        f"appsrc name=source format=time caps=video/x-raw,format=RGB,width={clip.WIDTH},height={clip.HEIGHT},framerate=25/1 ! rvmencode model-file=\"{sys.argv[1]}\" size=192 warm-up=8"
+        f" ! rvmtrack mask-file=\"{mask}\" points=60,60 name=track ! rvmexport location=\"{folder}/lines.jsonl\" tracks-location=\"{folder}/tracks.csv\""
+        f" masks-location=\"{folder}/%04d.png\" features-location=\"{folder}/features.safetensors\" ! appsink name=sink sync=false")
     pipeline.set_state(Gst.State.PLAYING)
     for t, frame in enumerate(frames):
         pipeline.get_by_name("source").emit("push-buffer", detected(t, frame))

@@ -18,7 +18,7 @@ gi.require_version("GstRvm", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstRvm  # noqa: E402,F401
 
 Gst.init(None)
-ENCODE = f"rvmencode model-file={sys.argv[1]}/tiny.npz"
+ENCODE = f"rvmencode model-file=\"{sys.argv[1]}/tiny.npz\""
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(pathlib.Path(sys.argv[2]).read_text()))
 CAPS = "video/x-raw,format=RGB,width=64,height=48,framerate=30/1"
 
@@ -60,7 +60,7 @@ def test_videorate(folder):
         for name, chain in (("before", "videorate ! video/x-raw,framerate={}/1 ! rvmtrack points=0.5,0.5"),
                             ("behind", "rvmtrack points=0.5,0.5 ! videorate ! video/x-raw,framerate={}/1")):
             path = folder / f"{name}{rate}.jsonl"
-            assert not play(f"{source(6)} ! {ENCODE} ! {chain.format(rate)} ! rvmexport location={path} ! fakesink")
+            assert not play(f"{source(6)} ! {ENCODE} ! {chain.format(rate)} ! rvmexport location=\"{path}\" ! fakesink")
             lines[name] = read_lines(path)
             # How many frames videorate makes at the end is its own affair.
             assert count - 3 <= len(lines[name]) <= count + 1, (rate, len(lines[name]))
@@ -78,7 +78,7 @@ def test_interval_and_leaky_queue(folder):
     """Carried frames, and a queue that loses most of what comes: the tracks go on."""
     for chain in ("interval=2 ! identity", "interval=1 ! identity drop-probability=0.6"):
         path = folder / "lines.jsonl"
-        assert not play(f"{source(24)} ! {ENCODE} {chain} ! rvmtrack points=0.5,0.5 ! rvmexport location={path} ! fakesink")
+        assert not play(f"{source(24)} ! {ENCODE} {chain} ! rvmtrack points=0.5,0.5 ! rvmexport location=\"{path}\" ! fakesink")
         lines = read_lines(path)
         assert len(lines) >= 2 and set(map(tuple, ids(lines))) == {(1,)}
         assert all(line["tracks_update"] == line["update"] for line in lines)
@@ -95,7 +95,7 @@ def test_encoders_in_series(folder):
             ("encoder=a", "encoder=a tracker=y", "a", "y", 3, 0.8, []),
             ("encoder=a", "encoder=a", "a", "y", 3, 0.8, ["export"])):
         path = folder / "lines.jsonl"
-        warnings = play(f"{chain.format(follow)} ! rvmexport name=export location={path} {settings} ! fakesink")
+        warnings = play(f"{chain.format(follow)} ! rvmexport name=export location=\"{path}\" {settings} ! fakesink")
         assert sorted(name for name, _ in warnings) == sorted(warned), (follow, settings, warnings)
         for name, text in warnings:
             assert ("a, b" in text and "encoder" in text) or ("x after a" in text and "y after" in text and "tracker" in text), text
@@ -111,7 +111,7 @@ def test_encoders_in_series(folder):
 
 def test_encoder_that_is_not_there(folder):
     path = folder / "lines.jsonl"
-    warnings = play(f"{source(3)} ! {ENCODE} name=a ! rvmtrack name=x encoder=c points=0.5,0.5 ! rvmexport location={path} ! fakesink")
+    warnings = play(f"{source(3)} ! {ENCODE} name=a ! rvmtrack name=x encoder=c points=0.5,0.5 ! rvmexport location=\"{path}\" ! fakesink")
     assert [name for name, _ in warnings] == ["x"] and "'c'" in warnings[0][1] and "(a)" in warnings[0][1], warnings
     assert not any("tracks" in line for line in read_lines(path))
 
@@ -119,7 +119,7 @@ def test_encoder_that_is_not_there(folder):
 def test_tee(folder):
     """Two branches, an encoder each: each writes its own, and nobody has to choose."""
     warnings = play(f"{source(4)} ! tee name=t"
-                    + "".join(f" t. ! queue ! {ENCODE} name={name} size={size} ! rvmtrack points=0.5,0.5 ! rvmexport location={folder}/{name}.jsonl ! fakesink"
+                    + "".join(f" t. ! queue ! {ENCODE} name={name} size={size} ! rvmtrack points=0.5,0.5 ! rvmexport location=\"{folder}/{name}.jsonl\" ! fakesink"
                               for name, size in (("a", 48), ("b", 96))))
     assert not warnings, warnings
     lines = {name: read_lines(folder / f"{name}.jsonl") for name in "ab"}
@@ -134,7 +134,7 @@ def test_selector(folder):
     """Two cameras with an encoder each and counters that are alike; a third time back to the first."""
     path = folder / "lines.jsonl"
     pipeline = Gst.parse_launch(
-        f"input-selector name=select sync-streams=false ! rvmtrack points=0.5,0.5 ! rvmexport location={path} ! appsink name=sink sync=false"
+        f"input-selector name=select sync-streams=false ! rvmtrack points=0.5,0.5 ! rvmexport location=\"{path}\" ! appsink name=sink sync=false"
         + "".join(f" appsrc name=camera{i} format=time caps={CAPS} ! {ENCODE} name=encoder{i} ! select.sink_{i}" for i in range(2)))
     select, sink = pipeline.get_by_name("select"), pipeline.get_by_name("sink")
     cameras = [pipeline.get_by_name(f"camera{i}") for i in range(2)]
@@ -158,7 +158,7 @@ def test_selector(folder):
 def test_frame_rate(folder):
     """Another frame rate is neither another picture nor another track."""
     path = folder / "lines.jsonl"
-    pipeline = Gst.parse_launch(f"appsrc name=source format=time ! {ENCODE} ! rvmtrack boxes=10,10,20,20 ! rvmexport location={path} ! fakesink sync=false")
+    pipeline = Gst.parse_launch(f"appsrc name=source format=time ! {ENCODE} ! rvmtrack boxes=10,10,20,20 ! rvmexport location=\"{path}\" ! fakesink sync=false")
     appsrc = pipeline.get_by_name("source")
     pipeline.set_state(Gst.State.PLAYING)
     for i, rate in enumerate(("25/1", "0/1", "30000/1001", "25/1")):
@@ -176,7 +176,7 @@ def test_frame_rate(folder):
 
 def test_safetensors(folder):
     """The columns of the file say the same as the lines."""
-    play(f"{source(4)} ! {ENCODE} name=c\u00e9 interval=1 ! rvmexport location={folder}/lines.jsonl features-location={folder}/f.safetensors ! fakesink")
+    play(f"{source(4)} ! {ENCODE} name=c\u00e9 interval=1 ! rvmexport location=\"{folder}/lines.jsonl\" features-location=\"{folder}/f.safetensors\" ! fakesink")
     lines = read_lines(folder / "lines.jsonl")
     content = (folder / "f.safetensors").read_bytes()
     size, = struct.unpack("<Q", content[:8])
@@ -227,7 +227,7 @@ def test_other_processes(folder):
     assert {f.encoder for f in features[0] + features[1]} == {"rvmencode0"}
     assert len({f.source for f in features[0]}) == len({f.source for f in features[1]}) == 1 and features[0][0].source != features[1][0].source
     path = folder / "lines.jsonl"
-    pipeline = Gst.parse_launch(f"appsrc name=source format=time caps={CAPS} ! rvmtrack points=0.5,0.5 ! rvmexport location={path} ! fakesink sync=false")
+    pipeline = Gst.parse_launch(f"appsrc name=source format=time caps={CAPS} ! rvmtrack points=0.5,0.5 ! rvmexport location=\"{path}\" ! fakesink sync=false")
     pipeline.set_state(Gst.State.PLAYING)
     for i, data in enumerate(one[:2] + [one[1]] * 2 + one[2:3] + two[3:] + one[3:]):
         buffer = Gst.Buffer.new_wrapped(bytes(64 * 48 * 3))

@@ -18,8 +18,8 @@ Gst.init(None)
 with tempfile.TemporaryDirectory() as folder:
     lines = pathlib.Path(folder) / "lines.jsonl"
     pipeline = Gst.parse_launch(
-        f"videotestsrc num-buffers=4 pattern=ball ! video/x-raw,width=64,height=48 ! rvmencode model-file={sys.argv[1]}/tiny.npz"
-        f" ! rvmtrack points=20,20 boxes=8,8,16,16 ! rvmexport location={lines} ! appsink name=sink sync=false")
+        f"videotestsrc num-buffers=4 pattern=ball ! video/x-raw,width=64,height=48 ! rvmencode model-file=\"{sys.argv[1]}/tiny.npz\""
+        f" ! rvmtrack points=20,20 boxes=8,8,16,16 ! rvmexport location=\"{lines}\" ! appsink name=sink sync=false")
     pipeline.set_state(Gst.State.PLAYING)
     sink, frames = pipeline.get_by_name("sink"), []
     while sample := sink.emit("pull-sample"):

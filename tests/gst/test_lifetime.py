@@ -50,8 +50,8 @@ def make_pipeline(folder):
     mask[10:30, 20:50] = 4
     write_png(folder / "mask.png", mask)
     return Gst.parse_launch(
-        f"videotestsrc num-buffers={FRAMES} pattern=ball ! video/x-raw,format=RGB,width=64,height=48 ! rvmencode model-file={sys.argv[1]}/tiny.npz"
-        f" ! rvmtrack points=20,20 boxes=8,8,16,16 mask-file={folder}/mask.png ! appsink name=sink sync=false")
+        f"videotestsrc num-buffers={FRAMES} pattern=ball ! video/x-raw,format=RGB,width=64,height=48 ! rvmencode model-file=\"{sys.argv[1]}/tiny.npz\""
+        f" ! rvmtrack points=20,20 boxes=8,8,16,16 mask-file=\"{folder}/mask.png\" ! appsink name=sink sync=false")
 
 
 def frames(pipeline):

@@ -8,7 +8,7 @@ static char *folder, *other_path;
 static GstHarness *
 start_with (const char *path, const char *settings)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=%s %s", path, settings);
+  g_autofree char *launch = g_strdup_printf ("rvmencode model-file=\"%s\" %s", path, settings);
   GstHarness *harness = gst_harness_new_parse (launch);
 
   gst_harness_set_src_caps_str (harness, CAPS);

@@ -3,6 +3,7 @@
 whose parts make up the whole. There is a launch of attention for each that the weight file describes. Without it nothing is said."""
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -14,8 +15,8 @@ FAMILIES = ["linear layers", "attention", "layer norms", "gates", "tokens"]
 
 
 def run(level):
-    launch = f"videotestsrc num-buffers=30 ! video/x-raw,format=RGB,width=64,height=48 ! rvmencode model-file={weights} ! fakesink"
-    done = subprocess.run(["gst-launch-1.0", "-q", *launch.split()], capture_output=True, text=True, timeout=100,
+    launch = f"videotestsrc num-buffers=30 ! video/x-raw,format=RGB,width=64,height=48 ! rvmencode model-file=\"{weights}\" ! fakesink"
+    done = subprocess.run(["gst-launch-1.0", "-q", *shlex.split(launch)], capture_output=True, text=True, timeout=100,
                           env=dict(os.environ, GST_DEBUG=f"rvmprofile:{level}", GST_DEBUG_NO_COLOR="1"))
     assert done.returncode == 0, done.stderr
     return done.stderr

@@ -163,7 +163,7 @@ START_TEST (test_event_through_a_pipeline)
   static const char *const targets[] = { "source", "sink", "middle" };
 
   for (guint i = 0; i < G_N_ELEMENTS (targets); i++) {
-    g_autoptr (GstElement) pipeline = gst_parse_launch ("appsrc name=source format=time caps=" CAPS " ! identity ! rvmencode name=middle model-file=" MODEL
+    g_autoptr (GstElement) pipeline = gst_parse_launch ("appsrc name=source format=time caps=" CAPS " ! identity ! rvmencode name=middle model-file=\"" MODEL "\""
                                                         " ! queue ! appsink name=sink sync=false", NULL);
     g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline), "source"), sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
     g_autoptr (GstElement) target = gst_bin_get_by_name (GST_BIN (pipeline), targets[i]);
@@ -298,7 +298,7 @@ END_TEST
 START_TEST (test_infinite_state_is_an_error)
 {
   g_autofree char *folder = g_dir_make_tmp ("rvm-XXXXXX", NULL), *path = g_build_filename (folder, "huge.safetensors", NULL);
-  g_autofree char *launch = g_strdup_printf ("rvmencode messages=health health-interval=1 model-file=%s", path);
+  g_autofree char *launch = g_strdup_printf ("rvmencode messages=health health-interval=1 model-file=\"%s\"", path);
   g_autoptr (GstBus) bus = NULL;
   g_autoptr (GstMessage) message = NULL;
   GstFlowReturn flow = GST_FLOW_OK;

@@ -180,11 +180,11 @@ START_TEST (test_bad_input)
   g_autofree char *path = g_build_filename (folder, "bad.npz", NULL);
   gsize size;
 
-  settings = g_strdup_printf ("model-file=%s", path);
+  settings = g_strdup_printf ("model-file=\"%s\"", path);
   expect_failure ("", "model-file", "rvm-cl-train");
   expect_failure (settings, "bad.npz", "No such file");
-  expect_failure ("device=nothing model-file=" MODEL, "nothing", "there are");
-  expect_failure ("precision=f16 gemm=clblast model-file=" MODEL, "f16", "CLBlast");
+  expect_failure ("device=nothing model-file=\"" MODEL "\"", "nothing", "there are");
+  expect_failure ("precision=f16 gemm=clblast model-file=\"" MODEL "\"", "f16", "CLBlast");
   g_file_set_contents (path, "", 0, NULL);
   expect_failure (settings, "bad.npz", "empty");
   g_file_set_contents (path, "random bytes, not a model", -1, NULL);

@@ -20,7 +20,7 @@ Gst.init(None)
 KEYS = {"index", "pts", "duration", "generation", "frames_since_reset", "update_pts", "carried", "model_id", "rows", "columns", "dim",
         "frame_size", "analysis_size", "class_token"}
 TRACK_KEYS = {"id", "kind", "x", "y", "confidence", "visible", "first_seen", "last_seen"}
-ENCODE = f"rvmencode name=encode model-file={sys.argv[1]}/tiny.npz"
+ENCODE = f"rvmencode name=encode model-file=\"{sys.argv[1]}/tiny.npz\""
 CAPS = "video/x-raw,format=RGB,width=64,height=48,framerate=25/1"
 
 

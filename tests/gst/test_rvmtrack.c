@@ -143,7 +143,7 @@ START_TEST (test_masks_follow)
 
   ring_draw_objects (truth, 0);
   path = ring_write_mask (160, 120, truth, PNG_FORMAT_GRAY);
-  settings = g_strdup_printf ("mask-file=%s", path);
+  settings = g_strdup_printf ("mask-file=\"%s\"", path);
   harness = ring_start (settings);
   element = gst_harness_find_element (harness, "rvmtrack");
   for (guint index = 0; index < 6; index++) {
@@ -280,16 +280,16 @@ START_TEST (test_bad_masks)
 {
   g_autofree guint8 *pixels = g_malloc0 (160 * 120 * 3);
   g_autofree char *empty = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY), *colours = ring_write_mask (160, 120, pixels, PNG_FORMAT_RGB);
-  g_autofree char *small = NULL, *text = NULL, *of_empty = g_strdup_printf ("mask-file=%s", empty);
-  g_autofree char *of_colours = g_strdup_printf ("mask-file=%s", colours), *of_small = NULL, *of_text = NULL, *few = NULL, *cut = NULL;
+  g_autofree char *small = NULL, *text = NULL, *of_empty = g_strdup_printf ("mask-file=\"%s\"", empty);
+  g_autofree char *of_colours = g_strdup_printf ("mask-file=\"%s\"", colours), *of_small = NULL, *of_text = NULL, *few = NULL, *cut = NULL;
 
   ring_draw_objects (pixels, 0);
   small = ring_write_mask (150, 120, pixels, PNG_FORMAT_GRAY);
-  of_small = g_strdup_printf ("mask-file=%s", small);
-  few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
+  of_small = g_strdup_printf ("mask-file=\"%s\"", small);
+  few = g_strdup_printf ("mask-file=\"%s\" max-tracks=1", small);
   expect_error (of_small, GST_RVM_FEATURE_PATCHES, "expected the size of the picture as it is shown, 160 x 120");
   text = g_strconcat (small, ".txt", NULL);
-  of_text = g_strdup_printf ("mask-file=%s", text);
+  of_text = g_strdup_printf ("mask-file=\"%s\"", text);
   expect_no_start (of_text, "No such file");
   ck_assert (g_file_set_contents (text, "not a picture", -1, NULL));
   expect_no_start (of_text, "cannot be read as PNG");
@@ -306,7 +306,7 @@ START_TEST (test_bad_masks)
   g_free (small);
   small = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
   g_free (few);
-  few = g_strdup_printf ("mask-file=%s max-tracks=1", small);
+  few = g_strdup_printf ("mask-file=\"%s\" max-tracks=1", small);
   expect_error (few, GST_RVM_FEATURE_PATCHES, "expected at most 1");
   unlink (small);
   unlink (text);

@@ -44,7 +44,7 @@ assert_frames (GstHarness *harness, GPtrArray *expected, guint from, guint to)
 START_TEST (test_saved_state_goes_on_to_the_byte)
 {
   g_autoptr (GPtrArray) expected = undisturbed ("", 8);
-  g_autofree char *path = path_of ("state.safetensors"), *settings = g_strdup_printf ("state-file=%s", path), *hash = NULL, *again = NULL, *other_hash = NULL;
+  g_autofree char *path = path_of ("state.safetensors"), *settings = g_strdup_printf ("state-file=\"%s\"", path), *hash = NULL, *again = NULL, *other_hash = NULL;
   GstHarness *harness = start ("", CAPS), *warm, *other;
   g_autoptr (GstBuffer) buffer = NULL, restored = NULL;
   g_autoptr (GstElement) element = NULL;
@@ -122,7 +122,7 @@ add_array (const char *path)
 START_TEST (test_state_file_with_other_arrays)
 {
   g_autoptr (GPtrArray) expected = undisturbed ("", 4);
-  g_autofree char *path = path_of ("more.safetensors"), *settings = g_strdup_printf ("state-file=%s", path);
+  g_autofree char *path = path_of ("more.safetensors"), *settings = g_strdup_printf ("state-file=\"%s\"", path);
   GstHarness *harness = start ("", CAPS), *warm;
 
   assert_frames (harness, expected, 0, 2);
@@ -166,8 +166,8 @@ END_TEST
 static char *
 run_pieces (const char *path, guint blocksize, const char *between)
 {
-  g_autofree char *launch = g_strdup_printf ("filesrc location=%s blocksize=%u ! rawvideoparse format=rgb width=64 height=48 framerate=25/1 %s"
-                                             " ! rvmencode name=encode model-file=" MODEL " ! fakesink", path, blocksize, between);
+  g_autofree char *launch = g_strdup_printf ("filesrc location=\"%s\" blocksize=%u ! rawvideoparse format=rgb width=64 height=48 framerate=25/1 %s"
+                                             " ! rvmencode name=encode model-file=\"" MODEL "\" ! fakesink", path, blocksize, between);
   g_autoptr (GstElement) pipeline = gst_parse_launch (launch, NULL);
   g_autoptr (GstElement) element = gst_bin_get_by_name (GST_BIN (pipeline), "encode");
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
@@ -288,7 +288,7 @@ END_TEST
 START_TEST (test_states_that_do_not_fit)
 {
   g_autofree char *path = path_of ("state.safetensors"), *broken = path_of ("broken.safetensors"), *missing = path_of ("missing.safetensors");
-  g_autofree char *halves = g_strdup_printf ("precision=f16 state-file=%s", path), *content = NULL, *settings = NULL;
+  g_autofree char *halves = g_strdup_printf ("precision=f16 state-file=\"%s\"", path), *content = NULL, *settings = NULL;
   GstHarness *harness = start ("", CAPS), *larger = start ("", "video/x-raw,format=RGB,width=64,height=64,framerate=25/1");
   g_autoptr (GstBus) bus = add_bus (harness), larger_bus = add_bus (larger);
   gsize size;
@@ -331,10 +331,10 @@ START_TEST (test_states_that_do_not_fit)
       { NULL, "80", "64 x 48", "expected 80 x 48" },
     };
 
-    settings = g_strdup_printf ("state-file=%s", path);
+    settings = g_strdup_printf ("state-file=\"%s\"", path);
     cases[1].settings = settings;
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-      g_autofree char *launch = g_strdup_printf ("videotestsrc num-buffers=1 ! video/x-raw,width=%s,height=48 ! rvmencode model-file=%s %s"
+      g_autofree char *launch = g_strdup_printf ("videotestsrc num-buffers=1 ! video/x-raw,width=%s,height=48 ! rvmencode model-file=\"%s\" %s"
                                                  " ! fakesink", cases[i].width, MODEL, cases[i].settings);
       g_autoptr (GstElement) pipeline = gst_parse_launch (launch, NULL);
       g_autoptr (GstBus) own = gst_element_get_bus (pipeline);

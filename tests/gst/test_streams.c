@@ -104,7 +104,7 @@ run_chaos (gpointer data)
   Chaos *chaos = data;
 
   for (guint i = chaos->index; !g_atomic_int_get (chaos->stop); i++) {
-    g_autofree char *launch = g_strdup_printf ("rvmencode model-file=%s", i % 3 == 0 ? chaos->huge : MODEL);
+    g_autofree char *launch = g_strdup_printf ("rvmencode model-file=\"%s\"", i % 3 == 0 ? chaos->huge : MODEL);
     GstHarness *harness = gst_harness_new_parse (launch);
     g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmencode");
 

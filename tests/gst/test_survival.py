@@ -31,7 +31,7 @@ def run(chain):
     """Of each buffer behind @chain: its features and tracks, or None."""
     pipeline = Gst.parse_launch(
         f"videotestsrc num-buffers={FRAMES} pattern=ball ! video/x-raw,format=I420,width=64,height=48,framerate=30/1"
-        f" ! rvmencode model-file={sys.argv[1]}/tiny.npz ! rvmtrack points={POINT[0]},{POINT[1]} boxes={','.join(map(str, BOX))}"
+        f" ! rvmencode model-file=\"{sys.argv[1]}/tiny.npz\" ! rvmtrack points={POINT[0]},{POINT[1]} boxes={','.join(map(str, BOX))}"
         f" ! {chain} ! appsink name=sink sync=false")
     pipeline.set_state(Gst.State.PLAYING)
     sink, seen = pipeline.get_by_name("sink"), []

@@ -175,8 +175,8 @@ START_TEST (test_names_of_any_bytes)
   /* 127 bytes and then two characters of two: of the 128 bytes that are kept, the last would be half a character. */
   g_autofree char *letters = g_strnfill (126, 'a'), *model_id = g_strconcat ("\377", letters, "\303\251\303\251", NULL);
   g_autofree char *model_id_in_json = g_strconcat ("\"model_id\":\"\357\277\275", letters, "\"", NULL);
-  g_autofree char *description = g_strdup_printf ("rvmtrack regions=first ! rvmexport location=%s/lines tracks-location=%s/csv"
-      " features-location=%s/features.safetensors ! rvmoverlay mode=none", folder, folder, folder);
+  g_autofree char *description = g_strdup_printf ("rvmtrack regions=first ! rvmexport location=\"%s/lines\" tracks-location=\"%s/csv\""
+      " features-location=\"%s/features.safetensors\" ! rvmoverlay mode=none", folder, folder, folder);
   GstHarness *harness = gst_harness_new_parse (description);
   guint64 length;
   gsize size;
@@ -242,7 +242,7 @@ START_TEST (test_other_size)
 
   ring_draw_objects (pixels, 0);
   path = ring_write_mask (160, 120, pixels, PNG_FORMAT_GRAY);
-  settings = g_strdup_printf ("points=\"30,50\" boxes=\"20,30,40,30\" mask-file=%s", path);
+  settings = g_strdup_printf ("points=\"30,50\" boxes=\"20,30,40,30\" mask-file=\"%s\"", path);
   harness = ring_start (settings);
   for (guint i = 0; i < 6; i++) {
     const guint scale = i < 3 ? 1 : 2;

@@ -36,7 +36,7 @@ def load_with_program(path):
 
 
 def load_with_element(path):
-    pipeline = Gst.parse_launch(f"videotestsrc num-buffers=1 ! video/x-raw,width=32,height=32 ! rvmencode model-file={path} name=encode ! fakesink")
+    pipeline = Gst.parse_launch(f"videotestsrc num-buffers=1 ! video/x-raw,width=32,height=32 ! rvmencode model-file=\"{path}\" name=encode ! fakesink")
     pipeline.set_state(Gst.State.READY)
     result = pipeline.set_state(Gst.State.PAUSED)
     if result == Gst.StateChangeReturn.ASYNC:
