@@ -53,6 +53,7 @@ ELSEWHERE = {
     "tests/devices.sh": "more than ten minutes and packages from elsewhere: run before a release",
     "tests/sanitize/run": "more than ten minutes: run before a release",
     "tests/valgrind.sh": "minutes: run before a release",
+    "tests/debian.sh": "makes a system: once a month",
     "tests/debian-package.sh": "makes systems: run before a release",
     "tests/bench/": "measurements: meson test --benchmark",
 }
