@@ -1,5 +1,5 @@
-/* A folder can be used if a file can be made in it, or in the nearest folder above that exists, with room for a model's kernels, and if programs
- * may run from there. Nothing is left behind by finding that out. */
+/* A folder can be used if a file can be created in it, or in the nearest parent that exists, with room for a model's kernels, and if programs may run
+ * from there. The checks leave nothing behind. */
 #define _GNU_SOURCE /* fallocate() */
 #include "cache_folders.h"
 
@@ -20,7 +20,7 @@
 static GMutex lock;
 static char *suggested;
 static gboolean looked, prepared;
-static char *named; /* by POCL_CACHE_DIR as it was found, or NULL; constant from then on */
+static char *named; /* by POCL_CACHE_DIR before it was set here, or NULL; then constant */
 static RvmCacheFolder pocl; /* under the lock until prepared, then constant */
 static char *vanishing;     /* deleted at the end of the process that made it */
 static pid_t maker;
@@ -33,7 +33,7 @@ rvm_cache_folder_clear (RvmCacheFolder *folder)
   g_clear_pointer (&folder->problem, g_free);
 }
 
-/* Why files cannot be written to @folder, which exists; NULL if they can, RVM_CACHE_ROOM bytes of them. */
+/* The reason why RVM_CACHE_ROOM bytes cannot be written to @folder, which exists; NULL if they can. */
 static char *
 try_file (const char *folder)
 {
@@ -46,7 +46,7 @@ try_file (const char *folder)
   if (fd < 0)
     return g_strdup (g_strerror (errno));
   g_unlink (path);
-  /* A file beyond that limit would be a signal. */
+  /* A file beyond this limit would raise a signal. */
   if (getrlimit (RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     size = MIN (size, limit.rlim_cur);
   if (size < RVM_CACHE_LEAST_ROOM)
@@ -59,7 +59,7 @@ try_file (const char *folder)
   return g_strdup_printf ("%s, where %u MiB must be free", g_strerror (wrong), (guint) (RVM_CACHE_ROOM >> 20));
 }
 
-/* @runs: programs must be allowed to run from there. */
+/* The reason why @folder cannot be used, or NULL. @runs: programs must be allowed to run from there. */
 static char *
 why_not (const char *folder, gboolean runs)
 {
@@ -83,7 +83,7 @@ why_not (const char *folder, gboolean runs)
   return try_file (place);
 }
 
-/* The user's own folder among the temporary files; libraries are loaded from it, so nobody else may be able to write there. */
+/* The user's own folder among the temporary files. Libraries are loaded from it, so no other user may be able to write to it. */
 static char *
 make_temporary (const char *parent, gboolean runs)
 {
@@ -119,7 +119,7 @@ get_caches (void)
   if (folder && g_path_is_absolute (folder))
     return g_strdup (folder);
   if (home == NULL)
-    home = g_get_home_dir (); /* the user database's */
+    home = g_get_home_dir (); /* from the user database */
   return g_path_is_absolute (home) ? g_build_filename (home, ".cache", NULL) : NULL;
 }
 
@@ -153,7 +153,7 @@ rvm_cache_folder_get_suggested (void)
   return folder;
 }
 
-/* Takes the first of @candidates, which are NULL where there is none, that can be used; @leaf: a folder in the temporary one. */
+/* Chooses the first of @candidates (nullable each) that can be used, otherwise the folder @leaf in the temporary one. */
 static void
 choose (const char *const *candidates, guint n, const char *leaf, gboolean runs, RvmCacheFolder *chosen)
 {
@@ -179,7 +179,7 @@ choose (const char *const *candidates, guint n, const char *leaf, gboolean runs,
   chosen->folder = temporary ? g_build_filename (temporary, leaf, NULL) : NULL;
 }
 
-/* With the lock, and before POCL_CACHE_DIR is set by us. */
+/* Called with the lock, and before POCL_CACHE_DIR is set here. */
 static void
 look_at_variable (void)
 {
@@ -211,21 +211,21 @@ rvm_cache_folder_choose (const char *cache_dir, RvmCacheFolder *folder)
   look_at_variable ();
   g_mutex_unlock (&lock);
   given = cache_dir ? g_canonicalize_filename (cache_dir, NULL) : NULL;
-  /* Who has no home and says where PoCL's go has said it for ours. */
+  /* A user without a home who has named a folder for PoCL has named one for us, too. */
   beside = named ? g_build_filename (named, "gst-rvm", NULL) : NULL;
   choose ((const char *const[]){ given, usual, beside }, 3, "programs", FALSE, folder);
   if (given == NULL && folder->folder && g_strcmp0 (folder->folder, beside) == 0)
     g_clear_pointer (&folder->problem, g_free);
 }
 
-/* Where PoCL puts them if POCL_CACHE_DIR does not say; (transfer full). */
+/* (transfer full): the folder that PoCL chooses if POCL_CACHE_DIR is not set. */
 static char *
 get_pocl_default (const char *caches)
 {
   return g_build_filename (caches, "pocl", g_strcmp0 (g_getenv ("POCL_KERNEL_CACHE"), "0") == 0 ? "uncached" : "kcache", NULL);
 }
 
-/* Whether PoCL comes to @folder by itself. */
+/* Whether PoCL would choose @folder by itself. */
 static gboolean
 is_pocl_choice (const char *folder)
 {
@@ -249,11 +249,11 @@ delete_one (const char *path, const struct stat *info, int kind, struct FTW *wal
 static void
 delete_vanishing (void)
 {
-  if (getpid () == maker) /* not a child that ends */
+  if (getpid () == maker) /* and not in a child that ends */
     nftw (vanishing, delete_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* For one process; NULL: nowhere. */
+/* (transfer full) (nullable): a folder for this process, which is deleted when it ends. */
 static char *
 make_vanishing (void)
 {
@@ -306,7 +306,7 @@ rvm_cache_pocl_check_room (GError **error)
   struct statvfs system;
   guint64 room;
 
-  /* One that is not there yet will be made where the whole of RVM_CACHE_ROOM was free. */
+  /* A folder that does not exist yet will be created where RVM_CACHE_ROOM bytes were free. */
   if (pocl.folder == NULL || statvfs (pocl.folder, &system) != 0)
     return TRUE;
   room = (guint64) (geteuid () == 0 ? system.f_bfree : system.f_bavail) * system.f_frsize;

@@ -26,7 +26,7 @@ struct _RvmDevice {
   char *name;         /* "DEVICE (PLATFORM)" */
   char *fingerprint;  /* everything about device and driver that a built program depends on */
   char *cache_dir;    /* NULL: none */
-  char *spare_dir;    /* if that cannot be written; or NULL */
+  char *spare_dir;    /* used instead if cache_dir cannot be written; or NULL */
   cl_device_type type;
   guint vector_width, compute_units;
   guint64 max_allocation;
@@ -226,7 +226,8 @@ rvm_device_take_notice (RvmDevice *device)
   return rvm_device_folders_take_notice ();
 }
 
-/* In a child made by fork(), here and below, nothing is done: the lock may be one that no thread gives back, and OpenCL's objects are the parent's. */
+/* In a child made by fork(), this function and those below do nothing: no thread may be left to release the lock, and OpenCL's objects belong to the
+ * parent. */
 RvmDevice *
 rvm_device_ref (RvmDevice *device)
 {

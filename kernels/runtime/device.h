@@ -25,23 +25,27 @@ char **rvm_device_list (void);
  * rvm_device_open:
  * @selector: (nullable): index in rvm_device_list(), or part of a device's or platform's name, upper or lower case;
  *   %NULL or "" selects the first GPU, else the first accelerator, else the first CPU
- * @cache_dir: (nullable): folder in which built programs are kept; %NULL is what rvm_device_suggest_cache_dir() named, else
- *   `gst-rvm` in the user's cache folder; "" keeps none. The first that is given in a process is also that of PoCL, which has
- *   a cache of its own, unless the environment variable POCL_CACHE_DIR is set or the process has used OpenCL before. A folder
- *   that cannot be written, has no room or (for PoCL) may not run programs is replaced by the user's cache folder or one among
- *   the temporary files, see rvm_device_take_notice(). To point PoCL there, POCL_CACHE_DIR is set before the first call of
- *   OpenCL: where a folder is given or has to be replaced, open the first device before other threads read the environment.
+ * @cache_dir: (nullable): folder in which built programs are kept; %NULL is the folder of rvm_device_suggest_cache_dir(), else
+ *   `gst-rvm` in the user's cache folder; "" keeps none. See below for PoCL's folder.
  *
- * A process that was forked from one that had used OpenCL cannot open a device, nor use one that it inherited.
+ * A folder that cannot be written, or has no room, is replaced by the user's cache folder or by one among the temporary files,
+ * see rvm_device_take_notice().
+ *
+ * PoCL, the driver for CPUs, has a cache of its own. The first @cache_dir that is given in a process is also PoCL's, unless the
+ * environment variable POCL_CACHE_DIR is set or the process has used OpenCL before; a folder from which programs may not run is
+ * replaced, too. For this, POCL_CACHE_DIR may be set before the first call of OpenCL. So if a folder is given or may have to be
+ * replaced, the first device should be opened before other threads read the environment.
+ *
+ * A process that was forked from one that had used OpenCL cannot open a device, and cannot use one that it inherited.
  *
  * Returns: (transfer full): the device, or %NULL with %RVM_ERROR_DEVICE, whose message lists the devices.
  */
 RvmDevice *rvm_device_open (const char *selector, const char *cache_dir, GError **error);
-/* A folder that somebody in this process is going to name, for whoever opens a device before and names none: the elements of a pipeline open theirs from
- * its end to its beginning. The first counts; NULL and "" do not. */
+/* Names a @cache_dir that will be given later in this process, for devices that are opened before that and have none: the elements of a pipeline open
+ * their devices from its end to its beginning. The first call counts; NULL and "" are ignored. */
 void rvm_device_suggest_cache_dir (const char *cache_dir);
-/* (transfer full) (nullable): a sentence for the user about devices that were opened: where kernels are kept instead of where they should be.
- * Once in a process. */
+/* (transfer full) (nullable): a sentence for the user, if compiled kernels are kept in another folder than the one that was asked for. Only once in a
+ * process. */
 char *rvm_device_take_notice (RvmDevice *device);
 RvmDevice *rvm_device_ref (RvmDevice *device);
 void rvm_device_unref (RvmDevice *device);

@@ -1,4 +1,4 @@
-/* One notice in a process: that about PoCL's folder, or the first about one of ours. */
+/* A process shows one notice: about PoCL's folder, or the first about one of ours. */
 #include "device_folders.h"
 
 #include "cache_folders.h"

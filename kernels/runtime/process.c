@@ -1,11 +1,11 @@
-/* The process is told by its id: also a child made past the C library, whose handlers would not run, is found out. */
+/* Compares process ids. Handlers of pthread_atfork() would not run in a child that was made without the C library. */
 #include "process.h"
 
 #include <unistd.h>
 
 #include "kernels/error.h"
 
-/* 0 before the first call of OpenCL. */
+/* Process id; 0 before the first call of OpenCL. */
 static gint owner;
 
 void

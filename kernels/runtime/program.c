@@ -194,7 +194,7 @@ rvm_programs_get (RvmPrograms *programs, const char *file, const char *source, c
   /* Held while building, so that two streams that start together build once. */
   g_mutex_lock (&programs->lock);
   entry = g_hash_table_lookup (programs->table, name);
-  /* A program that this process compiled is compiled further when it is launched, and a binary is unpacked. */
+  /* PoCL needs room later, too: it compiles a new program further when it is launched, and unpacks a binary. */
   if ((entry == NULL || entry->fresh) && programs->target.is_pocl && !rvm_cache_pocl_check_room (error)) {
     g_mutex_unlock (&programs->lock);
     return NULL;

@@ -15,7 +15,7 @@ typedef struct {
   const char *name;        /* "DEVICE (PLATFORM)": for messages, and for options that depend on the platform */
   const char *fingerprint; /* everything that a built program depends on besides its source and options */
   const char *cache_dir;   /* NULL: built programs are not kept */
-  const char *spare_dir;   /* if cache_dir cannot be written, they are written to and also read from there; or NULL */
+  const char *spare_dir;   /* if cache_dir cannot be written: programs are kept here instead, and also read from here; or NULL */
   gboolean is_pocl;
   gboolean has_fma;        /* the device has an instruction for a fused multiply-add */
 } RvmProgramTarget;

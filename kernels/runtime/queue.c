@@ -58,7 +58,7 @@ rvm_queue_new (RvmDevice *device, gboolean profile, GError **error)
 void
 rvm_queue_free (RvmQueue *queue)
 {
-  if (queue == NULL || rvm_process_is_forked ()) /* then its kernels and commands are the parent's */
+  if (queue == NULL || rvm_process_is_forked ()) /* its kernels and commands belong to the parent */
     return;
   rvm_queue_finish (queue, NULL);
   if (queue->hold_free)

@@ -40,7 +40,7 @@ rvm_turns_take (RvmTurns *turns)
 {
   Waiter waiter = { .go = FALSE };
 
-  /* The turn of a thread that stayed in the parent would never end; the launches of this one fail. */
+  /* In a child made by fork(), turns of the parent's threads would never end. Launches fail there anyway. */
   if (rvm_process_is_forked ())
     return;
   g_mutex_lock (&turns->lock);
