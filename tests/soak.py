@@ -18,7 +18,7 @@ gi.require_version("Gst", "1.0")
 from gi.repository import Gst
 
 SOURCE = "videotestsrc num-buffers={} ! video/x-raw,format=I420,width=48,height=32,framerate=25/1 ! "
-ENCODE = "rvmencode name=encode model-file={} snapshot-count=8 snapshot-interval=0 ! "
+ENCODE = 'rvmencode name=encode model-file="{}" snapshot-count=8 snapshot-interval=0 ! '
 ALL = SOURCE + ENCODE + "rvmtrack points=10,10 boxes=4,4,16,16 ! rvmoverlay ! fakesink name=sink sync=false"
 ALONE = SOURCE + ENCODE + "fakesink name=sink sync=false"
 

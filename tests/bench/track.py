@@ -39,10 +39,10 @@ def main():
         if args.mask:
             write_png(pathlib.Path(folder) / "mask.png",
                       np.repeat((np.arange(width) * args.mask // width + 1).astype(np.uint8)[None], height, 0))
-            mask = f"mask-file={folder}/mask.png"
+            mask = f"mask-file=\"{folder}/mask.png\""
         pipeline = Gst.parse_launch(
             f"videotestsrc pattern=snow num-buffers={args.frames} ! video/x-raw,format=RGB,width={width},height={height}"
-            f" ! rvmencode name=encode model-file={args.model} {device} ! rvmtrack name=track points=\"{points}\" boxes=\"{boxes}\" {mask} max-tracks=4096 {device}"
+            f" ! rvmencode name=encode model-file=\"{args.model}\" {device} ! rvmtrack name=track points=\"{points}\" boxes=\"{boxes}\" {mask} max-tracks=4096 {device}"
             " ! fakesink sync=false")
         times = {name: [] for name in ("in", "between", "out")}
         for name, element, pad in (("in", "encode", "sink"), ("between", "encode", "src"), ("out", "track", "src")):

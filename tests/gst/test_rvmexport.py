@@ -215,9 +215,9 @@ def test_one_file_for_two(folder):
     assert refusal(f"masks-location={folder}/sub/%05d.png location={folder}/sub/3.png tracks-location={folder}/sub/00003.csv") is None
 
     # What other elements read or write.
-    refused(f"location={folder}/model.npz", "model-file of second", before=f"rvmencode name=second model-file={folder}/sub/../model.npz !")
-    refused(f"location={folder}/kept.txt", "mask-file of track", after=f"rvmtrack name=track mask-file={folder}/soft.txt !")
-    refused(f"location={folder}/kept.txt", "basis-file of draw", after=f"rvmoverlay name=draw basis-file={folder}/hard.txt !")
+    refused(f"location={folder}/model.npz", "model-file of second", before=f"rvmencode name=second model-file=\"{folder}/sub/../model.npz\" !")
+    refused(f"location={folder}/kept.txt", "mask-file of track", after=f"rvmtrack name=track mask-file=\"{folder}/soft.txt\" !")
+    refused(f"location={folder}/kept.txt", "basis-file of draw", after=f"rvmoverlay name=draw basis-file=\"{folder}/hard.txt\" !")
     refused(f"tracks-location={folder}/kept.txt", "location of film", others=f"filesrc name=film location={folder}/kept.txt ! fakesink")
     refused(f"tracks-location={folder}/kept.txt", "uri of film", others=f"uridecodebin name=film uri=file://{folder}/kept.txt")
     refused(f"masks-location={folder}/sub/%05d.png", "location of film", others=f"multifilesrc name=film location={folder}/sub/%05d.png ! fakesink")
