@@ -15,6 +15,7 @@ NAME = os.environ.get("RVM_SCRIPT") or pathlib.Path(sys.argv[0]).name
 
 def enter(packages=""):
     """Starts the application again under with-rvm, which installs, builds and sets paths, unless that was done."""
+    sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as other programs end in front of head
     if "RVM_PREPARED" not in os.environ:
         if packages:

@@ -9,6 +9,7 @@ the video had ended. The exit status says how many pipelines failed.
 
 A thread of its own starts and stops each pipeline, because an element may take long for it (kernels are compiled) or for ever. The main thread
 reads the messages, ten times a second. What streaming threads count is only ever written by one of them."""
+import glob
 import os
 import signal
 import sys
@@ -28,6 +29,16 @@ class Progress:
 
     def __init__(self):
         self.terminal, self.shown, self.last, self.begin = sys.stderr.isatty(), "", 0, time.monotonic()
+        self.said = set()
+        # What a process before this one has compiled is in the cache.
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        self.compiled = bool(glob.glob(f"{glob.escape(cache)}/gst-rvm/*.bin"))
+
+    def once(self, text):
+        """A line of note() that several videos may give reason to."""
+        if text not in self.said:
+            self.said.add(text)
+            self.note(text)
 
     def note(self, text):
         self.clear()
@@ -97,12 +108,17 @@ class Job:
         self.entered = self.analysed = self.idle = self.warnings = self.waited = 0
         self.source = self.video = self.error = self.rest = self.missing = self.thread = self.expected = None
         self.exact = True
+        self.head = self.encode = None
         self.paused = self.playing = self.ended = self.interrupted = self.no_video = self.full = self.said = False
         words = elements if name is None else ["identity", "name=frames", "!", *elements]
         try:
             self.pipeline = Gst.parse_launchv(words)
-        except (GLib.Error, UnicodeError) as problem:
-            raise rvm_source.Unusable(str(problem.message if isinstance(problem, GLib.Error) else problem)) from None
+        except GLib.Error as problem:
+            self.end(problem.message)
+            return
+        except UnicodeError:
+            self.end("a name among its results is not valid UTF-8, as GStreamer needs it")
+            return
         self.bus = self.pipeline.get_bus()
         self.head = self.pipeline.get_by_name("frames")
         self.head.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, self.on_frame)
@@ -155,6 +171,9 @@ class Job:
     def start(self, state=None):
         """Plays, or goes to another @state."""
         from gi.repository import Gst
+
+        if self.ended:
+            return
 
         self.paused = state is not None
 
@@ -227,14 +246,18 @@ class Job:
 
     def say(self):
         """What a person who waits for the first frame should know."""
-        if self.analysed or self.said or time.monotonic() - self.begin < 1.5:
+        waited = time.monotonic() - self.begin
+        if self.analysed or self.said:
             return
-        if self.encode and self.busy():
-            self.progress.note("compiling kernels for this processor and size of picture, which is done once (about 15 s)")
-            self.said = True
-        elif self.name and not self.entered and time.monotonic() - self.begin > 3:
+        if self.encode and self.busy() and waited > 0.5 and not self.progress.compiled:
+            self.progress.once("compiling kernels for this computer, which is done once (about 15 s)")
+        elif self.encode and self.busy() and waited > 4:
+            self.progress.once("kernels may have to be compiled for this size of picture, which is done once (about 15 s)")
+        elif self.name and not self.entered and not self.busy() and waited > 3:
             self.progress.note(f"waiting for pictures from {self.name}")
-            self.said = True
+        else:
+            return
+        self.said = True
 
     def on_message(self, message):
         from gi.repository import Gst
@@ -266,7 +289,7 @@ class Job:
         """How many frames there will be, or None. Asked for once frames come."""
         from gi.repository import Gst
 
-        if self.expected is None:
+        if self.expected is None and self.head:
             self.expected = self.source.total if self.source else None
             caps = self.head.get_static_pad("src").get_current_caps()
             if self.expected is None and self.source and caps:
@@ -381,6 +404,8 @@ def leave_behind(jobs, progress):
 def play(name, elements, prepare=lambda pipeline: None, **options):
     """For the applications: one pipeline of @elements, a string, over the video @name. An error is raised as Unusable."""
     job = Job(elements.split(), name, **options)
+    if job.error:
+        raise rvm_source.Unusable(job.error)
     prepare(job.pipeline)
     run([job], job.progress)
     if job.error:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import numpy as np
 
@@ -274,6 +273,33 @@ def check_results(folder, video):
     readonly.touch()
     refused("cannot be written", "features", video, "--output", readonly / "x")
     print("results: where the command was given, never over others")
+    # No encoder for MP4: a sentence with the packages that have one.
+    tools = folder / "no encoders"
+    tools.mkdir()
+    (tools / "gst-inspect-1.0").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "gst-inspect-1.0").chmod(0o755)
+    done = subprocess.run([clip.PIPELINES / "pca-video", video, "--output", folder / "none.mp4"], capture_output=True, text=True, timeout=LIMIT,
+                          env={**env, "PATH": f"{tools}:{env['PATH']}"})
+    assert done.returncode == 1 and "gstreamer1.0-plugins-ugly" in done.stderr and len(done.stderr.splitlines()) == 1 and not (folder / "none.mp4").exists(), done
+
+
+def check_latin1(folder, video):
+    """A name that is not UTF-8 is read; where a result would have it, that video is refused and no other."""
+    names = folder / "names"
+    names.mkdir()
+    shutil.copy(video, os.fsencode(names) + b"/caf\xe9.avi")
+    shutil.copy(video, names / "tea.avi")
+    latin1 = os.fsdecode(os.fsencode(names) + b"/caf\xe9.avi")
+    run("features", latin1, *tiny, "--output", folder / "latin1")
+    assert len(np.load(folder / "latin1/features.npy")) == clip.FRAMES
+    done = subprocess.run([clip.PIPELINES / "several-files", names, *tiny, "--output", folder / "latin1 several"], capture_output=True, env=env, timeout=LIMIT)
+    assert done.returncode == 1 and b"not valid UTF-8" in done.stderr and b"1 of 2 videos failed" in done.stderr, done
+    assert [path.name for path in (folder / "latin1 several").glob("*.npy")] == ["tea.npy"]
+    said = subprocess.run([clip.PIPELINES / "track-box", names, *tiny, "--box", "9,9,20,20"], stdout=subprocess.PIPE, env=env, timeout=LIMIT, check=True).stdout
+    assert said.count(b"caf\xe9.avi,") == clip.FRAMES
+    done = subprocess.run([f"{build}/pipelines/scenes", names, *tiny], stdout=subprocess.PIPE, env=env, timeout=LIMIT, check=True).stdout
+    assert b"caf\xe9.avi\nscene 1" in done, done
+    print("names that are not UTF-8")
 
 
 def check_progress(folder):
@@ -319,12 +345,11 @@ def check_first_kernels(folder):
     """With empty caches: what takes so long is said, and the compiler says nothing."""
     caches = folder / "caches"
     fresh = {**env, "XDG_CACHE_HOME": str(caches), "POCL_CACHE_DIR": str(caches / "pocl"), "GST_REGISTRY": str(caches / "registry")}
-    begin = time.monotonic()
     done = subprocess.run([clip.PIPELINES / "features", folder / "whole.mp4", *tiny, "--frames", "3", "--output", folder / "fresh"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, env=fresh, timeout=LIMIT)
     assert done.returncode == 0 and any(caches.glob("gst-rvm/*.bin")), done
     assert "warning" not in done.stderr and all(re.match(r"features: |\d+ of 3 frames", line) for line in done.stderr.splitlines()), done.stderr
-    assert "compiling kernels" in done.stderr or time.monotonic() - begin < 4, done.stderr
+    assert "compiling kernels for this computer, which is done once" in done.stderr, done.stderr
     print("first kernels: no word of the compiler")
 
 
@@ -338,6 +363,7 @@ with tempfile.TemporaryDirectory(prefix="rvm inputs ü") as name:
     check_frames(folder)
     check_folder_of_videos(folder, video)
     check_results(folder, video)
+    check_latin1(folder, video)
     check_progress(folder)
     check_first_kernels(folder)
 print("ok")
