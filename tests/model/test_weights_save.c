@@ -127,6 +127,7 @@ main (void)
 
   suite_add_tcase (suite, tests);
   tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_set_timeout (tests, 60);
   tcase_add_test (tests, test_metadata_of_any_bytes);
   tcase_add_test (tests, test_metadata_that_are_too_long);
   tcase_add_test (tests, test_checked_before_it_replaces);

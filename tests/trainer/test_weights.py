@@ -55,13 +55,13 @@ with tempfile.TemporaryDirectory() as name:
     # Each kind of array alone, then all together: read, listed with its type, dropped by convert, which says so.
     for name, content in other.NPY.items():
         other.write_npz(folder / "one.npz", {name: content, **{n: other.npy_as(a, "<f4") for n, a in exact.items()}})
-        assert f" {name}\n" in run("info", folder / "one.npz"), name
+        assert f" {name}\n" in run("info", "--arrays", folder / "one.npz"), name
     everything = {**{name: other.npy_as(exact[name], kind) for name, kind in mixed(SPELLINGS).items()}, **other.NPY}
     for mode in (0, 8):  # stored, deflated
         content, output = converted(other.write_npz(folder / "npz.npz", everything, mode))
         assert content == expected
         assert f"left out {len(other.NPY) + 2} arrays: step (I32), key (<u4), name (<U5)" in output, output
-    listing = run("info", folder / "npz.npz")
+    listing = run("info", "--arrays", folder / "npz.npz")
     lines = {line.split()[-1]: line.split()[0] for line in listing.splitlines() if line.startswith("  ")}
     assert {name: lines[name] for name in ("step", "key", "name", "object", "big-endian", "damaged", "scalar")} == {
         "step": "I32", "key": "<u4", "name": "<U5", "object": "|O", "big-endian": ">f4", "damaged": "unreadable", "scalar": "F64"}, lines
@@ -71,7 +71,7 @@ with tempfile.TemporaryDirectory() as name:
     entries = {name: stored(exact[name], kind) for name, kind in mixed(["BF16", "F64", "F16", "F32"]).items()}
     content, output = converted(other.write_safetensors(folder / "mixed.safetensors", entries))
     assert content == expected and f"left out {len(other.SAFETENSORS)} arrays" in output, output
-    listing = run("info", folder / "mixed.safetensors")
+    listing = run("info", "--arrays", folder / "mixed.safetensors")
     for name, (kind, _) in other.SAFETENSORS.items():
         assert f"  {kind:<4} (3,)                     {name}\n" in listing, (name, listing)
 
