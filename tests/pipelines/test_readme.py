@@ -82,7 +82,7 @@ def make_material(folder):
     for name in "videos", "photos", "cut-outs", "DAVIS/masks/ball":
         (folder / name).mkdir(parents=True)
     video = "video/x-raw,width=320,height=240,framerate=30/1"
-    for name, frames in ("video.mp4", 60), ("videos/ball.mp4", 90):
+    for name, frames in ("video.mp4", 30), ("videos/ball.mp4", 90):
         launch(f"videotestsrc num-buffers={frames} pattern=ball !", video, f"! videoconvert ! avenc_mpeg4 bitrate=2000000 ! mp4mux ! filesink location={folder}/{name}")
     shutil.copy(folder / "video.mp4", folder / "other.mp4")
     launch("videotestsrc num-buffers=1 pattern=ball !", video, f"! videoconvert ! video/x-raw,format=GRAY8 ! pngenc ! filesink location={folder}/mask.png")
