@@ -127,11 +127,11 @@ def check_tracks(name, seen, expected, turn):
 
 
 def check_all(folder, frames, masks):
-    encode = f"rvmencode model-file={sys.argv[1]} size=96 warm-up=4"
+    encode = f'rvmencode model-file="{sys.argv[1]}" size=96 warm-up=4'
     mask = folder / "mask.png"
     clip.write_png(mask, masks[0] * (masks[0] == 2))
-    follow = (f"{encode} ! rvmtrack points=60,60 boxes=60,128,64,48 mask-file={mask} ! rvmexport location={folder}/lines.jsonl"
-              f" masks-location={folder}/%02d.png ! rvmoverlay mode=similarity x=0.15 y=0.3 alpha=0.5")
+    follow = (f"{encode} ! rvmtrack points=60,60 boxes=60,128,64,48 mask-file=\"{mask}\" ! rvmexport location=\"{folder}/lines.jsonl\""
+              f" masks-location=\"{folder}/%02d.png\" ! rvmoverlay mode=similarity x=0.15 y=0.3 alpha=0.5")
     expected = run(frames, masks, follow, folder)
     height, width = frames[0].shape[:2]
     # That the measures tell a turned picture apart.
@@ -162,7 +162,7 @@ def check_all(folder, frames, masks):
 
 def check_shapes(folder):
     """Pixels twice as wide as high: analysed as shown; turned by a quarter they are twice as high as wide."""
-    encode = f"rvmencode model-file={sys.argv[1]} size=64"
+    encode = f'rvmencode model-file="{sys.argv[1]}" size=64'
     frames = clip.render()[0][:1]
     halved = frames.reshape(1, 192, 160, 2, 3).mean(3).round().astype(np.uint8)
     wide = run(halved, None, encode, folder, par="2/1")[0]

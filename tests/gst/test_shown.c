@@ -208,7 +208,7 @@ START_TEST (test_allocation)
   static const struct {
     const char *launch;
     gboolean drawings;
-  } elements[] = { { "rvmencode model-file=" MODEL, FALSE }, { "rvmtrack", TRUE }, { "rvmoverlay", TRUE }, { "rvmexport location=/dev/null", TRUE } };
+  } elements[] = { { "rvmencode model-file=\"" MODEL "\"", FALSE }, { "rvmtrack", TRUE }, { "rvmoverlay", TRUE }, { "rvmexport location=/dev/null", TRUE } };
   const GType left_out[] = { GST_VIDEO_CROP_META_API_TYPE, GST_VIDEO_AFFINE_TRANSFORMATION_META_API_TYPE,
     GST_VIDEO_GL_TEXTURE_UPLOAD_META_API_TYPE, GST_RVM_FEATURE_META_API_TYPE };
 
@@ -241,7 +241,7 @@ START_TEST (test_a_sink_that_cuts)
   GBytes *features[2] = { NULL };
 
   for (guint cuts = 0; cuts < 2; cuts++) {
-    GstHarness *harness = gst_harness_new_parse ("videocrop left=64 ! rvmencode model-file=" MODEL " ! rvmtrack points=0.5,0.5 ! rvmoverlay mode=none");
+    GstHarness *harness = gst_harness_new_parse ("videocrop left=64 ! rvmencode model-file=\"" MODEL "\" ! rvmtrack points=0.5,0.5 ! rvmoverlay mode=none");
     g_autoptr (GstBuffer) out = NULL;
 
     if (cuts) {

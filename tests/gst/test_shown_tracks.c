@@ -175,8 +175,8 @@ START_TEST (test_masks)
     stretched[i] = pixels[i / 2];
   file = ring_write_mask (WIDTH, HEIGHT, pixels, PNG_FORMAT_GRAY);
   wide_file = ring_write_mask (2 * WIDTH, HEIGHT, stretched, PNG_FORMAT_GRAY);
-  plain = g_strdup_printf ("rvmtrack mask-file=%s", file);
-  wide = g_strdup_printf ("rvmtrack mask-file=%s", wide_file);
+  plain = g_strdup_printf ("rvmtrack mask-file=\"%s\"", file);
+  wide = g_strdup_printf ("rvmtrack mask-file=\"%s\"", wide_file);
   for (guint i = 0; i < 2; i++) {
     /* Stored on its side, a pixel is half as wide as high. */
     GstHarness *harness = start (i ? wide : plain, method, ",pixel-aspect-ratio=1/2");
