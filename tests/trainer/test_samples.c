@@ -105,7 +105,7 @@ START_TEST (test_crop_that_cannot_be_scaled)
   source = rvm_source_new (&recipe, sampler, NULL, 5);
   batch = rvm_source_next (source, &error);
   ck_assert_ptr_null (batch);
-  ck_assert_msg (error && strstr (error->message, "sample 80: ") && strstr (error->message, "cannot be scaled to 64 x 64"), "%s",
+  ck_assert_msg (error && strstr (error->message, "sample 80: ") && strstr (error->message, "cannot be converted to 64 x 64"), "%s",
       error ? error->message : "no error");
   /* The error stays; there is no batch after it that stands for the wrong samples. */
   ck_assert_ptr_null (rvm_source_next (source, &again));
