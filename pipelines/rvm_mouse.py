@@ -2,6 +2,7 @@
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GLib, Gst, Gtk  # noqa: E402
 
