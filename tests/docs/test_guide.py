@@ -35,7 +35,8 @@ def default_of(element, spec):
     if GObject.type_is_a(spec.value_type, GObject.GFlags):
         return "+".join(nick for nick in reversed(value.value_nicks)) or "(none)"
     if GObject.type_is_a(spec.value_type, GObject.GEnum):
-        return value.value_nick
+        # A number where the enumeration's own library is not loaded.
+        return Gst.value_serialize(GObject.Value(spec.value_type, value)) if isinstance(value, int) and not hasattr(value, "value_nick") else value.value_nick
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
