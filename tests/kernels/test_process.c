@@ -247,8 +247,8 @@ fill (const char *folder)
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("process");
-  TCase *tests = tcase_create ("all");
+  Suite *suite;
+  TCase *tests;
   SRunner *runner;
   int failed;
 
@@ -257,6 +257,8 @@ main (int argc, char **argv)
   if (argc == 3 && strcmp (argv[1], "fill") == 0)
     return fill (argv[2]);
   program = "/proc/self/exe";
+  suite = suite_create ("process");
+  tests = tcase_create ("all");
   runner = srunner_create (suite);
   suite_add_tcase (suite, tests);
   tcase_set_timeout (tests, 240);
