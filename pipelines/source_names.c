@@ -32,12 +32,19 @@ is_video (const char *name)
   return has_ending (name, endings);
 }
 
-/* Numbers in names in the order of numbers. */
+/* By name, with numbers in the order of numbers. A name is bytes, which need not be UTF-8. */
+static char *
+make_key (const char *name)
+{
+  g_autofree char *shown = g_filename_display_name (name);
+
+  return g_utf8_collate_key_for_filename (shown, -1);
+}
+
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
-  g_autofree char *first = g_utf8_collate_key_for_filename (*(const char *const *) a, -1);
-  g_autofree char *second = g_utf8_collate_key_for_filename (*(const char *const *) b, -1);
+  g_autofree char *first = make_key (*(const char *const *) a), *second = make_key (*(const char *const *) b);
 
   return strcmp (first, second);
 }

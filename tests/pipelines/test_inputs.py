@@ -297,7 +297,7 @@ def check_latin1(folder, video):
     assert [path.name for path in (folder / "latin1 several").glob("*.npy")] == ["tea.npy"]
     said = subprocess.run([clip.PIPELINES / "track-box", names, *tiny, "--box", "9,9,20,20"], stdout=subprocess.PIPE, env=env, timeout=LIMIT, check=True).stdout
     assert said.count(b"caf\xe9.avi,") == clip.FRAMES
-    done = subprocess.run([f"{build}/pipelines/scenes", names, *tiny], stdout=subprocess.PIPE, env=env, timeout=LIMIT, check=True).stdout
+    done = subprocess.run([f"{build}/pipelines/scenes", names, *tiny], stdout=subprocess.PIPE, env={**env, "G_DEBUG": "fatal-criticals"}, timeout=LIMIT, check=True).stdout
     assert b"caf\xe9.avi\nscene 1" in done, done
     print("names that are not UTF-8")
 
