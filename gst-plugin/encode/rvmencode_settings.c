@@ -53,6 +53,8 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
     {AT (height), g_param_spec_uint ("height", "Height",
               "Height of the analysed picture, pixels, rounded as size is"
               " (0 = from width or size)", 0, MAX_SIDE, 0, live)},
+    /* Called as by GstVideoDirection. The element does not implement that
+     * interface, which promises that the picture itself is turned. */
     {AT (video_direction), g_param_spec_enum ("video-direction",
               "Video direction",
               "How pictures are turned to be analysed upright, as videoflip would"

@@ -94,7 +94,8 @@ pull (RvmReader *reader, GError **error)
     if (object && GST_IS_SAMPLE (object))
       return GST_SAMPLE (object);
     if (object) {
-      rvm_orientation_tags_note (&reader->tags, NULL, GST_EVENT (object));
+      if (GST_IS_EVENT (object))
+        rvm_orientation_tags_note (&reader->tags, NULL, GST_EVENT (object));
       gst_mini_object_unref (object);
       continue;
     }
