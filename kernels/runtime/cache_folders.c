@@ -204,7 +204,7 @@ rvm_cache_folder_choose (const char *cache_dir, RvmCacheFolder *folder)
 {
   g_autofree char *usual = rvm_cache_folder_get_default (), *given = NULL, *beside = NULL;
 
-  *folder = (RvmCacheFolder){ NULL };
+  *folder = (RvmCacheFolder){ 0 };
   if (cache_dir && *cache_dir == '\0')
     return;
   g_mutex_lock (&lock);

@@ -14,7 +14,7 @@ static gboolean noticed;
 void
 rvm_device_folders_choose (const char *cache_dir, gboolean is_pocl, char **folder, char **spare)
 {
-  g_auto (RvmCacheFolder) ours = { NULL };
+  g_auto (RvmCacheFolder) ours = { 0 };
 
   rvm_cache_folder_choose (cache_dir, &ours);
   *folder = g_strdup (ours.wanted ? ours.wanted : ours.folder);

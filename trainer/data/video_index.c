@@ -131,7 +131,7 @@ get_folder (const char *cache_dir)
 
   g_mutex_lock (&lock);
   if (!known || g_strcmp0 (asked, cache_dir) != 0) {
-    g_auto (RvmCacheFolder) chosen = { NULL };
+    g_auto (RvmCacheFolder) chosen = { 0 };
 
     rvm_cache_folder_choose (cache_dir, &chosen);
     g_free (asked);
