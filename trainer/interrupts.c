@@ -25,16 +25,20 @@ on_signal (int number)
   count++;
 }
 
-void
-rvm_interrupts_remember (void)
+/* Notes what whoever started the process has had ignored, as nohup does with SIGHUP. Libraries set handlers of their own: LLVM's remove temporary files,
+ * and UCX, which Open MPI 5 loads, takes SIGHUP for its debugger in a constructor, whether it is ignored or not. So this runs before the constructors
+ * of all libraries, which is also before a sanitizer is ready. */
+__attribute__ ((no_sanitize ("address", "undefined", "thread"))) static void
+remember (int argc, char **argv, char **environment)
 {
   for (guint i = 0; i < G_N_ELEMENTS (caught); i++) {
     struct sigaction now;
 
-    sigaction (caught[i].number, NULL, &now);
-    ignored[i] = caught[i].may_be_ignored && now.sa_handler == SIG_IGN;
+    ignored[i] = caught[i].may_be_ignored && sigaction (caught[i].number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
   }
 }
+
+__attribute__ ((section (".preinit_array"), used)) static void (*remember_first) (int, char **, char **) = remember;
 
 void
 rvm_interrupts_catch (void)

@@ -7,10 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* To be called before anything else: notes what whoever started the process has had ignored, as nohup does with SIGHUP. Libraries of
- * OpenCL devices set handlers of their own (LLVM's remove temporary files). */
-void rvm_interrupts_remember (void);
-/* From now on. SIGHUP, SIGPIPE and SIGXCPU are ignored where rvm_interrupts_remember() found them so. */
+/* From now on. SIGHUP, SIGPIPE and SIGXCPU are ignored where they were when the process was started. */
 void rvm_interrupts_catch (void);
 /* As before rvm_interrupts_catch(). */
 void rvm_interrupts_release (void);

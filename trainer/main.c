@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "interrupts.h"
 #include "kernels/text.h"
 
 static const struct {
@@ -75,7 +74,6 @@ rvm_command_show_notice (RvmDevice *device)
 int
 main (int argc, char **argv)
 {
-  rvm_interrupts_remember ();
   setlocale (LC_CTYPE, "");
   g_set_print_handler (print_out);
   g_set_printerr_handler (print_error);
