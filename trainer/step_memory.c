@@ -92,14 +92,14 @@ take_backward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
     .dcandidate = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of candidate"),
     .dcontext = rvm_arena_take (arena, shape->samples * tokens, dim, "gradient of context"),
     .dgates = rvm_arena_take (arena, shape->samples * tokens, 2 * dim, "gradient of gates"),
-    .dprojected = rvm_arena_take (arena, shape->samples * tokens, 2 * dim * config->core.layers, "gradient of keys and values"),
+    .dkeys_values = rvm_arena_take (arena, shape->samples * tokens, 2 * dim * config->core.layers, "gradient of keys and values"),
   };
   step->decoder_backward = (RvmDecoderBackward){
     .dout = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder"),
     .dtokens = rvm_arena_take (arena, targets * tokens, wide, "gradient of decoder tokens"),
     .dcontext = rvm_arena_take (arena, sources * tokens, wide, "gradient of decoder context"),
     .dembedded = rvm_arena_take (arena, targets * kept, wide, "gradient of embedded tokens"),
-    .dprojected = rvm_arena_take (arena, sources * tokens, 2 * wide * config->decoder.layers, "gradient of keys and values"),
+    .dkeys_values = rvm_arena_take (arena, sources * tokens, 2 * wide * config->decoder.layers, "gradient of keys and values"),
     .sums = rvm_arena_take (arena, 2 * targets, wide, "token sums"),
   };
   step->dpredicted = rvm_arena_take (arena, targets * tokens, pixels, "gradient of patches");

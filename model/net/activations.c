@@ -9,27 +9,27 @@ rvm_workspace_take (RvmArena *arena, const RvmTransformerConfig *a, const RvmTra
   return (RvmWorkspace){
     .x = rvm_arena_take (arena, rows, dim, "tokens"),
     .norm = rvm_arena_take (arena, rows, dim, "normalised tokens"),
-    .projected = rvm_arena_take (arena, rows, 3 * dim, "queries, keys and values"),
-    .mixed = rvm_arena_take (arena, rows, dim, "attention output"),
-    .normaliser = rvm_arena_take (arena, rows, MAX (a->heads, b->heads), "softmax normalisers"),
+    .qkv = rvm_arena_take (arena, rows, 3 * dim, "queries, keys and values"),
+    .attended = rvm_arena_take (arena, rows, dim, "attention output"),
+    .log_sum_exp = rvm_arena_take (arena, rows, MAX (a->heads, b->heads), "log-sum-exp of attention"),
     .hidden = rvm_arena_take (arena, rows, MAX (a->mlp, b->mlp), "hidden layer"),
   };
 }
 
 static void
 take_attention (RvmAttentionActivations *act, RvmArena *arena, const RvmTransformerConfig *config, const RvmWorkspace *workspace,
-    guint64 rows, guint64 projected)
+    guint64 rows, guint64 qkv_width)
 {
   if (workspace) {
     *act = (RvmAttentionActivations){
-      workspace->norm, workspace->projected, workspace->mixed, workspace->normaliser, workspace->x,
+      workspace->norm, workspace->qkv, workspace->attended, workspace->log_sum_exp, workspace->x,
     };
     return;
   }
   act->norm = rvm_arena_take (arena, rows, config->dim, "normalised tokens");
-  act->projected = rvm_arena_take (arena, rows, projected, "queries, keys and values");
-  act->mixed = rvm_arena_take (arena, rows, config->dim, "attention output");
-  act->normaliser = rvm_arena_take (arena, rows, config->heads, "softmax normalisers");
+  act->qkv = rvm_arena_take (arena, rows, qkv_width, "queries, keys and values");
+  act->attended = rvm_arena_take (arena, rows, config->dim, "attention output");
+  act->log_sum_exp = rvm_arena_take (arena, rows, config->heads, "log-sum-exp of attention");
   act->out = rvm_arena_take (arena, rows, config->dim, "tokens");
 }
 
@@ -41,7 +41,7 @@ take_mlp (RvmMlpActivations *act, RvmArena *arena, const RvmTransformerConfig *c
     return;
   }
   act->norm = rvm_arena_take (arena, rows, config->dim, "normalised tokens");
-  act->inner = rvm_arena_take (arena, rows, config->mlp, "hidden layer");
+  act->pre_gelu = rvm_arena_take (arena, rows, config->mlp, "hidden layer");
   act->hidden = rvm_arena_take (arena, rows, config->mlp, "hidden layer");
   act->out = rvm_arena_take (arena, rows, config->dim, "tokens");
 }
@@ -62,7 +62,7 @@ void
 rvm_cross_transformer_activations_take (RvmCrossTransformerActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
     const RvmWorkspace *workspace, guint64 rows, guint64 context_rows)
 {
-  act->projected = rvm_arena_take (arena, context_rows, 2 * (guint64) config->dim * config->layers, "keys and values of the context");
+  act->keys_values = rvm_arena_take (arena, context_rows, 2 * (guint64) config->dim * config->layers, "keys and values of the context");
   act->blocks = rvm_arena_alloc0 (arena, config->layers * sizeof *act->blocks);
   for (guint i = 0; i < config->layers; i++) {
     take_attention (&act->blocks[i].cross, arena, config, workspace, rows, config->dim);

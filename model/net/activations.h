@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 /* Memory that all layers of a pass may share, as no two need it at once. */
 typedef struct {
-  RvmBuffer *x, *norm, *projected, *mixed, *normaliser, *hidden;
+  RvmBuffer *x, *norm, *qkv, *attended, *log_sum_exp, *hidden;
 } RvmWorkspace;
 
 /* @rows: the most that any layer has; the widths are the widest of the two stacks. */

@@ -51,12 +51,12 @@ rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *trans
   const guint dim = transformer->dim, stride = transformer->n_blocks * 2 * dim;
   const guint pictures = shape->contexts * shape->pictures, rows = shape->rows, context_rows = shape->contexts * shape->context_rows;
 
-  rvm_linear_forward (queue, transformer->context, rvm_tensor (context, context_rows, dim), rvm_tensor (act->projected, context_rows, stride),
-      NULL);
+  rvm_linear_forward (queue, transformer->context, rvm_tensor (context, context_rows, dim),
+      rvm_tensor (act->keys_values, context_rows, stride), NULL);
   for (guint i = 0; i < transformer->n_blocks; i++) {
     const RvmCrossBlock *block = &transformer->blocks[i];
     const RvmCrossBlockActivations *to = &act->blocks[i];
-    const RvmContext kv = rvm_cross_transformer_get_context (transformer, i, act->projected, shape->context_rows);
+    const RvmContext kv = rvm_cross_transformer_get_context (transformer, i, act->keys_values, shape->context_rows);
 
     rvm_cross_attention_forward (queue, &block->cross, x, &kv, &to->cross, shape->contexts, shape->pictures * rows);
     rvm_mlp_forward (queue, &block->mlp, to->cross.out, &to->mlp, pictures * rows);
@@ -67,11 +67,11 @@ rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *trans
 }
 
 RvmContext
-rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *projected, guint rows)
+rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *keys_values, guint rows)
 {
   const guint pair = 2 * transformer->dim;
 
-  return (RvmContext){ .buffer = projected, .offset = block * pair, .stride = transformer->n_blocks * pair, .rows = rows };
+  return (RvmContext){ .buffer = keys_values, .offset = block * pair, .stride = transformer->n_blocks * pair, .rows = rows };
 }
 
 guint64

@@ -29,9 +29,9 @@ typedef struct {
 } RvmCrossBlockActivations;
 
 typedef struct {
-  RvmBuffer *projected; /* (contexts * context_rows, n_blocks * 2 dim): keys and values of the context */
+  RvmBuffer *keys_values; /* (contexts * context_rows, n_blocks * 2 dim): keys and values of the context */
   RvmCrossBlockActivations *blocks;
-  RvmBuffer *out;       /* (contexts * pictures * rows, dim) */
+  RvmBuffer *out;         /* (contexts * pictures * rows, dim) */
 } RvmCrossTransformerActivations;
 
 /* Self-attention stays within a picture of @rows tokens; cross-attention, which looks at each row alone, goes from the @pictures of a
@@ -49,7 +49,7 @@ void rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *
     const RvmBuffer *context, const RvmCrossTransformerActivations *act, const RvmCrossShape *shape);
 
 /* Where block @block finds its keys and values; @rows of a picture. */
-RvmContext rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *projected, guint rows);
+RvmContext rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *keys_values, guint rows);
 
 guint64 rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, const RvmCrossShape *shape);
 

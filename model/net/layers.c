@@ -88,11 +88,11 @@ rvm_norm_forward (RvmQueue *queue, const RvmNorm *norm, const RvmBuffer *x, RvmB
   rvm_layernorm (queue, rvm_tensor (x, rows, norm->dim), norm->scale, norm->bias, rvm_tensor (out, rows, norm->dim), RVM_NORM_EPSILON);
 }
 
-/* out = x + mixed W + b */
+/* out = x + attended W + b */
 static void
 project_out (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmAttentionActivations *act, guint rows)
 {
-  rvm_linear_forward (queue, layer->out, rvm_tensor (act->mixed, rows, layer->dim), rvm_tensor (act->out, rows, layer->dim),
+  rvm_linear_forward (queue, layer->out, rvm_tensor (act->attended, rows, layer->dim), rvm_tensor (act->out, rows, layer->dim),
       &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });
 }
 
@@ -100,14 +100,14 @@ RvmAttention
 rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens)
 {
   const guint dim = layer->dim;
-  const RvmTensor qkv = rvm_tensor (act->projected, batch * tokens, 3 * dim);
+  const RvmTensor qkv = rvm_tensor (act->qkv, batch * tokens, 3 * dim);
 
   return (RvmAttention){
     .query = rvm_tensor_columns (qkv, 0, dim),
     .key = rvm_tensor_columns (qkv, dim, dim),
     .value = rvm_tensor_columns (qkv, 2 * dim, dim),
-    .out = rvm_tensor (act->mixed, batch * tokens, dim),
-    .log_sum_exp = rvm_tensor (act->normaliser, batch * layer->heads, tokens),
+    .out = rvm_tensor (act->attended, batch * tokens, dim),
+    .log_sum_exp = rvm_tensor (act->log_sum_exp, batch * layer->heads, tokens),
     .batch = batch, .heads = layer->heads,
   };
 }
@@ -120,11 +120,11 @@ rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *
   const RvmTensor keys_values = rvm_tensor (context->buffer, batch * context->rows, context->stride);
 
   return (RvmAttention){
-    .query = rvm_tensor (act->projected, batch * tokens, dim),
+    .query = rvm_tensor (act->qkv, batch * tokens, dim),
     .key = rvm_tensor_columns (keys_values, context->offset, dim),
     .value = rvm_tensor_columns (keys_values, context->offset + dim, dim),
-    .out = rvm_tensor (act->mixed, batch * tokens, dim),
-    .log_sum_exp = rvm_tensor (act->normaliser, batch * layer->heads, tokens),
+    .out = rvm_tensor (act->attended, batch * tokens, dim),
+    .log_sum_exp = rvm_tensor (act->log_sum_exp, batch * layer->heads, tokens),
     .batch = batch, .heads = layer->heads,
   };
 }
@@ -137,7 +137,7 @@ rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, con
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->projected, rows, 3 * dim), NULL);
+  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->qkv, rows, 3 * dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -150,7 +150,7 @@ rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, co
   const guint rows = batch * tokens, dim = layer->dim;
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->projected, rows, dim), NULL);
+  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->qkv, rows, dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -162,7 +162,7 @@ rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, 
 
   rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
   rvm_linear_forward (queue, layer->in, rvm_tensor (act->norm, rows, layer->dim), hidden,
-      &(RvmEpilogue){ .gelu = TRUE, .pre_gelu = rvm_tensor (act->inner, rows, layer->hidden) });
+      &(RvmEpilogue){ .gelu = TRUE, .pre_gelu = rvm_tensor (act->pre_gelu, rows, layer->hidden) });
   rvm_linear_forward (queue, layer->out, hidden, rvm_tensor (act->out, rows, layer->dim),
       &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });
 }

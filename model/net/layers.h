@@ -35,18 +35,18 @@ typedef struct {
 
 /* What a layer writes; borrowed. */
 typedef struct {
-  RvmBuffer *norm;       /* (rows, dim) */
-  RvmBuffer *projected;  /* (rows, 3 dim) or, cross, (rows, dim) */
-  RvmBuffer *mixed;      /* (rows, dim): heads joined, before the out projection */
-  RvmBuffer *normaliser; /* (batch, heads, tokens): log_sum_exp of RvmAttention */
-  RvmBuffer *out;        /* (rows, dim); may be the layer's input */
+  RvmBuffer *norm;        /* (rows, dim) */
+  RvmBuffer *qkv;         /* (rows, 3 dim) or, cross, (rows, dim) */
+  RvmBuffer *attended;    /* (rows, dim): heads joined, before the out projection */
+  RvmBuffer *log_sum_exp; /* (batch, heads, tokens): log_sum_exp of RvmAttention */
+  RvmBuffer *out;         /* (rows, dim); may be the layer's input */
 } RvmAttentionActivations;
 
 typedef struct {
-  RvmBuffer *norm;   /* (rows, dim) */
-  RvmBuffer *inner;  /* (rows, hidden), before GELU; may be NULL */
-  RvmBuffer *hidden; /* (rows, hidden), after GELU */
-  RvmBuffer *out;    /* (rows, dim); may be the layer's input */
+  RvmBuffer *norm;     /* (rows, dim) */
+  RvmBuffer *pre_gelu; /* (rows, hidden), before GELU; may be NULL */
+  RvmBuffer *hidden;   /* (rows, hidden), after GELU */
+  RvmBuffer *out;      /* (rows, dim); may be the layer's input */
 } RvmMlpActivations;
 
 /* Keys and values of a cross-attention layer: rows of @stride floats, keys at @offset, values @dim later. */

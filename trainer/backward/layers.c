@@ -17,8 +17,8 @@ rvm_backward_take (RvmBackward *backward, RvmArena *arena, const RvmTransformerC
     partial = MAX (partial, rvm_norm_backward_scratch (rows[i], configs[i]->dim));
   }
   backward->norm = rvm_arena_take (arena, plain, 1, "gradient of normalised tokens");
-  backward->projected = rvm_arena_take (arena, wide, 1, "gradient of queries, keys and values");
-  backward->mixed = rvm_arena_take (arena, plain, 1, "gradient of attention output");
+  backward->qkv = rvm_arena_take (arena, wide, 1, "gradient of queries, keys and values");
+  backward->attended = rvm_arena_take (arena, plain, 1, "gradient of attention output");
   backward->hidden = rvm_arena_take (arena, hidden, 1, "gradient of hidden layer");
   backward->delta = rvm_arena_take (arena, heads, 1, "attention scratch");
   backward->partial = rvm_arena_take (arena, partial, 1, "norm scratch");
@@ -54,7 +54,8 @@ rvm_linear_backward (const RvmBackward *b, const RvmLinear *weights, const RvmBu
 }
 
 void
-rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, RvmBuffer *g, guint rows)
+rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, RvmBuffer *g,
+    guint rows)
 {
   RvmLinearGradient *out = rvm_gradients_find_linear (b->gradients, layer->out), *in = rvm_gradients_find_linear (b->gradients, layer->in);
 
@@ -62,7 +63,7 @@ rvm_mlp_backward (const RvmBackward *b, const RvmMlpLayer *layer, const RvmBuffe
 
   /* The two products are one launch (kernels/ops/chain.h), since nothing comes between them. */
   rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (out), dout, dhidden,
-      &(RvmEpilogue){ .gelu_slope = TRUE, .pre_gelu = rvm_tensor (act->inner, rows, layer->hidden) });
+      &(RvmEpilogue){ .gelu_slope = TRUE, .pre_gelu = rvm_tensor (act->pre_gelu, rows, layer->hidden) });
   rvm_linear_forward (b->queue, rvm_linear_gradient_get_transposed (in), dhidden, rvm_tensor (b->norm, rows, layer->dim), NULL);
   rvm_linear_gradient_add (b->queue, out, rvm_tensor (act->hidden, rows, layer->hidden), dout);
   rvm_linear_gradient_add (b->queue, in, rvm_tensor (act->norm, rows, layer->dim), dhidden);
@@ -76,14 +77,14 @@ rvm_self_attention_backward (const RvmBackward *b, const RvmAttentionLayer *laye
   const RvmAttention forward = rvm_self_attention_describe (layer, act, batch, tokens);
   const guint rows = batch * tokens;
 
-  rvm_linear_backward (b, layer->out, act->mixed, g, b->mixed, rows);
+  rvm_linear_backward (b, layer->out, act->attended, g, b->attended, rows);
   rvm_attention_backward (b->queue, &forward,
       &(RvmAttentionBackward){
-          .dout = rvm_tensor_on (forward.out, b->mixed), .dquery = rvm_tensor_on (forward.query, b->projected),
-          .dkey = rvm_tensor_on (forward.key, b->projected), .dvalue = rvm_tensor_on (forward.value, b->projected),
+          .dout = rvm_tensor_on (forward.out, b->attended), .dquery = rvm_tensor_on (forward.query, b->qkv),
+          .dkey = rvm_tensor_on (forward.key, b->qkv), .dvalue = rvm_tensor_on (forward.value, b->qkv),
           .delta = rvm_tensor_on (forward.log_sum_exp, b->delta),
       });
-  rvm_linear_backward (b, layer->project, act->norm, b->projected, b->norm, rows);
+  rvm_linear_backward (b, layer->project, act->norm, b->qkv, b->norm, rows);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);
 }
 
@@ -94,13 +95,13 @@ rvm_cross_attention_backward (const RvmBackward *b, const RvmAttentionLayer *lay
   const RvmAttention forward = rvm_cross_attention_describe (layer, context, act, batch, tokens);
   const guint rows = batch * tokens;
 
-  rvm_linear_backward (b, layer->out, act->mixed, g, b->mixed, rows);
+  rvm_linear_backward (b, layer->out, act->attended, g, b->attended, rows);
   rvm_attention_backward (b->queue, &forward,
       &(RvmAttentionBackward){
-          .dout = rvm_tensor_on (forward.out, b->mixed), .dquery = rvm_tensor_on (forward.query, b->projected),
+          .dout = rvm_tensor_on (forward.out, b->attended), .dquery = rvm_tensor_on (forward.query, b->qkv),
           .dkey = rvm_tensor_on (forward.key, dcontext), .dvalue = rvm_tensor_on (forward.value, dcontext),
           .delta = rvm_tensor_on (forward.log_sum_exp, b->delta),
       });
-  rvm_linear_backward (b, layer->project, act->norm, b->projected, b->norm, rows);
+  rvm_linear_backward (b, layer->project, act->norm, b->qkv, b->norm, rows);
   rvm_norm_backward (b, &layer->norm, x, b->norm, g, TRUE, rows);
 }

@@ -12,8 +12,8 @@ typedef struct {
   RvmQueue *queue;
   RvmGradients *gradients;
   RvmBuffer *norm;      /* (rows, dim) */
-  RvmBuffer *projected; /* (rows, 3 dim) */
-  RvmBuffer *mixed;     /* (rows, dim) */
+  RvmBuffer *qkv;       /* (rows, 3 dim) */
+  RvmBuffer *attended;  /* (rows, dim) */
   RvmBuffer *hidden;    /* (rows, mlp) */
   RvmBuffer *delta;     /* (rows, heads) */
   RvmBuffer *partial;   /* rvm_norm_backward_scratch() */

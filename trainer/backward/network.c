@@ -8,7 +8,7 @@
 void
 rvm_cross_transformer_backward (const RvmBackward *b, const RvmCrossTransformer *transformer, const RvmBuffer *x, const RvmBuffer *context,
     const RvmCrossTransformerActivations *act, const RvmCrossShape *shape, const RvmBuffer *dout, RvmBuffer *dx, RvmBuffer *dcontext,
-    RvmBuffer *dprojected)
+    RvmBuffer *dkeys_values)
 {
   const guint pictures = shape->contexts * shape->pictures, rows = shape->rows, last = transformer->n_blocks - 1;
 
@@ -16,14 +16,14 @@ rvm_cross_transformer_backward (const RvmBackward *b, const RvmCrossTransformer 
   for (guint i = last + 1; i-- > 0;) {
     const RvmCrossBlock *block = &transformer->blocks[i];
     const RvmCrossBlockActivations *from = &act->blocks[i];
-    const RvmContext kv = rvm_cross_transformer_get_context (transformer, i, act->projected, shape->context_rows);
+    const RvmContext kv = rvm_cross_transformer_get_context (transformer, i, act->keys_values, shape->context_rows);
 
     rvm_self_attention_backward (b, &block->self, from->mlp.out, &from->self, dx, pictures, rows);
     rvm_mlp_backward (b, &block->mlp, from->cross.out, &from->mlp, dx, pictures * rows);
-    rvm_cross_attention_backward (b, &block->cross, i ? act->blocks[i - 1].self.out : x, &kv, dprojected, &from->cross, dx,
+    rvm_cross_attention_backward (b, &block->cross, i ? act->blocks[i - 1].self.out : x, &kv, dkeys_values, &from->cross, dx,
         shape->contexts, shape->pictures * rows);
   }
-  rvm_linear_backward (b, transformer->context, context, dprojected, dcontext, shape->contexts * shape->context_rows);
+  rvm_linear_backward (b, transformer->context, context, dkeys_values, dcontext, shape->contexts * shape->context_rows);
 }
 
 void
@@ -97,7 +97,7 @@ rvm_core_backward (const RvmBackward *b, const RvmCore *core, const RvmBuffer *e
       });
   rvm_cross_transformer_backward (b, &core->transformer, encoded, act->context, &act->transformer,
       &(RvmCrossShape){ .contexts = batch, .pictures = 1, .rows = tokens, .context_rows = tokens }, scratch->dcandidate, dencoded,
-      scratch->dcontext, scratch->dprojected);
+      scratch->dcontext, scratch->dkeys_values);
   rvm_gate_context_backward (b->queue, &(RvmGateContextBackward){
                                            .gates = gates, .state = old, .scale = core->state_scale,
                                            .dcontext = rvm_tensor (scratch->dcontext, rows, dim), .dgates = dgates, .dstate = dold,
@@ -122,7 +122,7 @@ rvm_decoder_backward (const RvmBackward *b, const RvmDecoder *decoder, const Rvm
   rvm_linear_backward (b, decoder->detokenize, act->transformer.out, dpredicted, scratch->dout, pictures * input->tokens);
   rvm_cross_transformer_backward (b, &decoder->transformer, act->tokens, act->context, &act->transformer,
       &(RvmCrossShape){ .contexts = input->samples, .pictures = input->targets, .rows = input->tokens, .context_rows = context_rows },
-      scratch->dout, scratch->dtokens, scratch->dcontext, scratch->dprojected);
+      scratch->dout, scratch->dtokens, scratch->dcontext, scratch->dkeys_values);
 
   rvm_decoder_token_sums (b->queue, dtokens, input->slot, sums);
   add_row_sum (b, decoder->gap_bias, scratch->sums, dim, 1, 2 * pictures, 0, pictures);

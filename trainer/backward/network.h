@@ -5,11 +5,11 @@
 
 G_BEGIN_DECLS
 
-/* @x, @context: what the stack was given. @dout -> @dx (rows, dim) and @dcontext (context rows, dim); @dprojected, of the shape of
- * act->projected, is scratch. */
+/* @x, @context: what the stack was given. @dout -> @dx (rows, dim) and @dcontext (context rows, dim); @dkeys_values, of the shape of
+ * act->keys_values, is scratch. */
 void rvm_cross_transformer_backward (const RvmBackward *b, const RvmCrossTransformer *transformer, const RvmBuffer *x,
     const RvmBuffer *context, const RvmCrossTransformerActivations *act, const RvmCrossShape *shape, const RvmBuffer *dout, RvmBuffer *dx,
-    RvmBuffer *dcontext, RvmBuffer *dprojected);
+    RvmBuffer *dcontext, RvmBuffer *dkeys_values);
 
 /* @dout -> @dtokens. */
 void rvm_encoder_backward (const RvmBackward *b, const RvmEncoder *encoder, const RvmBuffer *tokens, const RvmEncoderActivations *act,
@@ -23,7 +23,7 @@ void rvm_tokenizer_backward (const RvmBackward *b, const RvmTokenizer *tokenizer
 typedef struct {
   RvmBuffer *dcandidate, *dcontext; /* (rows, dim) */
   RvmBuffer *dgates;                /* (rows, 2 dim) */
-  RvmBuffer *dprojected;            /* (rows, layers * 2 dim) */
+  RvmBuffer *dkeys_values;          /* (rows, layers * 2 dim) */
 } RvmCoreBackward;
 
 /* One frame back in time. @encoded and @state: what the core was given. @dnext, with regard to the new state -> @dstate, which may be
@@ -37,7 +37,7 @@ typedef struct {
   RvmBuffer *dout, *dtokens; /* (samples * targets * tokens, dim) */
   RvmBuffer *dcontext;       /* (samples * sources * tokens, dim) */
   RvmBuffer *dembedded;      /* (samples * targets * kept, dim) */
-  RvmBuffer *dprojected;     /* (samples * sources * tokens, layers * 2 dim) */
+  RvmBuffer *dkeys_values;   /* (samples * sources * tokens, layers * 2 dim) */
   RvmBuffer *sums;           /* (2, samples * targets, dim) */
 } RvmDecoderBackward;
 
