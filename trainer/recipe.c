@@ -7,13 +7,13 @@
 #include "kernels/error.h"
 #include "recipes.h"
 
-typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN } FieldType;
+typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN, FIELD_WEIGHTS } FieldType;
 
 typedef struct {
   const char *group, *key;
   FieldType type;
   gsize offset;
-  double min, max, value; /* the default */
+  double min, max, value; /* the default; weights have none */
   const char *help;
 } Field;
 
@@ -21,6 +21,7 @@ typedef struct {
 #define LONG(group, key, member, min, max, value, help) { group, key, FIELD_UINT64, offsetof (RvmRecipe, member), min, max, value, help }
 #define REAL(group, key, member, min, max, value, help) { group, key, FIELD_DOUBLE, offsetof (RvmRecipe, member), min, max, value, help }
 #define BOOL(group, key, member, value, help) { group, key, FIELD_BOOLEAN, offsetof (RvmRecipe, member), 0, 1, value, help }
+#define WEIGHTS(group, key, member, min, max, help) { group, key, FIELD_WEIGHTS, offsetof (RvmRecipe, member), min, max, 0, help }
 
 static const Field fields[] = {
   UINT ("model", "patch", model.patch, 1, 256, 8, "side of a patch, pixels"),
@@ -53,10 +54,17 @@ static const Field fields[] = {
   BOOL ("data", "cross-cuts", cross_cuts, 0, "samples may cross shot cuts"),
   REAL ("data", "still-share", still_share, 0, 1, 0.25, "share of the samples without motion that is used"),
   UINT ("data", "clip-memory", clip_memory, 16, 1048576, 1024, "MiB of decoded frames kept in memory"),
+  WEIGHTS ("data", "weights", weights, 0, 1e6,
+      "a weight for each --data, in their order, with ';' between them: its share of the samples of videos; none: videos are drawn by frame"),
+  REAL ("hidden", "samples", hidden_samples, 0, 1, 0, "share of samples whose source frames are partly hidden; 0: as published"),
+  REAL ("hidden", "cells", hidden_cells, 0, 1, 0.6, "of those: share of a source frame's patches that are made grey, drawn for each frame"),
+  REAL ("hidden", "frames", hidden_frames, 0, 1, 0, "of those: probability that a source frame is dropped, which leaves it grey"),
+  REAL ("hidden", "black-frames", hidden_black, 0, 1, 0, "of those: probability that a source frame that is not dropped is black"),
+  UINT ("hidden", "clear-frames", hidden_clear, 0, 64, 0, "of those: first source frames in which nothing is hidden"),
   LONG ("training", "steps", steps, 1, 1e12, 10000, "updates of the weights"),
   UINT ("training", "batch", batch, 1, 65536, 16, "samples of a pass"),
   UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
-  REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden"),
+  REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden; at least one is visible"),
   UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
   BOOL ("training", "context-position", context_position, 0,
       "the decoder adds the code of their places to the states, which then need not hold it; false: as published"),
@@ -103,6 +111,9 @@ store (RvmRecipe *recipe, const Field *field, double value)
     case FIELD_BOOLEAN:
       *(gboolean *) place (recipe, field) = value != 0;
       break;
+    case FIELD_WEIGHTS:
+      ((RvmRecipeWeights *) place (recipe, field))->n = 0;
+      break;
   }
 }
 
@@ -117,6 +128,17 @@ format_value (const Field *field, double value)
 }
 
 static char *
+format_weights (const RvmRecipeWeights *weights)
+{
+  GString *text = g_string_new (NULL);
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (guint i = 0; i < weights->n; i++)
+    g_string_append_printf (text, "%s%s", i ? ";" : "", g_ascii_formatd (number, sizeof number, "%.9g", weights->values[i]));
+  return g_string_free (text, FALSE);
+}
+
+static char *
 format_field (const RvmRecipe *recipe, const Field *field)
 {
   gconstpointer at = place ((RvmRecipe *) recipe, field);
@@ -128,6 +150,8 @@ format_field (const RvmRecipe *recipe, const Field *field)
       return g_strdup_printf ("%" G_GUINT64_FORMAT, *(const guint64 *) at);
     case FIELD_BOOLEAN:
       return g_strdup (*(const gboolean *) at ? "true" : "false");
+    case FIELD_WEIGHTS:
+      return format_weights (at);
     case FIELD_DOUBLE:
       break;
   }
@@ -191,14 +215,55 @@ find_field (const char *group, const char *key, const char *origin, GError **err
   return NULL;
 }
 
+/* Whether @text is a number within the bounds of @field, and nothing else. */
+static gboolean
+is_number (const char *text, const Field *field)
+{
+  char *end = NULL;
+  const double value = g_ascii_strtod (text, &end);
+  const gboolean whole = field->type == FIELD_UINT || field->type == FIELD_UINT64;
+
+  return end != text && *end == '\0' && value >= field->min && value <= field->max && (!whole || value == floor (value));
+}
+
+/* Numbers with ';' between them; an empty text has none. */
+static gboolean
+parse_weights (RvmRecipe *recipe, const Field *field, const char *text, const char *origin, GError **error)
+{
+  RvmRecipeWeights *weights = place (recipe, field);
+  g_auto (GStrv) parts = g_strsplit (text, ";", -1);
+  double sum = 0;
+
+  weights->n = 0;
+  for (guint i = 0; parts[i]; i++) {
+    const char *part = g_strstrip (parts[i]);
+    const double value = g_ascii_strtod (part, NULL);
+
+    if (*part == '\0' && parts[i + 1] == NULL) /* a key file's lists may end with the separator */
+      break;
+    if (weights->n == RVM_RECIPE_WEIGHTS_MOST || !is_number (part, field)) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected at most %u numbers from %g to %g with ';' between them", origin,
+          field->group, field->key, text, RVM_RECIPE_WEIGHTS_MOST, field->min, field->max);
+      return FALSE;
+    }
+    weights->values[weights->n++] = value;
+    sum += value;
+  }
+  if (weights->n && sum <= 0) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected at least one weight above 0", origin, field->group, field->key, text);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char *origin, GError **error)
 {
   g_autofree char *low = format_value (field, field->min), *high = format_value (field, field->max);
   g_autofree char *trimmed = g_strstrip (g_strdup (text));
-  char *end = NULL;
-  double value;
 
+  if (field->type == FIELD_WEIGHTS)
+    return parse_weights (recipe, field, trimmed, origin, error);
   if (field->type == FIELD_BOOLEAN) {
     if (strcmp (trimmed, "true") != 0 && strcmp (trimmed, "false") != 0) {
       rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected true or false", origin, field->group, field->key,
@@ -208,14 +273,12 @@ parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char
     store (recipe, field, strcmp (trimmed, "true") == 0);
     return TRUE;
   }
-  value = g_ascii_strtod (trimmed, &end);
-  if (end == trimmed || *end != '\0' || !(value >= field->min && value <= field->max)
-      || (field->type != FIELD_DOUBLE && value != floor (value))) {
+  if (!is_number (trimmed, field)) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected %s from %s to %s", origin, field->group, field->key,
         trimmed, field->type == FIELD_DOUBLE ? "a number" : "a whole number", low, high);
     return FALSE;
   }
-  store (recipe, field, value);
+  store (recipe, field, g_ascii_strtod (trimmed, NULL));
   recipe->model.core.dim = recipe->model.encoder.dim;
   return TRUE;
 }
@@ -309,8 +372,6 @@ rvm_recipe_validate (const RvmRecipe *recipe, GError **error)
     wrong = "data.gap-min is larger than data.gap-max";
   else if (recipe->gap_max >= recipe->model.deltas)
     wrong = "data.gap-max must be less than 64";
-  else if (rvm_recipe_get_kept (recipe) < 1)
-    wrong = "training.mask-ratio hides every patch: use a lower ratio or larger frames";
   else if (rvm_recipe_get_kept (recipe) >= (recipe->width / recipe->model.patch) * (recipe->height / recipe->model.patch))
     wrong = "training.mask-ratio hides no patch: use a higher ratio or larger frames";
   if (wrong == NULL)
@@ -342,7 +403,7 @@ rvm_recipe_describe (void)
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
     g_autofree char *name = g_strdup_printf ("%s.%s", fields[i].group, fields[i].key);
     g_autofree char *low = format_value (&fields[i], fields[i].min), *high = format_value (&fields[i], fields[i].max);
-    g_autofree char *value = format_value (&fields[i], fields[i].value);
+    g_autofree char *value = fields[i].type == FIELD_WEIGHTS ? g_strdup ("none") : format_value (&fields[i], fields[i].value);
 
     g_string_append_printf (text, "  %-26s %s (%s to %s, default %s)\n", name, fields[i].help, low, high, value);
   }
@@ -358,7 +419,7 @@ rvm_recipe_get_kept (const RvmRecipe *recipe)
 guint
 rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches)
 {
-  return (guint) (patches * (1.0 - recipe->mask_ratio)); /* in double arithmetic, as the authors do */
+  return MAX ((guint) (patches * (1.0 - recipe->mask_ratio)), 1); /* in double arithmetic, as the authors do */
 }
 
 double

@@ -6,6 +6,13 @@
 
 G_BEGIN_DECLS
 
+enum { RVM_RECIPE_WEIGHTS_MOST = 64 };
+
+typedef struct {
+  guint n; /* 0: none are set */
+  double values[RVM_RECIPE_WEIGHTS_MOST];
+} RvmRecipeWeights;
+
 typedef struct {
   /* [model] */
   RvmConfig model; /* core.dim follows encoder.dim */
@@ -24,6 +31,13 @@ typedef struct {
   gboolean cross_cuts;           /* samples may cross shot cuts */
   double still_share;            /* of samples without motion, this share is kept */
   guint clip_memory;             /* MiB of decoded frames kept */
+  RvmRecipeWeights weights;      /* of each --data, in their order: its share of the samples of videos; none: samples are drawn by frame */
+  /* [hidden]: what is covered of the source frames. Target frames never are. */
+  double hidden_samples;         /* share of samples of which anything is covered; 0: as published */
+  double hidden_cells;           /* share of a source frame's patches made grey, drawn for each frame */
+  double hidden_frames;          /* probability that a source frame is dropped: all of it is grey */
+  double hidden_black;           /* probability that a source frame that is not dropped is black */
+  guint hidden_clear;            /* so many first source frames stay as they are */
   /* [training] */
   guint64 steps;
   guint batch;                   /* samples of a pass */
@@ -59,7 +73,7 @@ char *rvm_recipe_to_text (const RvmRecipe *recipe); /* every value, with its exp
 char *rvm_recipe_describe (void); /* names, ranges, defaults: for --help-recipe */
 
 guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame of width x height */
-guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* of one of so many patches */
+guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* of one of so many patches; at least 1 */
 double rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step); /* learning rate of update @step, from 0 */
 
 G_END_DECLS

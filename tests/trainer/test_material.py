@@ -71,6 +71,28 @@ def same_bytes_from_another_place(folder):
     assert arrays_of(folder / "whole" / name) == arrays_of(folder / "parts" / name)
 
 
+def weights_of_sources(folder):
+    """Which --data a video came from stays, wherever the videos are later: samples are those of a run that was never stopped."""
+    for name in ("b", "a", "both"):
+        (folder / name).mkdir()
+    make_video(folder / "b" / "x.mkv")
+    make_video(folder / "a" / "y.mkv", "snow", 70)
+    make_video(folder / "a" / "z.mkv", "snow", 50)
+    for path in [*folder.glob("a/*"), *folder.glob("b/*")]:
+        shutil.copyfile(path, folder / "both" / path.name)
+    weighted = [*tiny, "--set", "steps=6", "--set", "weights=3;1", "--data", folder / "b", "--data", folder / "a"]
+    run("pretrain", *weighted, "--out", folder / "whole")
+    run("pretrain", *weighted, "--out", folder / "parts", "--stop-at", 3, status=130)
+    assert [(line["path"].rsplit("/", 1)[1], line.get("argument", 0)) for line in list_of(folder / "parts")] == [("y.mkv", 1), ("z.mkv", 1), ("x.mkv", 0)]
+    text = run("resume", folder / "parts", "--data", folder / "both", "--stop-at", 4, status=130)
+    assert "the same as before" in text, text
+    run("resume", folder / "parts")
+    name = "checkpoint-00000006.safetensors"
+    assert arrays_of(folder / "whole" / name) == arrays_of(folder / "parts" / name)
+    run("pretrain", *tiny, "--set", "steps=6", "--data", folder / "b", "--data", folder / "a", "--out", folder / "by-frame")
+    assert arrays_of(folder / "whole" / name) != arrays_of(folder / "by-frame" / name)
+
+
 def unreadable_in_the_middle(folder):
     """More video than is kept in memory, so that files are read again all the time; then they are gone, or others. Steps until then are saved."""
     data, out = folder / "data", folder / "run"
@@ -255,7 +277,7 @@ def what_a_recipe_does_not_use(folder):
 
 
 with tempfile.TemporaryDirectory() as name:
-    for case in (vanishing_folder, same_bytes_from_another_place, unreadable_in_the_middle, names_that_are_not_utf8, changed_between, links,
+    for case in (vanishing_folder, same_bytes_from_another_place, weights_of_sources, unreadable_in_the_middle, names_that_are_not_utf8, changed_between, links,
                  before_there_were_lists, what_a_recipe_does_not_use):
         place = pathlib.Path(name) / case.__name__
         place.mkdir()

@@ -15,11 +15,18 @@ typedef struct {
   RvmVideoIndex *index;
 } Clip;
 
+/* Some of the clips, in order. */
+typedef struct {
+  GArray *numbers; /* guint */
+  GArray *before;  /* guint64: frames of those before each */
+  guint64 n_frames;
+} Selection;
+
 struct _RvmClips {
   RvmClipsOptions options;
-  GArray *clips;   /* Clip */
-  GArray *before;  /* guint64: frames of the clips before each */
-  guint64 n_frames;
+  GArray *clips;         /* Clip */
+  Selection *all;
+  GPtrArray *by_argument; /* Selection (nullable): those that an argument of the command line led to */
   RvmStore *store; /* clip << 32 | stretch -> GBytes (frames, height, width, 3) */
 };
 
@@ -29,6 +36,50 @@ clip_clear (gpointer data)
   Clip *clip = data;
 
   g_clear_pointer (&clip->index, rvm_video_index_free);
+}
+
+static Selection *
+selection_new (void)
+{
+  Selection *selection = g_new0 (Selection, 1);
+
+  selection->numbers = g_array_new (FALSE, FALSE, sizeof (guint));
+  selection->before = g_array_new (FALSE, FALSE, sizeof (guint64));
+  return selection;
+}
+
+static void
+selection_free (gpointer data)
+{
+  Selection *selection = data;
+
+  if (selection == NULL)
+    return;
+  g_array_unref (selection->numbers);
+  g_array_unref (selection->before);
+  g_free (selection);
+}
+
+static void
+selection_add (Selection *selection, guint number, guint frames)
+{
+  g_array_append_val (selection->numbers, number);
+  g_array_append_val (selection->before, selection->n_frames);
+  selection->n_frames += frames;
+}
+
+static void
+add_clip (RvmClips *clips, const Clip *clip)
+{
+  const guint number = clips->clips->len, argument = clip->file->argument;
+
+  g_array_append_val (clips->clips, *clip);
+  selection_add (clips->all, number, clip->index->n_frames);
+  if (clips->by_argument->len <= argument)
+    g_ptr_array_set_size (clips->by_argument, argument + 1);
+  if (g_ptr_array_index (clips->by_argument, argument) == NULL)
+    g_ptr_array_index (clips->by_argument, argument) = selection_new ();
+  selection_add (g_ptr_array_index (clips->by_argument, argument), number, clip->index->n_frames);
 }
 
 /* Frames of one stretch, as they come. */
@@ -87,7 +138,8 @@ rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **e
 
   clips->options = *options;
   clips->clips = g_array_new (FALSE, FALSE, sizeof (Clip));
-  clips->before = g_array_new (FALSE, FALSE, sizeof (guint64));
+  clips->all = selection_new ();
+  clips->by_argument = g_ptr_array_new_with_free_func (selection_free);
   g_array_set_clear_func (clips->clips, clip_clear);
   clips->store = rvm_store_new (options->memory, (gpointer (*) (gpointer)) g_bytes_ref, (GDestroyNotify) g_bytes_unref);
   for (guint i = 0; clips->clips->len < files->len; i++) {
@@ -97,9 +149,7 @@ rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **e
 
     if (clip.index) {
       file->frames = clip.index->n_frames;
-      g_array_append_val (clips->clips, clip);
-      g_array_append_val (clips->before, clips->n_frames);
-      clips->n_frames += clip.index->n_frames;
+      add_clip (clips, &clip);
     } else if (file->settled) {
       g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it was of use before: ");
       return NULL;
@@ -109,7 +159,7 @@ rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **e
     }
     if (g_get_monotonic_time () - told > (terminal ? 1 : 30) * G_USEC_PER_SEC) {
       told = g_get_monotonic_time ();
-      g_printerr ("rvm-cl-train: read %u of %u videos, %" G_GUINT64_FORMAT " frames\n", i + 1, n, clips->n_frames);
+      g_printerr ("rvm-cl-train: read %u of %u videos, %" G_GUINT64_FORMAT " frames\n", i + 1, n, clips->all->n_frames);
     }
   }
   if (clips->clips->len == 0) {
@@ -126,7 +176,8 @@ rvm_clips_free (RvmClips *clips)
   if (clips == NULL)
     return;
   g_clear_pointer (&clips->store, rvm_store_free);
-  g_array_unref (clips->before);
+  selection_free (clips->all);
+  g_ptr_array_unref (clips->by_argument);
   g_array_unref (clips->clips);
   g_free (clips);
 }
@@ -149,27 +200,39 @@ rvm_clips_get_path (const RvmClips *clips, guint clip)
   return g_array_index (clips->clips, Clip, clip).file->path;
 }
 
-guint64
-rvm_clips_get_n_frames (const RvmClips *clips)
+/* NULL: there are none. */
+static const Selection *
+get_selection (const RvmClips *clips, gint argument)
 {
-  return clips->n_frames;
+  if (argument == RVM_CLIPS_ALL)
+    return clips->all;
+  return (guint) argument < clips->by_argument->len ? g_ptr_array_index (clips->by_argument, argument) : NULL;
+}
+
+guint64
+rvm_clips_get_n_frames (const RvmClips *clips, gint argument)
+{
+  const Selection *selection = get_selection (clips, argument);
+
+  return selection ? selection->n_frames : 0;
 }
 
 guint
-rvm_clips_locate (const RvmClips *clips, guint64 number, guint *frame)
+rvm_clips_locate (const RvmClips *clips, gint argument, guint64 number, guint *frame)
 {
-  guint low = 0, high = clips->before->len;
+  const GArray *numbers = get_selection (clips, argument)->numbers, *before = get_selection (clips, argument)->before;
+  guint low = 0, high = before->len;
 
   while (high - low > 1) {
     const guint middle = (low + high) / 2;
 
-    if (g_array_index (clips->before, guint64, middle) <= number)
+    if (g_array_index (before, guint64, middle) <= number)
       low = middle;
     else
       high = middle;
   }
-  *frame = number - g_array_index (clips->before, guint64, low);
-  return low;
+  *frame = number - g_array_index (before, guint64, low);
+  return g_array_index (numbers, guint, low);
 }
 
 static GBytes *

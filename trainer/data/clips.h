@@ -26,9 +26,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmClips, rvm_clips_free)
 guint rvm_clips_get_n (const RvmClips *clips);
 const RvmVideoIndex *rvm_clips_get_index (const RvmClips *clips, guint clip);
 const char *rvm_clips_get_path (const RvmClips *clips, guint clip);
-guint64 rvm_clips_get_n_frames (const RvmClips *clips); /* of all clips */
-/* The clip and its frame that are number @number of all frames. */
-guint rvm_clips_locate (const RvmClips *clips, guint64 number, guint *frame);
+#define RVM_CLIPS_ALL ((gint) -1)
+
+/* @argument: of the clips that this argument of the command line led to (RvmMaterialFile.argument), or RVM_CLIPS_ALL. */
+guint64 rvm_clips_get_n_frames (const RvmClips *clips, gint argument);
+/* The clip and its frame that are number @number of all those frames. */
+guint rvm_clips_locate (const RvmClips *clips, gint argument, guint64 number, guint *frame);
 
 /* (transfer full): (height, width, 3) RGB bytes. A file that has to be read again and is not what it was is an error that names it. */
 GBytes *rvm_clips_get_frame (RvmClips *clips, guint clip, guint frame, GError **error);

@@ -28,6 +28,14 @@ make_key (const GStatBuf *status)
       (guint64) status->st_dev, (guint64) status->st_ino, (gint64) status->st_size, (gint64) status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
 }
 
+char *
+rvm_files_identify (const char *path)
+{
+  GStatBuf status;
+
+  return g_stat (path, &status) == 0 ? make_key (&status) : NULL;
+}
+
 static gboolean add_path (Search *search, const char *path, gboolean follow, GError **error);
 
 static gboolean

@@ -12,4 +12,7 @@ G_BEGIN_DECLS
  * does not exist is RVM_ERROR_FILE. */
 GPtrArray *rvm_files_expand (const char *const *names, GError **error);
 
+/* (transfer full) (nullable): the same text for every path that leads to the same file or folder; NULL if none is there. */
+char *rvm_files_identify (const char *path);
+
 G_END_DECLS

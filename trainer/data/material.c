@@ -83,6 +83,34 @@ rvm_material_free (RvmMaterial *material)
   g_free (material);
 }
 
+/* Of several names, a file is that of the first that leads to it. Links may lead there by another path. */
+static gboolean
+number_arguments (GPtrArray *files, const char *const *names, GError **error)
+{
+  g_autoptr (GHashTable) arguments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint n = 0; names && names[0] && names[1] && names[n]; n++) {
+    g_autoptr (GPtrArray) paths = rvm_files_expand ((const char *const[]){ names[n], NULL }, error);
+
+    if (paths == NULL)
+      return FALSE;
+    for (guint i = 0; i < paths->len; i++) {
+      g_autofree char *identity = rvm_files_identify (g_ptr_array_index (paths, i));
+
+      if (identity && !g_hash_table_contains (arguments, identity))
+        g_hash_table_insert (arguments, g_steal_pointer (&identity), GUINT_TO_POINTER (n));
+    }
+  }
+  for (guint i = 0; i < files->len; i++) {
+    RvmMaterialFile *file = g_ptr_array_index (files, i);
+    g_autofree char *identity = rvm_files_identify (file->path);
+
+    if (identity)
+      file->argument = GPOINTER_TO_UINT (g_hash_table_lookup (arguments, identity));
+  }
+  return TRUE;
+}
+
 gboolean
 rvm_material_give (RvmMaterial *material, RvmMaterialKind kind, const char *const *names, GError **error)
 {
@@ -108,7 +136,7 @@ rvm_material_give (RvmMaterial *material, RvmMaterialKind kind, const char *cons
       rvm_material_file_stat (file, &status);
     g_ptr_array_add (file->reason ? material->skipped[kind] : material->files[kind], file);
   }
-  return TRUE;
+  return number_arguments (material->files[kind], names, error);
 }
 
 void
@@ -163,7 +191,7 @@ rvm_material_equals (const RvmMaterial *material, const RvmMaterial *other)
     for (guint i = 0; i < material->files[kind]->len; i++) {
       const RvmMaterialFile *a = g_ptr_array_index (material->files[kind], i), *b = g_ptr_array_index (other->files[kind], i);
 
-      if (a->size != b->size || a->frames != b->frames || g_strcmp0 (a->hash, b->hash) != 0)
+      if (a->size != b->size || a->frames != b->frames || a->argument != b->argument || g_strcmp0 (a->hash, b->hash) != 0)
         return FALSE;
     }
   }
@@ -215,6 +243,7 @@ rvm_material_match (RvmMaterial *material, const RvmMaterial *other, RvmMaterial
 
     if (file == NULL)
       return FALSE;
+    file->argument = ((const RvmMaterialFile *) g_ptr_array_index (other->files[kind], i))->argument;
     g_ptr_array_add (same, file);
   }
   for (guint i = 0; i < other->skipped[kind]->len; i++) {

@@ -18,6 +18,7 @@ typedef struct {
   gint64 modified;  /* nanoseconds since 1970 */
   char *hash;       /* of its content, NULL: not yet computed */
   guint frames;     /* of a clip; 0: not yet read */
+  guint argument;   /* number of the first name in RvmMaterial.given that leads to it */
   gboolean settled; /* whether it is of use was found out before: that one which was is of none now is an error */
   char *reason;     /* why it is not used; NULL for files that are */
 } RvmMaterialFile;
@@ -70,7 +71,7 @@ void rvm_material_leave_out (RvmMaterial *material, RvmMaterialKind kind, const 
 /* Whether samples of both are the same: files of the same content in the same order. Both have hashes. */
 gboolean rvm_material_equals (const RvmMaterial *material, const RvmMaterial *other);
 /* Whether both have files of the same content of @kind, wherever these are. If so the files of @material are put into the order of
- * @other's. Both have hashes. */
+ * @other's, and have their arguments. Both have hashes. */
 gboolean rvm_material_match (RvmMaterial *material, const RvmMaterial *other, RvmMaterialKind kind);
 
 /* @material is used instead of @old from step @since on, and takes over its history. If that is later than when @old came into use,

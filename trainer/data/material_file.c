@@ -3,6 +3,7 @@
  *   {"material":1,"since":0}                        the format's version; the first step that used these files
  *   {"given":"clips","path":"/data"}                what was named: clips (--data), photos or sprites
  *   {"file":"clips","path":"/data/a.mkv","size":..,"modified":..,"hash":"..","frames":60}
+ *                                                   and "argument":1 if the second of several --data led to it
  *   {"skipped":"clips","path":"/data/notes.text","size":..,"modified":..,"hash":"..","reason":".."}
  *   {"past":10,"clips":"a.mkv;","photos":"","sprites":""}       what was used until step 10
  *   {"change":12,"text":".."}                       a file is another one from step 12 on
@@ -65,6 +66,8 @@ add_file (JsonBuilder *builder, const char *what, RvmMaterialKind kind, const Rv
     add_string (builder, "hash", file->hash);
   if (file->frames)
     add_number (builder, "frames", file->frames);
+  if (file->argument)
+    add_number (builder, "argument", file->argument);
   if (file->reason) {
     g_autofree char *reason = rvm_text_from_bytes (file->reason);
     add_string (builder, "reason", reason);
@@ -203,6 +206,8 @@ read_file (Line *line, RvmMaterial *material, gboolean used)
     file->hash = g_strdup (get_string (line, "hash", "a \"hash\""));
   if (used && kind == RVM_MATERIAL_CLIPS)
     file->frames = get_number (line, "frames", "a number of \"frames\"");
+  if (json_object_has_member (line->object, "argument"))
+    file->argument = get_number (line, "argument", "the number of an \"argument\"");
   if (!used)
     file->reason = g_strdup (get_string (line, "reason", "a \"reason\""));
   file->settled = TRUE;

@@ -1,20 +1,22 @@
-/* Each sample throws dice of its own, seeded by the run's seed and the sample's number. */
+/* Each sample has its own random number generator, seeded by the run's seed and the sample's number. What is hidden of it has another one,
+ * so that a recipe that hides something has the frames of one that does not. */
 #include "sampler.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "clips.h"
+#include "hiding.h"
 #include "kernels/error.h"
 #include "synthetic.h"
 #include "video/conversion.h"
 
 enum {
-  TIMES = 64,    /* tries to find a stretch without cut and with motion */
+  TIMES = 1024,  /* tries to find a stretch without cut and with motion */
   CROPS = 6,     /* tries to find a crop with motion */
   STILL = 3,     /* mean difference (of 255) of two crops that counts as none */
   STILL_STRETCH = 3, /* sum of RvmVideoIndex.motion over a stretch that counts as none */
-  PURPOSE_SAMPLE = 1, PURPOSE_SOURCES = 2,
+  PURPOSE_SAMPLE = 1, PURPOSE_SOURCES = 2, PURPOSE_HIDDEN = 3,
 };
 
 struct _RvmSampler {
@@ -60,6 +62,30 @@ tell_skipped (RvmMaterial *material, RvmMaterialKind kind)
   }
 }
 
+static gboolean
+check_weights (const RvmSampler *sampler, GError **error)
+{
+  const RvmRecipeWeights *weights = &sampler->recipe.weights;
+  const GPtrArray *files = sampler->material->files[RVM_MATERIAL_CLIPS], *given = sampler->material->given[RVM_MATERIAL_CLIPS];
+
+  for (guint i = 0; weights->n && i < files->len; i++) {
+    const RvmMaterialFile *file = g_ptr_array_index (files, i);
+
+    if (file->argument >= weights->n) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "data.weights has %u values, and %s comes from --data number %u: expected a weight for each --data",
+          weights->n, file->path, file->argument + 1);
+      return FALSE;
+    }
+  }
+  for (guint i = 0; i < weights->n; i++)
+    if (weights->values[i] > 0 && rvm_clips_get_n_frames (sampler->clips, i) == 0) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "data.weights: value %u is %g, and no video that can be used comes from --data number %u (of %u)",
+          i + 1, weights->values[i], i + 1, given->len);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 RvmSampler *
 rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cache_dir, GError **error)
 {
@@ -82,7 +108,7 @@ rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cac
       tell_skipped (material, kind);
   if (rvm_sampler_uses (recipe, RVM_MATERIAL_CLIPS)) {
     sampler->clips = rvm_clips_new (material, &options, error);
-    if (sampler->clips == NULL)
+    if (sampler->clips == NULL || !check_weights (sampler, error))
       return NULL;
   }
   if (rvm_sampler_uses (recipe, RVM_MATERIAL_PHOTOS)) {
@@ -118,7 +144,12 @@ rvm_sampler_describe (const RvmSampler *sampler)
 
   if (sampler->clips)
     g_string_append_printf (text, "%u videos, %" G_GUINT64_FORMAT " frames", rvm_clips_get_n (sampler->clips),
-        rvm_clips_get_n_frames (sampler->clips));
+        rvm_clips_get_n_frames (sampler->clips, RVM_CLIPS_ALL));
+  for (guint i = 0; sampler->clips && i < sampler->recipe.weights.n; i++)
+    g_string_append_printf (text, "%s%" G_GUINT64_FORMAT " with weight %g", i ? ", " : " (",
+        rvm_clips_get_n_frames (sampler->clips, i), sampler->recipe.weights.values[i]);
+  if (sampler->clips && sampler->recipe.weights.n)
+    g_string_append_c (text, ')');
   if (sampler->synthetic)
     g_string_append_printf (text, "%s%.0f %% rendered", text->len ? ", " : "", 100 * sampler->recipe.synthetic);
   for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
@@ -200,17 +231,38 @@ typedef struct {
   guint last; /* source frame */
 } Stretch;
 
+/* One of the arguments of --data, by their weights; without weights all of them, and nothing is drawn. It is drawn once for a sample: a source
+ * whose stretches are often refused has its share nevertheless. */
+static gint
+draw_argument (const RvmSampler *sampler, GRand *dice)
+{
+  const RvmRecipeWeights *weights = &sampler->recipe.weights;
+  double left = 0;
+  gint argument = RVM_CLIPS_ALL;
+
+  for (guint i = 0; i < weights->n; i++)
+    left += weights->values[i];
+  if (weights->n)
+    left *= g_rand_double (dice);
+  for (guint i = 0; i < weights->n && (argument == RVM_CLIPS_ALL || left >= 0); i++)
+    if (weights->values[i] > 0) {
+      argument = i;
+      left -= weights->values[i];
+    }
+  return argument;
+}
+
 static gboolean
-draw_stretch (const RvmSampler *sampler, GRand *dice, guint sources, Stretch *stretch, guint32 *gaps)
+draw_stretch (const RvmSampler *sampler, GRand *dice, gint argument, guint sources, Stretch *stretch, guint32 *gaps)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  const guint64 number = g_rand_double (dice) * rvm_clips_get_n_frames (sampler->clips);
+  const guint64 number = g_rand_double (dice) * rvm_clips_get_n_frames (sampler->clips, argument);
   const RvmVideoIndex *index;
   guint end = 0, motion = 0;
 
   stretch->sources = sources;
   stretch->stride = g_rand_int_range (dice, 1, recipe->stride_max + 1);
-  stretch->clip = rvm_clips_locate (sampler->clips, number, &stretch->first);
+  stretch->clip = rvm_clips_locate (sampler->clips, argument, number, &stretch->first);
   stretch->last = stretch->first + (sources - 1) * stretch->stride;
   index = rvm_clips_get_index (sampler->clips, stretch->clip);
   if (stretch->last + recipe->gap_min >= index->n_frames)
@@ -352,6 +404,22 @@ render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *
   return TRUE;
 }
 
+/* Covers parts of the source frames, if the recipe says so and for its share of the samples. */
+static void
+hide (const RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample)
+{
+  const RvmRecipe *recipe = &sampler->recipe;
+  const RvmHidingFrames frames = { pass->width, pass->height, pass->sources, sample->source };
+  GRand *rng;
+
+  if (recipe->hidden_samples <= 0)
+    return;
+  rng = make_dice (sampler, PURPOSE_HIDDEN, number);
+  if (g_rand_double (rng) < recipe->hidden_samples)
+    rvm_hiding_apply (recipe, rng, &frames);
+  g_rand_free (rng);
+}
+
 gboolean
 rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error)
 {
@@ -363,11 +431,12 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, cons
   if (g_rand_double (dice) < sampler->recipe.synthetic) {
     ok = render (sampler, dice, pass, sample, error);
   } else {
+    const gint argument = draw_argument (sampler, dice);
     Stretch stretch;
     gboolean found = FALSE;
 
     for (guint i = 0; i < TIMES && !found; i++)
-      found = draw_stretch (sampler, dice, pass->sources, &stretch, sample->gaps);
+      found = draw_stretch (sampler, dice, argument, pass->sources, &stretch, sample->gaps);
     if (found)
       ok = take_clip (sampler, dice, pass, &stretch, sample, error);
     else {
@@ -377,7 +446,9 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, cons
       ok = FALSE;
     }
   }
-  if (!ok)
+  if (ok)
+    hide (sampler, number, pass, sample);
+  else
     g_prefix_error (error, "sample %" G_GUINT64_FORMAT ": ", number);
   g_rand_free (dice);
   return ok;
