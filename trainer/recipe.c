@@ -60,6 +60,7 @@ static const Field fields[] = {
   REAL ("hidden", "cells", hidden_cells, 0, 1, 0.6, "of those: share of a source frame's patches that are made grey, drawn for each frame"),
   REAL ("hidden", "frames", hidden_frames, 0, 1, 0, "of those: probability that a source frame is dropped, which leaves it grey"),
   REAL ("hidden", "black-frames", hidden_black, 0, 1, 0, "of those: probability that a source frame that is not dropped is black"),
+  REAL ("hidden", "occluders", hidden_occluders, 0, 1, 0, "of those: probability that one or two shapes move over the source frames"),
   UINT ("hidden", "clear-frames", hidden_clear, 0, 64, 0, "of those: first source frames in which nothing is hidden"),
   LONG ("training", "steps", steps, 1, 1e12, 10000, "updates of the weights"),
   UINT ("training", "batch", batch, 1, 65536, 16, "samples of a pass"),

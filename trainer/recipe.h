@@ -37,6 +37,7 @@ typedef struct {
   double hidden_cells;           /* share of a source frame's patches made grey, drawn for each frame */
   double hidden_frames;          /* probability that a source frame is dropped: all of it is grey */
   double hidden_black;           /* probability that a source frame that is not dropped is black */
+  double hidden_occluders;       /* probability that shapes move over the source frames */
   guint hidden_clear;            /* so many first source frames stay as they are */
   /* [training] */
   guint64 steps;

@@ -1,5 +1,6 @@
 /* What a recipe hides of the source frames, and how it weighs its videos: as much as it says, the same for the same seed, never anything of a
  * target; and a recipe that says nothing has the samples that it always had. */
+#include <cairo.h>
 #include <check.h>
 #include <glib/gstdio.h>
 #include <gst/gst.h>
@@ -261,6 +262,75 @@ START_TEST (test_frames)
 }
 END_TEST
 
+static guint
+count_different (const guint8 *a, const guint8 *b, gboolean *where)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < SIDE * SIDE; i++) {
+    where[i] = memcmp (a + i * 3, b + i * 3, 3) != 0;
+    n += where[i];
+  }
+  return n;
+}
+
+/* Over videos and over rendered frames: something of some frame is covered, never all of all, and it moves. */
+static void
+check_occluders (const RvmRecipe *recipe, RvmMaterialKind kind, const char *path)
+{
+  g_autoptr (RvmSampler) clear = NULL, hidden = NULL, again = NULL;
+  RvmSampler **const samplers[] = { &clear, &hidden, &again };
+  g_autofree Drawn *a = g_new (Drawn, 1), *b = g_new (Drawn, 1), *c = g_new (Drawn, 1);
+  guint64 covered = 0;
+  guint moves = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (samplers); i++) {
+    g_autoptr (RvmMaterial) material = rvm_material_new ();
+    RvmRecipe used = *recipe;
+
+    used.hidden_samples = i > 0;
+    ck_assert (rvm_material_give (material, kind, (const char *const[]){ path, NULL }, NULL));
+    *samplers[i] = rvm_sampler_new (&used, g_steal_pointer (&material), folder, NULL);
+    ck_assert_ptr_nonnull (*samplers[i]);
+  }
+  for (guint i = 0; i < 50; i++) {
+    gboolean where[2][SIDE * SIDE];
+    guint total = 0;
+
+    draw (clear, i, a);
+    draw (hidden, i, b);
+    draw (again, i, c);
+    check_targets (a, b);
+    ck_assert_mem_eq (b, c, sizeof *b);
+    for (guint f = 0; f < SOURCES; f++) {
+      total += count_different (a->source + f * FRAME, b->source + f * FRAME, where[f % 2]);
+      moves += f && memcmp (where[0], where[1], sizeof where[0]) != 0;
+    }
+    ck_assert_msg (total > 0 && total < SOURCES * SIDE * SIDE, "sample %u: %u pixels", i, total);
+    covered += total;
+  }
+  /* Sides of about a half cover about a quarter, less where they are outside. */
+  ck_assert_msg (covered > 50 * SOURCES * SIDE * SIDE / 20 && covered < 50 * SOURCES * SIDE * SIDE / 2, "%" G_GUINT64_FORMAT " pixels", covered);
+  ck_assert_msg (moves > 100, "%u of 150 frames differ from the one before", moves);
+}
+
+START_TEST (test_occluders)
+{
+  g_autofree char *video = make_video ("snow.mkv", "snow", 90), *photo = g_build_filename (folder, "photo.png", NULL);
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, 100, 80);
+  RvmRecipe recipe;
+
+  init_recipe (&recipe);
+  recipe.hidden_cells = 0;
+  recipe.hidden_occluders = 1;
+  check_occluders (&recipe, RVM_MATERIAL_CLIPS, video);
+  ck_assert_int_eq (cairo_surface_write_to_png (surface, photo), CAIRO_STATUS_SUCCESS);
+  cairo_surface_destroy (surface);
+  recipe.synthetic = 1;
+  check_occluders (&recipe, RVM_MATERIAL_PHOTOS, photo);
+}
+END_TEST
+
 /* How many of 400 samples are of the first of two videos of one colour each. */
 static guint
 count_red (const RvmRecipe *recipe, const char *const *paths)
@@ -308,7 +378,7 @@ END_TEST
 START_TEST (test_recipe)
 {
   static const char *const wrong[] = { "data.weights=1;x", "data.weights=1;;2", "data.weights=-1", "data.weights=0;0", "data.weights=1 2",
-    "hidden.samples=1.1", "hidden.cells=-0.1", "hidden.frames=2", "hidden.clear-frames=0.5" };
+    "hidden.samples=1.1", "hidden.cells=-0.1", "hidden.frames=2", "hidden.occluders=1.5", "hidden.clear-frames=0.5" };
   g_autofree char *text = NULL;
   RvmRecipe recipe, read;
 
@@ -352,6 +422,7 @@ main (void)
   tcase_add_test (tests, test_published_objective);
   tcase_add_test (tests, test_cells);
   tcase_add_test (tests, test_frames);
+  tcase_add_test (tests, test_occluders);
   tcase_add_test (tests, test_weights);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);

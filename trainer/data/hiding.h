@@ -14,7 +14,7 @@ typedef struct {
 
 enum { RVM_HIDING_GREY = 128 }; /* of every channel of a pixel that is covered */
 
-/* Covers parts of @frames in place; everything random comes from @rng. At least one frame is neither dropped nor black. */
-void rvm_hiding_apply (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *frames);
+/* Covers parts of @frames in place; everything random comes from @rng. At least one frame is neither dropped nor black. RVM_ERROR_MEMORY. */
+gboolean rvm_hiding_apply (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *frames, GError **error);
 
 G_END_DECLS

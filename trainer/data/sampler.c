@@ -405,19 +405,21 @@ render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *
 }
 
 /* Covers parts of the source frames, if the recipe says so and for its share of the samples. */
-static void
-hide (const RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample)
+static gboolean
+hide (const RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error)
 {
   const RvmRecipe *recipe = &sampler->recipe;
   const RvmHidingFrames frames = { pass->width, pass->height, pass->sources, sample->source };
+  gboolean ok = TRUE;
   GRand *rng;
 
   if (recipe->hidden_samples <= 0)
-    return;
+    return TRUE;
   rng = make_dice (sampler, PURPOSE_HIDDEN, number);
   if (g_rand_double (rng) < recipe->hidden_samples)
-    rvm_hiding_apply (recipe, rng, &frames);
+    ok = rvm_hiding_apply (recipe, rng, &frames, error);
   g_rand_free (rng);
+  return ok;
 }
 
 gboolean
@@ -446,9 +448,8 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, cons
       ok = FALSE;
     }
   }
-  if (ok)
-    hide (sampler, number, pass, sample);
-  else
+  ok = ok && hide (sampler, number, pass, sample, error);
+  if (!ok)
     g_prefix_error (error, "sample %" G_GUINT64_FORMAT ": ", number);
   g_rand_free (dice);
   return ok;
