@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "faults.h"
-#include "trainer/adamw.h"
-#include "trainer/step.h"
+#include "trainer/step/adamw.h"
+#include "trainer/step/step.h"
 
 typedef struct {
   const char *weights;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "trainer/recipe.h"
+#include "trainer/recipes/recipe.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)

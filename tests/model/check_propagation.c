@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/labels.h"
 #include "model/format/npz.h"
+#include "model/labels.h"
 #include "model/propagate.h"
-#include "trainer/mask_measures.h"
+#include "trainer/evaluate/mask_measures.h"
 
 static char *device_name;
 static guint failed, passed;

@@ -9,12 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "video/mask_png.h"
 #include "kernels/error.h"
 #include "model/format/safetensors.h"
-#include "model/state.h"
 #include "model/format/weights.h"
-#include "trainer/recipe.h"
+#include "model/state.h"
+#include "trainer/recipes/recipe.h"
+#include "video/mask_png.h"
 
 #define MEGABYTE (1 << 20)
 #define ROOM (48 * MEGABYTE) /* above what the process has */

@@ -5,8 +5,8 @@
 
 #include "kernels/error.h"
 #include "model/format/npz.h"
-#include "trainer/adamw.h"
-#include "trainer/step.h"
+#include "trainer/step/adamw.h"
+#include "trainer/step/step.h"
 
 /* Of a correct float32 implementation; see the README beside the recorded files. */
 #define LOSS_TOLERANCE 1e-5     /* relative */

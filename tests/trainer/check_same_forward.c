@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "model/stream.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { SAMPLES = 3, SOURCES = 4, TARGETS = 1, KEPT = 2 };
 

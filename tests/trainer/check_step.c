@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 enum { SAMPLES = 2, SOURCES = 3, TARGETS = 2, ROWS = 3, COLUMNS = 4, KEPT = 3 };
 

@@ -13,7 +13,7 @@
 
 #include "kernels/error.h"
 #include "trainer/data/source.h"
-#include "trainer/metrics.h"
+#include "trainer/run/metrics.h"
 
 static gboolean converters_fail;
 static char *folder;

@@ -2,8 +2,8 @@
  * gradient with regard to its output, into the one with regard to its input, in place, and adds to the gradients of its weights. */
 #pragma once
 
+#include "gradients.h"
 #include "model/net/activations.h"
-#include "trainer/gradients.h"
 
 G_BEGIN_DECLS
 

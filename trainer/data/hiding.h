@@ -2,7 +2,7 @@
  * predicts it has to remember the frames before. Target frames are never covered. Which parts, and how many, is the recipe's group [hidden]. */
 #pragma once
 
-#include "trainer/recipe.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

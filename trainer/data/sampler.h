@@ -3,7 +3,7 @@
 #pragma once
 
 #include "material.h"
-#include "trainer/recipe.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

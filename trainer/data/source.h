@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sampler.h"
-#include "trainer/step.h"
+#include "trainer/step/step.h"
 
 G_BEGIN_DECLS
 

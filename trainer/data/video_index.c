@@ -5,8 +5,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "kernels/runtime/cache_folders.h"
 #include "kernels/error.h"
+#include "kernels/runtime/cache_folders.h"
 #include "reader.h"
 
 enum {

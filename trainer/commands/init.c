@@ -1,9 +1,9 @@
 /* rvm-cl-train init --config NAME OUT: weights to start training from, or to try the element with. */
 #include "commands.h"
-#include "initialise.h"
-#include "interrupts.h"
 #include "model/config.h"
-#include "recipe.h"
+#include "trainer/recipes/recipe.h"
+#include "trainer/run/initialise.h"
+#include "trainer/run/interrupts.h"
 
 /* Sizes given one by one replace those of the named configuration, or of the recipe. */
 static gboolean

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "evaluate.h"
-#include "initialise.h"
 #include "kernels/error.h"
 #include "model/default_model.h"
+#include "trainer/evaluate/evaluate.h"
+#include "trainer/run/initialise.h"
 
 /* "WIDTHxHEIGHT", checked against the patch sizes of the models. */
 static gboolean

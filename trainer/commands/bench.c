@@ -2,12 +2,12 @@
  * measured between the steps so that both see the same machine. */
 #include <stdio.h>
 
-#include "adamw.h"
 #include "commands.h"
-#include "initialise.h"
 #include "kernels/error.h"
-#include "recipe.h"
-#include "step.h"
+#include "trainer/recipes/recipe.h"
+#include "trainer/run/initialise.h"
+#include "trainer/step/adamw.h"
+#include "trainer/step/step.h"
 
 /* 0: the recipe's. */
 static int samples, sources, targets, steps = 5, width, height;

@@ -2,11 +2,11 @@
 #include <gst/gst.h>
 
 #include "commands.h"
-#include "data/source.h"
-#include "interrupts.h"
 #include "kernels/error.h"
 #include "model/model_private.h"
-#include "sheet.h"
+#include "trainer/data/source.h"
+#include "trainer/run/interrupts.h"
+#include "trainer/run/sheet.h"
 
 /* What is named, without a list that stays. */
 static RvmSource *

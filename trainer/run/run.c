@@ -4,17 +4,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "adamw.h"
-#include "baseline.h"
 #include "checkpoint.h"
 #include "interrupts.h"
 #include "kernels/error.h"
 #include "metrics.h"
-#include "parallel.h"
 #include "progress.h"
 #include "run_files.h"
 #include "run_material.h"
 #include "sheet.h"
+#include "trainer/step/adamw.h"
+#include "trainer/step/baseline.h"
+#include "trainer/step/parallel.h"
 
 typedef struct {
   const RvmRunOptions *options;

@@ -3,7 +3,7 @@
  * renamed. */
 #pragma once
 
-#include "adamw.h"
+#include "trainer/step/adamw.h"
 
 G_BEGIN_DECLS
 

@@ -2,8 +2,8 @@
  * batch of a run. */
 #pragma once
 
-#include "recipe.h"
 #include "reduce.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

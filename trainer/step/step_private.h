@@ -1,8 +1,8 @@
 /* The inside of RvmStep, for step.c, which runs it, and step_memory.c, which says what it needs. */
 #pragma once
 
-#include "backward/network.h"
 #include "step.h"
+#include "trainer/backward/network.h"
 
 struct _RvmStep {
   RvmModel *model;

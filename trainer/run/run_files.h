@@ -1,8 +1,8 @@
 /* The files of a run's folder other than checkpoints and metrics: recipe, start, lock. */
 #pragma once
 
-#include "recipe.h"
 #include "run.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

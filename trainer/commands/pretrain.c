@@ -3,9 +3,9 @@
 #include <signal.h>
 
 #include "commands.h"
-#include "interrupts.h"
-#include "parallel.h"
-#include "run.h"
+#include "trainer/run/interrupts.h"
+#include "trainer/run/run.h"
+#include "trainer/step/parallel.h"
 
 /* The other processes cannot go on without this one. */
 static int

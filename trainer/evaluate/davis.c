@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernels/error.h"
-#include "reader.h"
+#include "trainer/data/reader.h"
 #include "video/mask_png.h"
 
 struct _RvmDavisReader {

@@ -2,10 +2,10 @@
  * learning. */
 #pragma once
 
-#include "data/davis.h"
-#include "data/points.h"
+#include "davis.h"
 #include "model/model.h"
 #include "model/propagate.h"
+#include "points.h"
 
 G_BEGIN_DECLS
 

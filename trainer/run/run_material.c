@@ -5,10 +5,10 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "data/files.h"
 #include "kernels/error.h"
 #include "kernels/text.h"
-#include "parallel.h"
+#include "trainer/data/files.h"
+#include "trainer/step/parallel.h"
 
 enum { NAMED = 10 }; /* files that are told one by one; of the others only the number */
 

@@ -3,7 +3,7 @@
  * soon as the device has come past it. */
 #pragma once
 
-#include "gradients.h"
+#include "trainer/backward/gradients.h"
 
 G_BEGIN_DECLS
 

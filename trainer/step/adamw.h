@@ -1,8 +1,8 @@
 /* RvmOptimiser: AdamW with clipping by global norm over all weights of a model (model.md 4), its moments on the device. */
 #pragma once
 
-#include "gradients.h"
 #include "kernels/ops/optimiser.h"
+#include "trainer/backward/gradients.h"
 
 G_BEGIN_DECLS
 

@@ -3,9 +3,9 @@
  * encoder that it reads: `core-residual` and `update-gate`, and `position-scale`. */
 #pragma once
 
-#include "model/model_private.h"
 #include "model/format/weights.h"
-#include "recipe.h"
+#include "model/model_private.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/runtime/device.h"
-#include "recipe.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 

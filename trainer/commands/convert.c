@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "commands.h"
-#include "interrupts.h"
 #include "kernels/error.h"
 #include "model/config.h"
+#include "trainer/run/interrupts.h"
 
 static gboolean
 copy_values (const RvmArray *array, float *values, gpointer user_data, GError **error)

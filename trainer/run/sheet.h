@@ -1,7 +1,7 @@
 /* Contact sheets of samples and of what a model makes of them. PNG, written to a temporary file and renamed. */
 #pragma once
 
-#include "step.h"
+#include "trainer/step/step.h"
 
 G_BEGIN_DECLS
 

@@ -11,8 +11,8 @@
  *   checkpoint-STEP.safetensors.aside  of a later step than the run went on from: damaged, or left behind by --from */
 #pragma once
 
-#include "data/source.h"
-#include "recipe.h"
+#include "trainer/data/source.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 
