@@ -38,14 +38,14 @@ compare (const char *path, guint width, guint height, GError **error)
   };
   const gsize picture = (gsize) width * height * 3;
   g_autofree guint8 *source = g_malloc (SAMPLES * SOURCES * picture), *target = g_malloc0 (SAMPLES * TARGETS * picture);
-  g_autoptr (GRand) dice = g_rand_new_with_seed (3);
+  g_autoptr (GRand) rng = g_rand_new_with_seed (3);
   g_autofree float *trained = NULL, *streamed = NULL;
   gsize frame, different = 0;
 
   if (stream == NULL)
     return FALSE;
   for (gsize i = 0; i < SAMPLES * SOURCES * picture; i++)
-    source[i] = g_rand_int (dice);
+    source[i] = g_rand_int (rng);
   frame = (gsize) rvm_stream_get_tokens (stream) * rvm_stream_get_dim (stream);
   trained = run_step (path, &shape, source, target, SAMPLES * SOURCES * frame, error);
   if (trained == NULL)

@@ -20,18 +20,18 @@ static void
 random_init (Random *random, guint patch, guint samples, guint rows, guint columns, guint kept)
 {
   const gsize picture = (gsize) rows * columns * patch * patch * 3;
-  GRand *dice = g_rand_new_with_seed (8);
+  GRand *rng = g_rand_new_with_seed (8);
 
   random->source = g_malloc (samples * SOURCES * picture);
   random->target = g_malloc (samples * TARGETS * picture);
   random->gaps = g_new (guint32, samples * TARGETS);
   random->visible = g_new (guint32, samples * TARGETS * kept);
   for (gsize i = 0; i < samples * SOURCES * picture; i++)
-    random->source[i] = g_rand_int_range (dice, 0, 256);
+    random->source[i] = g_rand_int_range (rng, 0, 256);
   for (gsize i = 0; i < samples * TARGETS * picture; i++)
-    random->target[i] = g_rand_int_range (dice, 0, 256);
+    random->target[i] = g_rand_int_range (rng, 0, 256);
   for (guint b = 0; b < samples * TARGETS; b++) {
-    random->gaps[b] = g_rand_int_range (dice, 4, 49);
+    random->gaps[b] = g_rand_int_range (rng, 4, 49);
     for (guint i = 0; i < kept; i++)
       random->visible[b * kept + i] = (b + 4 * i) % (rows * columns);
   }
@@ -39,7 +39,7 @@ random_init (Random *random, guint patch, guint samples, guint rows, guint colum
     .sources = SOURCES, .samples = samples, .rows = rows, .columns = columns, .kept = kept,
     .source = random->source, .target = random->target, .gaps = random->gaps, .visible = random->visible,
   };
-  g_rand_free (dice);
+  g_rand_free (rng);
 }
 
 static void

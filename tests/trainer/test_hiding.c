@@ -95,12 +95,12 @@ typedef struct {
 static void
 draw (RvmSampler *sampler, guint64 number, Drawn *drawn)
 {
-  const RvmPass pass = rvm_sampler_get_largest_pass (sampler, 1);
+  const RvmBatchShape shape = rvm_sampler_get_largest_shape (sampler, 1);
   const RvmSample sample = { drawn->source, drawn->target, drawn->gaps, drawn->visible };
   g_autoptr (GError) error = NULL;
 
   memset (drawn, 0, sizeof *drawn);
-  ck_assert_msg (rvm_sampler_draw (sampler, number, &pass, &sample, &error), "%s", error ? error->message : "");
+  ck_assert_msg (rvm_sampler_draw (sampler, number, &shape, &sample, &error), "%s", error ? error->message : "");
 }
 
 static gboolean

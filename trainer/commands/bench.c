@@ -37,7 +37,7 @@ typedef struct {
 static void
 random_batch_init (RandomBatch *random, const RvmStepShape *shape, gsize picture)
 {
-  g_autoptr (GRand) dice = g_rand_new_with_seed (1);
+  g_autoptr (GRand) rng = g_rand_new_with_seed (1);
   const gsize pictures = (gsize) shape->samples * shape->targets, source_bytes = shape->samples * shape->sources * picture;
 
   random->source = g_malloc (source_bytes);
@@ -45,12 +45,12 @@ random_batch_init (RandomBatch *random, const RvmStepShape *shape, gsize picture
   random->gaps = g_new (guint32, pictures);
   random->visible = g_new (guint32, pictures * shape->kept);
   for (gsize i = 0; i < source_bytes; i++)
-    random->source[i] = g_rand_int (dice);
+    random->source[i] = g_rand_int (rng);
   for (gsize i = 0; i < pictures * picture; i++)
-    random->target[i] = g_rand_int (dice);
+    random->target[i] = g_rand_int (rng);
   for (gsize b = 0; b < pictures; b++) {
-    const guint first = g_rand_int_range (dice, 0, shape->rows * shape->columns - shape->kept + 1);
-    random->gaps[b] = g_rand_int_range (dice, 4, 49);
+    const guint first = g_rand_int_range (rng, 0, shape->rows * shape->columns - shape->kept + 1);
+    random->gaps[b] = g_rand_int_range (rng, 4, 49);
     for (guint i = 0; i < shape->kept; i++)
       random->visible[b * shape->kept + i] = first + i;
   }

@@ -161,7 +161,7 @@ rvm_sampler_describe (const RvmSampler *sampler)
 }
 
 static GRand *
-make_dice (const RvmSampler *sampler, guint purpose, guint64 number)
+make_rng (const RvmSampler *sampler, guint purpose, guint64 number)
 {
   const guint64 seed = sampler->recipe.seed;
   const guint32 seeds[] = { seed, seed >> 32, number, number >> 32, purpose };
@@ -169,12 +169,12 @@ make_dice (const RvmSampler *sampler, guint purpose, guint64 number)
   return g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
 }
 
-RvmPass
-rvm_sampler_get_largest_pass (const RvmSampler *sampler, guint samples)
+RvmBatchShape
+rvm_sampler_get_largest_shape (const RvmSampler *sampler, guint samples)
 {
   const RvmRecipe *recipe = &sampler->recipe;
 
-  return (RvmPass){
+  return (RvmBatchShape){
     .samples = samples, .sources = recipe->sources_max, .width = recipe->width, .height = recipe->height,
     .kept = rvm_recipe_get_kept (recipe),
   };
@@ -182,42 +182,42 @@ rvm_sampler_get_largest_pass (const RvmSampler *sampler, guint samples)
 
 /* As many small sides as large ones, by ratio. */
 static guint
-draw_side (const RvmRecipe *recipe, GRand *dice, guint side)
+draw_side (const RvmRecipe *recipe, GRand *rng, guint side)
 {
   const guint patch = recipe->model.patch, least = side / patch, most = recipe->side_max / patch;
 
-  return patch * CLAMP ((guint) exp (g_rand_double_range (dice, log (least), log (most + 1))), least, most);
+  return patch * CLAMP ((guint) exp (g_rand_double_range (rng, log (least), log (most + 1))), least, most);
 }
 
-RvmPass
-rvm_sampler_draw_pass (const RvmSampler *sampler, guint64 pass, guint samples)
+RvmBatchShape
+rvm_sampler_draw_shape (const RvmSampler *sampler, guint64 pass, guint samples)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  RvmPass result = rvm_sampler_get_largest_pass (sampler, samples);
-  GRand *dice = make_dice (sampler, PURPOSE_SOURCES, pass);
+  RvmBatchShape result = rvm_sampler_get_largest_shape (sampler, samples);
+  GRand *rng = make_rng (sampler, PURPOSE_SOURCES, pass);
 
-  result.sources = g_rand_int_range (dice, recipe->sources_min, recipe->sources_max + 1);
+  result.sources = g_rand_int_range (rng, recipe->sources_min, recipe->sources_max + 1);
   if (recipe->side_max) {
-    result.width = draw_side (recipe, dice, recipe->width);
-    result.height = draw_side (recipe, dice, recipe->height);
+    result.width = draw_side (recipe, rng, recipe->width);
+    result.height = draw_side (recipe, rng, recipe->height);
     result.samples = (guint64) samples * recipe->width * recipe->height / ((guint64) result.width * result.height);
     result.kept = rvm_recipe_count_kept (recipe, (result.width / recipe->model.patch) * (result.height / recipe->model.patch));
   }
-  g_rand_free (dice);
+  g_rand_free (rng);
   return result;
 }
 
 /* The first entries of a random permutation. */
 static void
-draw_visible (const RvmSampler *sampler, GRand *dice, const RvmPass *pass, guint32 *visible)
+draw_visible (const RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, guint32 *visible)
 {
-  const guint patches = (pass->width / sampler->recipe.model.patch) * (pass->height / sampler->recipe.model.patch), kept = pass->kept;
+  const guint patches = (shape->width / sampler->recipe.model.patch) * (shape->height / sampler->recipe.model.patch), kept = shape->kept;
   g_autofree guint32 *order = g_new (guint32, patches);
 
   for (guint i = 0; i < patches; i++)
     order[i] = i;
   for (guint i = 0; i < kept; i++) {
-    const guint j = g_rand_int_range (dice, i, patches);
+    const guint j = g_rand_int_range (rng, i, patches);
     const guint32 chosen = order[j];
 
     order[j] = order[i];
@@ -234,7 +234,7 @@ typedef struct {
 /* One of the arguments of --data, by their weights; without weights all of them, and nothing is drawn. It is drawn once for a sample: a source
  * whose stretches are often refused has its share nevertheless. */
 static gint
-draw_argument (const RvmSampler *sampler, GRand *dice)
+draw_argument (const RvmSampler *sampler, GRand *rng)
 {
   const RvmRecipeWeights *weights = &sampler->recipe.weights;
   double left = 0;
@@ -243,7 +243,7 @@ draw_argument (const RvmSampler *sampler, GRand *dice)
   for (guint i = 0; i < weights->n; i++)
     left += weights->values[i];
   if (weights->n)
-    left *= g_rand_double (dice);
+    left *= g_rand_double (rng);
   for (guint i = 0; i < weights->n && (argument == RVM_CLIPS_ALL || left >= 0); i++)
     if (weights->values[i] > 0) {
       argument = i;
@@ -253,15 +253,15 @@ draw_argument (const RvmSampler *sampler, GRand *dice)
 }
 
 static gboolean
-draw_stretch (const RvmSampler *sampler, GRand *dice, gint argument, guint sources, Stretch *stretch, guint32 *gaps)
+draw_stretch (const RvmSampler *sampler, GRand *rng, gint argument, guint sources, Stretch *stretch, guint32 *gaps)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  const guint64 number = g_rand_double (dice) * rvm_clips_get_n_frames (sampler->clips, argument);
+  const guint64 number = g_rand_double (rng) * rvm_clips_get_n_frames (sampler->clips, argument);
   const RvmVideoIndex *index;
   guint end = 0, motion = 0;
 
   stretch->sources = sources;
-  stretch->stride = g_rand_int_range (dice, 1, recipe->stride_max + 1);
+  stretch->stride = g_rand_int_range (rng, 1, recipe->stride_max + 1);
   stretch->clip = rvm_clips_locate (sampler->clips, argument, number, &stretch->first);
   stretch->last = stretch->first + (sources - 1) * stretch->stride;
   index = rvm_clips_get_index (sampler->clips, stretch->clip);
@@ -269,7 +269,7 @@ draw_stretch (const RvmSampler *sampler, GRand *dice, gint argument, guint sourc
     return FALSE;
   for (guint i = 0; i < recipe->targets; i++) {
     /* Near its end a video has only short gaps. */
-    gaps[i] = g_rand_int_range (dice, recipe->gap_min, MIN (recipe->gap_max, index->n_frames - 1 - stretch->last) + 1);
+    gaps[i] = g_rand_int_range (rng, recipe->gap_min, MIN (recipe->gap_max, index->n_frames - 1 - stretch->last) + 1);
     end = MAX (end, stretch->last + gaps[i]);
   }
   for (guint i = stretch->first + 1; i <= end; i++) {
@@ -277,7 +277,7 @@ draw_stretch (const RvmSampler *sampler, GRand *dice, gint argument, guint sourc
       return FALSE;
     motion += index->motion[i];
   }
-  return motion > STILL_STRETCH || g_rand_double (dice) < recipe->still_share;
+  return motion > STILL_STRETCH || g_rand_double (rng) < recipe->still_share;
 }
 
 typedef struct {
@@ -287,22 +287,22 @@ typedef struct {
 } Crop;
 
 static void
-draw_crop (const RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmVideoIndex *index, Crop *crop)
+draw_crop (const RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const RvmVideoIndex *index, Crop *crop)
 {
   const RvmRecipe *recipe = &sampler->recipe;
   /* The largest crop of the training frame's shape. */
-  const double most = MIN ((double) index->width / pass->width, (double) index->height / pass->height);
-  const double scale = most * exp (g_rand_double_range (dice, log (recipe->crop_min) - 1e-9, 0));
+  const double most = MIN ((double) index->width / shape->width, (double) index->height / shape->height);
+  const double scale = most * exp (g_rand_double_range (rng, log (recipe->crop_min) - 1e-9, 0));
 
-  crop->width = CLAMP (pass->width * scale + 0.5, 1, index->width);
-  crop->height = CLAMP (pass->height * scale + 0.5, 1, index->height);
-  crop->x = g_rand_int_range (dice, 0, index->width - crop->width + 1);
-  crop->y = g_rand_int_range (dice, 0, index->height - crop->height + 1);
-  crop->flip = recipe->flip && g_rand_boolean (dice);
+  crop->width = CLAMP (shape->width * scale + 0.5, 1, index->width);
+  crop->height = CLAMP (shape->height * scale + 0.5, 1, index->height);
+  crop->x = g_rand_int_range (rng, 0, index->width - crop->width + 1);
+  crop->y = g_rand_int_range (rng, 0, index->height - crop->height + 1);
+  crop->flip = recipe->flip && g_rand_boolean (rng);
 }
 
 static gboolean
-open_crop (const RvmPass *pass, const RvmVideoIndex *index, Crop *crop, GError **error)
+open_crop (const RvmBatchShape *shape, const RvmVideoIndex *index, Crop *crop, GError **error)
 {
   const GstVideoRectangle part = { crop->x, crop->y, crop->width, crop->height };
   GstVideoInfo frame;
@@ -311,7 +311,7 @@ open_crop (const RvmPass *pass, const RvmVideoIndex *index, Crop *crop, GError *
   gst_video_info_set_format (&frame, GST_VIDEO_FORMAT_RGB, index->width, index->height);
   frame.stride[0] = index->width * 3;
   frame.size = (gsize) index->width * index->height * 3;
-  crop->conversion = rvm_conversion_new (&frame, &part, GST_VIDEO_FORMAT_RGB, pass->width, pass->height, error);
+  crop->conversion = rvm_conversion_new (&frame, &part, GST_VIDEO_FORMAT_RGB, shape->width, shape->height, error);
   return crop->conversion != NULL;
 }
 
@@ -359,19 +359,19 @@ crop_moves (const guint8 *a, const guint8 *b, gsize size)
 
 /* Frames of a crop in which something moves between the last source frame and a target, if one is found. */
 static gboolean
-take_clip (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const Stretch *stretch, const RvmSample *sample, GError **error)
+take_clip (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const Stretch *stretch, const RvmSample *sample, GError **error)
 {
   const RvmVideoIndex *index = rvm_clips_get_index (sampler->clips, stretch->clip);
-  const gsize size = (gsize) pass->width * pass->height * 3;
+  const gsize size = (gsize) shape->width * shape->height * 3;
   guint8 *last = sample->source + (stretch->sources - 1) * size;
   gboolean ok = TRUE, enough = FALSE;
   Crop crop = { 0 };
 
   for (guint i = 0; ok && !enough; i++) {
-    draw_crop (sampler, dice, pass, index, &crop);
-    ok = open_crop (pass, index, &crop, error) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
+    draw_crop (sampler, rng, shape, index, &crop);
+    ok = open_crop (shape, index, &crop, error) && take_frame (sampler, &crop, stretch->clip, stretch->last, last, error)
          && take_frame (sampler, &crop, stretch->clip, stretch->last + sample->gaps[0], sample->target, error);
-    enough = i + 1 == CROPS || (ok && crop_moves (last, sample->target, size)) || g_rand_double (dice) < sampler->recipe.still_share;
+    enough = i + 1 == CROPS || (ok && crop_moves (last, sample->target, size)) || g_rand_double (rng) < sampler->recipe.still_share;
     if (ok && !enough)
       g_clear_pointer (&crop.conversion, rvm_conversion_free);
   }
@@ -384,21 +384,22 @@ take_clip (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const Stretch 
 }
 
 static gboolean
-render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *sample, GError **error)
+render (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  const gsize size = (gsize) pass->width * pass->height * 3;
-  const guint stride = g_rand_int_range (dice, 1, recipe->stride_max + 1), last = (pass->sources - 1) * stride;
-  g_autoptr (RvmScene) scene = rvm_scene_new (sampler->synthetic, dice, pass->width, pass->height, last + recipe->gap_max + 1, error);
+  const gsize size = (gsize) shape->width * shape->height * 3;
+  const guint stride = g_rand_int_range (rng, 1, recipe->stride_max + 1), last = (shape->sources - 1) * stride;
+  g_autoptr (RvmSyntheticClip) clip =
+      rvm_synthetic_clip_new (sampler->synthetic, rng, shape->width, shape->height, last + recipe->gap_max + 1, error);
 
-  if (scene == NULL)
+  if (clip == NULL)
     return FALSE;
-  for (guint i = 0; i < pass->sources; i++)
-    if (!rvm_scene_render (scene, i * stride, sample->source + i * size, error))
+  for (guint i = 0; i < shape->sources; i++)
+    if (!rvm_synthetic_clip_render (clip, i * stride, sample->source + i * size, error))
       return FALSE;
   for (guint i = 0; i < recipe->targets; i++) {
-    sample->gaps[i] = g_rand_int_range (dice, recipe->gap_min, recipe->gap_max + 1);
-    if (!rvm_scene_render (scene, last + sample->gaps[i], sample->target + i * size, error))
+    sample->gaps[i] = g_rand_int_range (rng, recipe->gap_min, recipe->gap_max + 1);
+    if (!rvm_synthetic_clip_render (clip, last + sample->gaps[i], sample->target + i * size, error))
       return FALSE;
   }
   return TRUE;
@@ -406,16 +407,16 @@ render (RvmSampler *sampler, GRand *dice, const RvmPass *pass, const RvmSample *
 
 /* Covers parts of the source frames, if the recipe says so and for its share of the samples. */
 static gboolean
-hide (const RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error)
+hide (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
   const RvmRecipe *recipe = &sampler->recipe;
-  const RvmHidingFrames frames = { pass->width, pass->height, pass->sources, sample->source };
+  const RvmHidingFrames frames = { shape->width, shape->height, shape->sources, sample->source };
   gboolean ok = TRUE;
   GRand *rng;
 
   if (recipe->hidden_samples <= 0)
     return TRUE;
-  rng = make_dice (sampler, PURPOSE_HIDDEN, number);
+  rng = make_rng (sampler, PURPOSE_HIDDEN, number);
   if (g_rand_double (rng) < recipe->hidden_samples)
     ok = rvm_hiding_apply (recipe, rng, &frames, error);
   g_rand_free (rng);
@@ -423,24 +424,24 @@ hide (const RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmS
 }
 
 gboolean
-rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error)
+rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
-  GRand *dice = make_dice (sampler, PURPOSE_SAMPLE, number);
+  GRand *rng = make_rng (sampler, PURPOSE_SAMPLE, number);
   gboolean ok = TRUE;
 
   for (guint i = 0; i < sampler->recipe.targets; i++)
-    draw_visible (sampler, dice, pass, sample->visible + (gsize) i * pass->kept);
-  if (g_rand_double (dice) < sampler->recipe.synthetic) {
-    ok = render (sampler, dice, pass, sample, error);
+    draw_visible (sampler, rng, shape, sample->visible + (gsize) i * shape->kept);
+  if (g_rand_double (rng) < sampler->recipe.synthetic) {
+    ok = render (sampler, rng, shape, sample, error);
   } else {
-    const gint argument = draw_argument (sampler, dice);
+    const gint argument = draw_argument (sampler, rng);
     Stretch stretch;
     gboolean found = FALSE;
 
     for (guint i = 0; i < TIMES && !found; i++)
-      found = draw_stretch (sampler, dice, argument, pass->sources, &stretch, sample->gaps);
+      found = draw_stretch (sampler, rng, argument, shape->sources, &stretch, sample->gaps);
     if (found)
-      ok = take_clip (sampler, dice, pass, &stretch, sample, error);
+      ok = take_clip (sampler, rng, shape, &stretch, sample, error);
     else {
       rvm_error_set (error, RVM_ERROR_FILE,
           "in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "
@@ -448,9 +449,9 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, cons
       ok = FALSE;
     }
   }
-  ok = ok && hide (sampler, number, pass, sample, error);
+  ok = ok && hide (sampler, number, shape, sample, error);
   if (!ok)
     g_prefix_error (error, "sample %" G_GUINT64_FORMAT ": ", number);
-  g_rand_free (dice);
+  g_rand_free (rng);
   return ok;
 }

@@ -30,11 +30,11 @@ typedef struct {
   guint samples, sources;
   guint width, height; /* pixels of a frame */
   guint kept;          /* visible patches of a target */
-} RvmPass;
+} RvmBatchShape;
 
 /* @samples: of frames of the recipe's width and height: a process's share of the batch. Of larger frames there are fewer. */
-RvmPass rvm_sampler_draw_pass (const RvmSampler *sampler, guint64 pass, guint samples);
-RvmPass rvm_sampler_get_largest_pass (const RvmSampler *sampler, guint samples); /* the recipe's own frames, the most source frames */
-gboolean rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmPass *pass, const RvmSample *sample, GError **error);
+RvmBatchShape rvm_sampler_draw_shape (const RvmSampler *sampler, guint64 pass, guint samples);
+RvmBatchShape rvm_sampler_get_largest_shape (const RvmSampler *sampler, guint samples); /* the recipe's own frames, the most source frames */
+gboolean rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error);
 
 G_END_DECLS

@@ -35,30 +35,30 @@ rvm_source_batch_free (RvmSourceBatch *batch)
 }
 
 static RvmSourceBatch *
-make_batch (RvmSource *source, guint64 number, const RvmPass *pass, GError **error)
+make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GError **error)
 {
   const RvmRecipe *recipe = &source->recipe;
-  const gsize picture = (gsize) pass->width * pass->height * 3, pictures = (gsize) recipe->targets * pass->samples;
+  const gsize picture = (gsize) shape->width * shape->height * 3, pictures = (gsize) recipe->targets * shape->samples;
   RvmSample all = {
-    .source = g_malloc (picture * pass->sources * pass->samples), .target = g_malloc (picture * pictures),
-    .gaps = g_new (guint32, pictures), .visible = g_new (guint32, pictures * pass->kept),
+    .source = g_malloc (picture * shape->sources * shape->samples), .target = g_malloc (picture * pictures),
+    .gaps = g_new (guint32, pictures), .visible = g_new (guint32, pictures * shape->kept),
   };
   g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
   gboolean ok = TRUE;
 
   batch->batch = (RvmBatch){
-    .sources = pass->sources, .samples = pass->samples, .rows = pass->height / recipe->model.patch,
-    .columns = pass->width / recipe->model.patch, .kept = pass->kept,
+    .sources = shape->sources, .samples = shape->samples, .rows = shape->height / recipe->model.patch,
+    .columns = shape->width / recipe->model.patch, .kept = shape->kept,
     .source = all.source, .target = all.target, .gaps = all.gaps, .visible = all.visible,
   };
   batch->first = number * recipe->batch + source->offset;
   g_mutex_lock (&source->sampling);
-  for (guint i = 0; ok && i < pass->samples; i++) {
+  for (guint i = 0; ok && i < shape->samples; i++) {
     const RvmSample sample = {
-      all.source + i * pass->sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
-      all.visible + i * recipe->targets * pass->kept,
+      all.source + i * shape->sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
+      all.visible + i * recipe->targets * shape->kept,
     };
-    ok = rvm_sampler_draw (source->sampler, batch->first + i, pass, &sample, error);
+    ok = rvm_sampler_draw (source->sampler, batch->first + i, shape, &sample, error);
   }
   g_mutex_unlock (&source->sampling);
   return ok ? g_steal_pointer (&batch) : NULL;
@@ -74,12 +74,12 @@ work (gpointer user_data)
     if (source->ready.length >= AHEAD) {
       g_cond_wait (&source->changed, &source->lock);
     } else {
-      const RvmPass pass = rvm_sampler_draw_pass (source->sampler, source->pass, source->samples);
+      const RvmBatchShape shape = rvm_sampler_draw_shape (source->sampler, source->pass, source->samples);
       GError *error = NULL;
       RvmSourceBatch *batch;
 
       g_mutex_unlock (&source->lock);
-      batch = make_batch (source, source->pass, &pass, &error);
+      batch = make_batch (source, source->pass, &shape, &error);
       g_mutex_lock (&source->lock);
       source->pass++;
       /* The numbers of samples are promised: a batch is made or ends the run, it is never left out. */
@@ -165,7 +165,7 @@ rvm_source_next (RvmSource *source, GError **error)
 RvmSourceBatch *
 rvm_source_get_probe (RvmSource *source, GError **error)
 {
-  const RvmPass pass = rvm_sampler_get_largest_pass (source->sampler, source->samples);
+  const RvmBatchShape shape = rvm_sampler_get_largest_shape (source->sampler, source->samples);
 
-  return make_batch (source, PROBE_PASS, &pass, error);
+  return make_batch (source, PROBE_PASS, &shape, error);
 }

@@ -1,4 +1,4 @@
-/* Positions are in widths of the frame, times in lengths of the scene (0 to 1), so that nothing depends on the resolution. */
+/* Positions are in widths of the frame, times in lengths of the clip (0 to 1), so that nothing depends on the resolution. */
 #include "synthetic.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ typedef struct {
   gboolean flip;
 } Actor;
 
-struct _RvmScene {
+struct _RvmSyntheticClip {
   guint width, height, frames, n;
   double motion; /* of every track's speed and swing */
   Actor actors[1 + SPRITES_LIMIT]; /* the photo first */
@@ -108,19 +108,19 @@ take_picture (RvmSynthetic *synthetic, const GPtrArray *files, guint64 offset, g
 
 /* Small values more often than large ones, either sign. */
 static double
-draw_signed (GRand *dice, double most)
+draw_signed (GRand *rng, double most)
 {
-  const double value = g_rand_double_range (dice, -1, 1);
+  const double value = g_rand_double_range (rng, -1, 1);
 
   return most * value * fabs (value);
 }
 
 static Track
-draw_track (const RvmScene *scene, GRand *dice, double start, double speed, double swing)
+draw_track (const RvmSyntheticClip *clip, GRand *rng, double start, double speed, double swing)
 {
   return (Track){
-    .start = start, .speed = draw_signed (dice, scene->motion * speed), .swing = draw_signed (dice, scene->motion * swing),
-    .turns = g_rand_double_range (dice, 0.3, 1.5), .phase = g_rand_double (dice),
+    .start = start, .speed = draw_signed (rng, clip->motion * speed), .swing = draw_signed (rng, clip->motion * swing),
+    .turns = g_rand_double_range (rng, 0.3, 1.5), .phase = g_rand_double (rng),
   };
 }
 
@@ -132,82 +132,82 @@ track_at (const Track *track, double t)
 
 /* A window of 0.15 to 0.8 of the photo's shorter side, in the middle of what the camera sees half way. */
 static void
-draw_background (Actor *actor, const RvmScene *scene, GRand *dice)
+draw_background (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
 {
   const guint side = MIN (actor->picture->width, actor->picture->height);
 
-  actor->scale = MAX (scene->width, scene->height) / (side * exp (g_rand_double_range (dice, log (0.15), log (0.8))));
-  actor->x = draw_track (scene, dice, g_rand_double_range (dice, -0.8, 0.8), 2.0, 0.3);
-  actor->y = draw_track (scene, dice, g_rand_double_range (dice, -0.8, 0.8), 1.2, 0.3);
-  actor->angle = draw_track (scene, dice, draw_signed (dice, 0.3), 0.8, 0.15);
-  actor->log_scale = draw_track (scene, dice, 0, 0.8, 0.15);
-  actor->lean = draw_track (scene, dice, draw_signed (dice, 0.2), 0.3, 0.1);
-  actor->flip = g_rand_boolean (dice);
+  actor->scale = MAX (clip->width, clip->height) / (side * exp (g_rand_double_range (rng, log (0.15), log (0.8))));
+  actor->x = draw_track (clip, rng, g_rand_double_range (rng, -0.8, 0.8), 2.0, 0.3);
+  actor->y = draw_track (clip, rng, g_rand_double_range (rng, -0.8, 0.8), 1.2, 0.3);
+  actor->angle = draw_track (clip, rng, draw_signed (rng, 0.3), 0.8, 0.15);
+  actor->log_scale = draw_track (clip, rng, 0, 0.8, 0.15);
+  actor->lean = draw_track (clip, rng, draw_signed (rng, 0.2), 0.3, 0.1);
+  actor->flip = g_rand_boolean (rng);
 }
 
 /* 0.15 to 0.8 of the frame in size; somewhere in the frame at a random time. */
 static void
-draw_sprite (Actor *actor, const RvmScene *scene, GRand *dice)
+draw_sprite (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
 {
-  const double size = exp (g_rand_double_range (dice, log (0.15), log (0.8)));
+  const double size = exp (g_rand_double_range (rng, log (0.15), log (0.8)));
 
-  actor->scale = size * scene->width / MAX (actor->picture->width, actor->picture->height);
-  actor->x = draw_track (scene, dice, 0, 1.8, 0.3);
-  actor->y = draw_track (scene, dice, 0, 1.2, 0.3);
-  actor->angle = draw_track (scene, dice, draw_signed (dice, 0.6), 2.0, 0.4);
-  actor->log_scale = draw_track (scene, dice, 0, 0.8, 0.2);
-  actor->lean = draw_track (scene, dice, 0, 0.3, 0.15);
-  actor->flip = g_rand_boolean (dice);
-  const double seen = g_rand_double (dice);
-  actor->x.start = g_rand_double_range (dice, -0.5, 0.5) - track_at (&actor->x, seen);
-  actor->y.start = g_rand_double_range (dice, -0.5, 0.5) * scene->height / scene->width - track_at (&actor->y, seen);
+  actor->scale = size * clip->width / MAX (actor->picture->width, actor->picture->height);
+  actor->x = draw_track (clip, rng, 0, 1.8, 0.3);
+  actor->y = draw_track (clip, rng, 0, 1.2, 0.3);
+  actor->angle = draw_track (clip, rng, draw_signed (rng, 0.6), 2.0, 0.4);
+  actor->log_scale = draw_track (clip, rng, 0, 0.8, 0.2);
+  actor->lean = draw_track (clip, rng, 0, 0.3, 0.15);
+  actor->flip = g_rand_boolean (rng);
+  const double seen = g_rand_double (rng);
+  actor->x.start = g_rand_double_range (rng, -0.5, 0.5) - track_at (&actor->x, seen);
+  actor->y.start = g_rand_double_range (rng, -0.5, 0.5) * clip->height / clip->width - track_at (&actor->y, seen);
 }
 
-RvmScene *
-rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, guint frames, GError **error)
+RvmSyntheticClip *
+rvm_synthetic_clip_new (RvmSynthetic *synthetic, GRand *rng, guint width, guint height, guint frames, GError **error)
 {
-  g_autoptr (RvmScene) scene = g_new0 (RvmScene, 1);
-  const guint sprites = synthetic->sprites->len ? g_rand_int_range (dice, 1, synthetic->sprites_max + 1) : 0;
+  g_autoptr (RvmSyntheticClip) clip = g_new0 (RvmSyntheticClip, 1);
+  const guint sprites = synthetic->sprites->len ? g_rand_int_range (rng, 1, synthetic->sprites_max + 1) : 0;
 
-  scene->width = width;
-  scene->height = height;
-  scene->frames = frames;
-  scene->motion = synthetic->motion;
-  scene->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, scene->width, scene->height);
+  clip->width = width;
+  clip->height = height;
+  clip->frames = frames;
+  clip->motion = synthetic->motion;
+  clip->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, clip->width, clip->height);
   for (guint i = 0; i <= sprites; i++) {
     const GPtrArray *files = i ? synthetic->sprites : synthetic->photos;
-    Actor *actor = &scene->actors[i];
+    Actor *actor = &clip->actors[i];
 
-    actor->picture = take_picture (synthetic, files, i ? SPRITES_OFFSET : 0, g_rand_int_range (dice, 0, files->len), error);
+    actor->picture = take_picture (synthetic, files, i ? SPRITES_OFFSET : 0, g_rand_int_range (rng, 0, files->len), error);
     if (actor->picture == NULL)
       return NULL;
-    scene->n++;
+    clip->n++;
     if (i)
-      draw_sprite (actor, scene, dice);
+      draw_sprite (actor, clip, rng);
     else
-      draw_background (actor, scene, dice);
+      draw_background (actor, clip, rng);
   }
-  return g_steal_pointer (&scene);
+  return g_steal_pointer (&clip);
 }
 
 void
-rvm_scene_free (RvmScene *scene)
+rvm_synthetic_clip_free (RvmSyntheticClip *clip)
 {
-  if (scene == NULL)
+  if (clip == NULL)
     return;
-  for (guint i = 0; i < scene->n; i++)
-    rvm_picture_unref (scene->actors[i].picture);
-  g_clear_pointer (&scene->surface, cairo_surface_destroy);
-  g_free (scene);
+  for (guint i = 0; i < clip->n; i++)
+    rvm_picture_unref (clip->actors[i].picture);
+  g_clear_pointer (&clip->surface, cairo_surface_destroy);
+  g_free (clip);
 }
 
 static void
-place_actor (const RvmScene *scene, const Actor *actor, double t, cairo_matrix_t *place)
+place_actor (const RvmSyntheticClip *clip, const Actor *actor, double t, cairo_matrix_t *place)
 {
   const double scale = actor->scale * exp (track_at (&actor->log_scale, t));
   cairo_matrix_t lean;
 
-  cairo_matrix_init_translate (place, scene->width * (0.5 + track_at (&actor->x, t)), scene->height * 0.5 + scene->width * track_at (&actor->y, t));
+  cairo_matrix_init_translate (place, clip->width * (0.5 + track_at (&actor->x, t)), clip->height * 0.5 + clip->width * track_at (&actor->y, t));
   cairo_matrix_rotate (place, track_at (&actor->angle, t));
   cairo_matrix_init (&lean, 1, 0, track_at (&actor->lean, t), 1, 0, 0);
   cairo_matrix_multiply (place, &lean, place);
@@ -216,32 +216,32 @@ place_actor (const RvmScene *scene, const Actor *actor, double t, cairo_matrix_t
 }
 
 gboolean
-rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels, GError **error)
+rvm_synthetic_clip_render (RvmSyntheticClip *clip, guint frame, guint8 *pixels, GError **error)
 {
-  const double t = scene->frames > 1 ? (double) frame / (scene->frames - 1) : 0;
-  cairo_t *cr = cairo_create (scene->surface);
+  const double t = clip->frames > 1 ? (double) frame / (clip->frames - 1) : 0;
+  cairo_t *cr = cairo_create (clip->surface);
   cairo_status_t status;
   const guint8 *data;
   gsize stride;
 
-  for (guint i = 0; i < scene->n; i++) {
+  for (guint i = 0; i < clip->n; i++) {
     cairo_matrix_t place;
 
-    place_actor (scene, &scene->actors[i], t, &place);
-    rvm_picture_draw (scene->actors[i].picture, cr, &place, i == 0);
+    place_actor (clip, &clip->actors[i], t, &place);
+    rvm_picture_draw (clip->actors[i].picture, cr, &place, i == 0);
   }
   status = cairo_status (cr);
   cairo_destroy (cr);
   if (status != CAIRO_STATUS_SUCCESS) {
-    rvm_error_set (error, RVM_ERROR_MEMORY, "a frame of %u x %u pixels cannot be rendered: %s", scene->width, scene->height,
+    rvm_error_set (error, RVM_ERROR_MEMORY, "a frame of %u x %u pixels cannot be rendered: %s", clip->width, clip->height,
         cairo_status_to_string (status));
     return FALSE;
   }
-  cairo_surface_flush (scene->surface);
-  data = cairo_image_surface_get_data (scene->surface);
-  stride = cairo_image_surface_get_stride (scene->surface);
-  for (guint y = 0; y < scene->height; y++)
-    for (guint x = 0; x < scene->width; x++) {
+  cairo_surface_flush (clip->surface);
+  data = cairo_image_surface_get_data (clip->surface);
+  stride = cairo_image_surface_get_stride (clip->surface);
+  for (guint y = 0; y < clip->height; y++)
+    for (guint x = 0; x < clip->width; x++) {
       const guint32 pixel = *(const guint32 *) (const void *) (data + y * stride + x * 4);
 
       *pixels++ = pixel >> 16;

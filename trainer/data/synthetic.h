@@ -7,21 +7,21 @@
 G_BEGIN_DECLS
 
 typedef struct _RvmSynthetic RvmSynthetic;
-typedef struct _RvmScene RvmScene; /* one video */
+typedef struct _RvmSyntheticClip RvmSyntheticClip; /* one video */
 
 /* The photos and sprites of @material, which outlives the result. Files that are no pictures are told in one line and skipped, or, if
  * they are settled, an error; no photo that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @motion: of everything, 1: a
- * camera moves up to two widths of the frame in a scene. @memory: bytes of decoded pictures kept. */
+ * camera moves up to two widths of the frame in a clip. @memory: bytes of decoded pictures kept. */
 RvmSynthetic *rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)
 
-/* Draws a scene from @dice that lasts @frames frames of @width x @height pixels. */
-RvmScene *rvm_scene_new (RvmSynthetic *synthetic, GRand *dice, guint width, guint height, guint frames, GError **error);
-void rvm_scene_free (RvmScene *scene);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmScene, rvm_scene_free)
+/* Draws a clip from @rng that lasts @frames frames of @width x @height pixels. */
+RvmSyntheticClip *rvm_synthetic_clip_new (RvmSynthetic *synthetic, GRand *rng, guint width, guint height, guint frames, GError **error);
+void rvm_synthetic_clip_free (RvmSyntheticClip *clip);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSyntheticClip, rvm_synthetic_clip_free)
 
 /* @pixels: (height, width, 3) RGB. */
-gboolean rvm_scene_render (RvmScene *scene, guint frame, guint8 *pixels, GError **error);
+gboolean rvm_synthetic_clip_render (RvmSyntheticClip *clip, guint frame, guint8 *pixels, GError **error);
 
 G_END_DECLS

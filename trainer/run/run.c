@@ -22,7 +22,7 @@ typedef struct {
   RvmStepShape shape;
   guint64 step; /* updates so far */
   RvmModel *model;
-  RvmStep *pass;
+  RvmStep *trainer;
   RvmReduce *reduce; /* NULL in the only process of a run */
   RvmOptimiser *optimiser;
   GHashTable *metadata; /* of all weights that this process writes: files may come and go while it trains */
@@ -40,7 +40,7 @@ run_clear (Run *run)
   g_clear_pointer (&run->source, rvm_source_free);
   g_clear_pointer (&run->metadata, g_hash_table_unref);
   g_clear_pointer (&run->optimiser, rvm_optimiser_free);
-  g_clear_pointer (&run->pass, rvm_step_free);
+  g_clear_pointer (&run->trainer, rvm_step_free);
   g_clear_pointer (&run->reduce, rvm_reduce_free);
   g_clear_pointer (&run->model, rvm_model_unref);
 }
@@ -97,13 +97,13 @@ open_checkpoint (Run *run, const char *path, GError **error)
     return FALSE;
   if (rvm_parallel_get_rank () == 0)
     announce (run);
-  run->pass = rvm_step_new (run->model, &run->shape, run->recipe.loss_all, FALSE, error);
-  if (run->pass == NULL)
+  run->trainer = rvm_step_new (run->model, &run->shape, run->recipe.loss_all, FALSE, error);
+  if (run->trainer == NULL)
     return FALSE;
   if (rvm_parallel_get_size () > 1)
-    run->reduce = rvm_reduce_new (run->model, rvm_step_get_gradients (run->pass));
-  run->optimiser = rvm_optimiser_new (run->model, rvm_step_get_gradients (run->pass), &options, rvm_step_get_queue (run->pass), error);
-  return run->optimiser && rvm_checkpoint_restore (path, run->model, run->optimiser, rvm_step_get_queue (run->pass), error);
+    run->reduce = rvm_reduce_new (run->model, rvm_step_get_gradients (run->trainer));
+  run->optimiser = rvm_optimiser_new (run->model, rvm_step_get_gradients (run->trainer), &options, rvm_step_get_queue (run->trainer), error);
+  return run->optimiser && rvm_checkpoint_restore (path, run->model, run->optimiser, rvm_step_get_queue (run->trainer), error);
 }
 
 static void
@@ -117,7 +117,7 @@ save_model (Run *run, GError **error)
 {
   g_autofree char *path = g_build_filename (run->options->folder, "model.safetensors", NULL);
 
-  return rvm_checkpoint_save (path, run->model, NULL, rvm_step_get_queue (run->pass), run->step, run->metadata, error);
+  return rvm_checkpoint_save (path, run->model, NULL, rvm_step_get_queue (run->trainer), run->step, run->metadata, error);
 }
 
 /* Rank 0 writes. The checkpoint comes first: figures and curves that cannot be written are told and kept for the next time, and older
@@ -135,7 +135,7 @@ save (Run *run, GError **error)
     warn (run, "metrics are not written yet", reason);
     g_clear_error (&reason);
   }
-  if (!rvm_checkpoint_save (path, run->model, run->optimiser, rvm_step_get_queue (run->pass), run->step, run->metadata, error)
+  if (!rvm_checkpoint_save (path, run->model, run->optimiser, rvm_step_get_queue (run->trainer), run->step, run->metadata, error)
       || !save_model (run, error))
     return FALSE;
   rvm_checkpoint_prune (run->options->folder, run->step, run->recipe.keep, run->recipe.keep_every);
@@ -164,8 +164,8 @@ draw_pictures (Run *run, GError **error)
     return TRUE;
   }
   predicted = g_new (float, values);
-  rvm_step_refresh (run->pass);
-  if (!rvm_step_forward (run->pass, &probe->batch, &loss, error) || !rvm_step_read (run->pass, predicted, NULL, error))
+  rvm_step_refresh (run->trainer);
+  if (!rvm_step_forward (run->trainer, &probe->batch, &loss, error) || !rvm_step_read (run->trainer, predicted, NULL, error))
     return FALSE;
   if (!rvm_sheet_reconstruction (path, &run->shape, run->recipe.model.patch, &probe->batch, 4, predicted, &reason))
     warn (run, "no picture", reason);
@@ -218,8 +218,8 @@ make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *met
   *waited += (g_get_monotonic_time () - start) / 1e6;
   if (!agree (batch != NULL, error))
     return FALSE;
-  rvm_step_set_reduce (run->pass, last ? run->reduce : NULL);
-  if (!rvm_step_backward (run->pass, &batch->batch, share, &loss, error)) {
+  rvm_step_set_reduce (run->trainer, last ? run->reduce : NULL);
+  if (!rvm_step_backward (run->trainer, &batch->batch, share, &loss, error)) {
     prefix_failure (run, batch->first, batch->first + batch->batch.samples - 1, error);
     if (!run->alone)
       agree (FALSE, NULL);
@@ -245,8 +245,8 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   *updated = FALSE;
   *waited = 0;
   *metric = (RvmMetric){ .step = run->step + 1 };
-  rvm_gradients_reset (rvm_step_get_gradients (run->pass));
-  rvm_step_refresh (run->pass);
+  rvm_gradients_reset (rvm_step_get_gradients (run->trainer));
+  rvm_step_refresh (run->trainer);
   for (guint i = 0; i < run->recipe.accumulate; i++) {
     if (!make_pass (run, i + 1 == run->recipe.accumulate, share, waited, metric, error))
       return FALSE;
