@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "trainer/run/interrupts.h"
 #include "trainer/run/run.h"
+#include "trainer/run/run_files.h"
 #include "trainer/step/parallel.h"
 
 /* The other processes cannot go on without this one. */

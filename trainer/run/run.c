@@ -12,6 +12,7 @@
 #include "run_files.h"
 #include "run_material.h"
 #include "sheet.h"
+#include "trainer/data/source.h"
 #include "trainer/step/adamw.h"
 #include "trainer/step/baseline.h"
 #include "trainer/step/parallel.h"

@@ -1,8 +1,8 @@
-/* The files of a run's folder other than checkpoints and metrics: recipe, start, lock. */
+/* The files of a run's folder other than checkpoints and metrics (recipe, start, lock), and making such a folder. */
 #pragma once
 
-#include "run.h"
-#include "trainer/recipes/recipe.h"
+#include "run_options.h"
+#include "trainer/data/sampler.h"
 
 G_BEGIN_DECLS
 
@@ -20,5 +20,9 @@ void rvm_run_set_aside (const char *folder, guint64 step);
 gboolean rvm_run_has_model (const char *folder, guint64 step);
 /* Recipe, material and what the run began with, for the metadata of weight files. */
 GHashTable *rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, const RvmMaterial *material, GError **error);
+
+/* Makes a folder that can be resumed at step 0: weights from @init (NULL: random; arrays that a file lacks are random too). An existing run in the
+ * folder is an error. Returns the run's material, which has been opened for its list. */
+RvmSampler *rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const char *init, GError **error);
 
 G_END_DECLS

@@ -2,7 +2,8 @@
  * goes on. */
 #pragma once
 
-#include "run.h"
+#include "run_options.h"
+#include "trainer/data/sampler.h"
 
 G_BEGIN_DECLS
 
