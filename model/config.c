@@ -1,7 +1,6 @@
-/* The arrays of a model, described once: for checking files, for making new ones, and for counting. */
+/* The sizes of a model: the published ones, which can work, and those of a weight file. */
 #include "config.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 static const char *const names[] = { "tiny", "small16", "base16", "large16", "huge16", NULL };
@@ -22,8 +21,6 @@ static const RvmConfig configs[] = {
 #define MAX_DELTAS 4096
 /* One head's queries, scores and sums are private memory of a kernel. */
 #define MAX_HEAD_DIM 512
-
-#define DECODER_BLOCKS "decoder/xa_blocks_"
 
 const RvmConfig *
 rvm_config_find (const char *name)
@@ -78,107 +75,38 @@ rvm_config_validate (const RvmConfig *config, GError **error)
           && check_range ("decoder", "frame gaps", config->deltas, MAX_DELTAS, error));
 }
 
-/* Appends an array named by prefix and suffix, with dimensions up to a 0. */
 static void
-add (GArray *arrays, const char *prefix, const char *suffix, ...)
+set_transformer (RvmSchema *schema, RvmPart part, const RvmTransformerConfig *config)
 {
-  RvmArray array = { .name = g_strconcat (prefix, suffix, NULL), .dtype = RVM_DTYPE_F32 };
-  va_list args;
-  guint dim;
-
-  va_start (args, suffix);
-  while ((dim = va_arg (args, guint)) != 0)
-    array.dims[array.n_dims++] = dim;
-  va_end (args);
-  g_array_append_val (arrays, array);
+  schema->sizes[part][RVM_SIZE_DIM] = config->dim;
+  schema->sizes[part][RVM_SIZE_HEADS] = config->heads;
+  schema->sizes[part][RVM_SIZE_MLP] = config->mlp;
+  schema->blocks[part] = config->layers;
 }
 
-static void
-add_norm (GArray *arrays, const char *key, guint dim)
+RvmSchema
+rvm_config_get_schema (const RvmConfig *config)
 {
-  add (arrays, key, "/scale", dim, 0);
-  add (arrays, key, "/bias", dim, 0);
-}
+  RvmSchema schema = { 0 };
 
-static void
-add_dense (GArray *arrays, const char *key, guint in, guint out)
-{
-  add (arrays, key, "/kernel", in, out, 0);
-  add (arrays, key, "/bias", out, 0);
-}
-
-static void
-add_attention (GArray *arrays, const char *block, const char *name, guint dim, guint heads)
-{
-  static const char *const parts[] = { "query", "key", "value" };
-  g_autofree char *norm = g_strconcat (block, "/", name, "_norm", NULL), *out = g_strconcat (block, "/", name, "/out", NULL);
-
-  add_norm (arrays, norm, dim);
-  for (guint i = 0; i < G_N_ELEMENTS (parts); i++) {
-    g_autofree char *key = g_strconcat (block, "/", name, "/", parts[i], NULL);
-    add (arrays, key, "/kernel", dim, heads, dim / heads, 0);
-    add (arrays, key, "/bias", heads, dim / heads, 0);
-  }
-  add (arrays, out, "/kernel", heads, dim / heads, dim, 0);
-  add (arrays, out, "/bias", dim, 0);
-}
-
-static void
-add_mlp (GArray *arrays, const char *block, guint dim, guint hidden)
-{
-  g_autofree char *norm = g_strconcat (block, "/mlp_norm", NULL);
-  g_autofree char *in = g_strconcat (block, "/mlp/dense_in", NULL), *out = g_strconcat (block, "/mlp/dense_out", NULL);
-
-  add_norm (arrays, norm, dim);
-  add_dense (arrays, in, dim, hidden);
-  add_dense (arrays, out, hidden, dim);
-}
-
-static void
-add_cross_transformer (GArray *arrays, const char *key, const RvmTransformerConfig *config)
-{
-  g_autofree char *norm = g_strconcat (key, "/output_norm", NULL);
-
-  for (guint i = 0; i < config->layers; i++) {
-    g_autofree char *block = g_strdup_printf ("%s/xa_blocks_%u", key, i);
-    add_attention (arrays, block, "ca_attention", config->dim, config->heads);
-    add_mlp (arrays, block, config->dim, config->mlp);
-    add_attention (arrays, block, "attention", config->dim, config->heads);
-  }
-  add_norm (arrays, norm, config->dim);
+  for (guint part = 0; part < RVM_N_PARTS; part++)
+    schema.sizes[part][RVM_SIZE_PATCH] = config->patch;
+  schema.sizes[RVM_PART_TOKENIZER][RVM_SIZE_DIM] = config->encoder.dim;
+  set_transformer (&schema, RVM_PART_ENCODER, &config->encoder);
+  set_transformer (&schema, RVM_PART_CORE, &config->core);
+  set_transformer (&schema, RVM_PART_DECODER, &config->decoder);
+  schema.sizes[RVM_PART_DECODER][RVM_SIZE_INPUT] = config->encoder.dim;
+  schema.sizes[RVM_PART_DECODER][RVM_SIZE_GAPS] = config->deltas;
+  rvm_schema_complete (&schema);
+  return schema;
 }
 
 GArray *
 rvm_config_list_arrays (const RvmConfig *config, gboolean with_decoder)
 {
-  static const char *const gates[] = { "input_update", "input_reset", "state_update", "state_reset" };
-  GArray *arrays = g_array_new (FALSE, TRUE, sizeof (RvmArray));
-  const guint dim = config->encoder.dim, patch = config->patch;
+  const RvmSchema schema = rvm_config_get_schema (config);
 
-  g_array_set_clear_func (arrays, (GDestroyNotify) rvm_array_clear);
-  add (arrays, "tokenizer/patch_embedding/Conv_0", "/kernel", 1, patch, patch, 3, dim, 0);
-  add (arrays, "tokenizer/patch_embedding/Conv_0", "/bias", dim, 0);
-  add (arrays, "cls_token", "", 1, dim, 0);
-  for (guint i = 0; i < config->encoder.layers; i++) {
-    g_autofree char *block = g_strdup_printf ("encoder/layers_%u", i);
-    add_attention (arrays, block, "attention", dim, config->encoder.heads);
-    add_mlp (arrays, block, dim, config->encoder.mlp);
-  }
-  add_norm (arrays, "encoder/LayerNorm_0", dim);
-  for (guint i = 0; i < G_N_ELEMENTS (gates); i++) {
-    g_autofree char *key = g_strconcat ("rnn_core/", gates[i], NULL);
-    add (arrays, key, "/kernel", dim, dim, 0);
-  }
-  add (arrays, "rnn_core/state_layer_norm/scale", "", dim, 0);
-  add_cross_transformer (arrays, "rnn_core/transformer", &config->core);
-  if (with_decoder && config->decoder.layers) {
-    add_dense (arrays, "decoder_embedder", dim, config->decoder.dim);
-    add_dense (arrays, "delta_embedder", config->deltas, config->decoder.dim);
-    add (arrays, "mask_token", "", 1, config->decoder.dim, 0);
-    add_cross_transformer (arrays, "decoder", &config->decoder);
-    add_dense (arrays, "detokenizer/Dense_0", config->decoder.dim, patch * patch * 3);
-  }
-  return arrays;
+  return rvm_schema_list_arrays (&schema, RVM_PART_TOKENIZER, with_decoder && config->decoder.layers ? RVM_PART_DECODER : RVM_PART_CORE);
 }
 
 guint64
@@ -195,11 +123,34 @@ rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder)
   return total;
 }
 
-/* Size @axis of array @name, which must have @n_dims dimensions; 0 with @error set if that cannot be. */
+/* How many dimensions the kernel of a layer has, and which of them is the first that is @size. */
 static guint
-get_dim (const RvmWeights *weights, const char *name, guint n_dims, guint axis, GError **error)
+find_axis (const RvmLayerRow *row, RvmSize size, guint *axis)
 {
+  guint n = 0;
+  gboolean found = FALSE;
+
+  for (guint i = 0; i < RVM_LAYER_INPUTS + RVM_LAYER_OUTPUTS; i++) {
+    const guint8 one = i < RVM_LAYER_INPUTS ? row->inputs[i] : row->outputs[i - RVM_LAYER_INPUTS];
+
+    if (one == size && !found) {
+      *axis = n;
+      found = TRUE;
+    }
+    n += one != RVM_SIZE_NONE;
+  }
+  return n;
+}
+
+/* @size as the kernel of a layer has it, of the first block if it is in one; 0 with @error set if that cannot be. */
+static guint
+get_size (const RvmWeights *weights, RvmPart part, RvmLayer layer, RvmSize size, GError **error)
+{
+  const RvmSite site = { part, layer, 0 };
+  g_autofree char *name = rvm_schema_format_name (site, RVM_ROLE_KERNEL);
   const RvmArray *array = rvm_weights_find (weights, name);
+  guint axis = 0;
+  const guint n_dims = find_axis (rvm_schema_get_row (site), size, &axis);
 
   if (array == NULL) {
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), name);
@@ -216,42 +167,23 @@ get_dim (const RvmWeights *weights, const char *name, guint n_dims, guint axis, 
   return array->dims[axis];
 }
 
-/* The names of the arrays of a block, after "BLOCKS0": "/attention_norm/scale". */
-static GHashTable *
-list_block_names (gboolean is_cross)
-{
-  g_autoptr (GArray) arrays = g_array_new (FALSE, TRUE, sizeof (RvmArray));
-  GHashTable *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  if (is_cross)
-    add_attention (arrays, "", "ca_attention", 1, 1);
-  add_attention (arrays, "", "attention", 1, 1);
-  add_mlp (arrays, "", 1, 1);
-  for (guint i = 0; i < arrays->len; i++)
-    g_hash_table_add (names, g_array_index (arrays, RvmArray, i).name);
-  return names;
-}
-
-/* The number of the block that @name is an array of; -1 if it is none of those in @block_names. */
+/* The number of the block of @part that @name is an array of; -1 if it is none of those that the blocks have. */
 static gint64
-get_block (const char *name, const char *blocks, GHashTable *block_names)
+get_block (const char *name, RvmPart part)
 {
-  const gsize length = strlen (blocks), digits = g_str_has_prefix (name, blocks) ? strspn (name + length, "0123456789") : 0;
+  RvmSchemaEntry entry;
 
-  if (digits == 0 || digits > 9 || (digits > 1 && name[length] == '0') || !g_hash_table_contains (block_names, name + length + digits))
-    return -1;
-  return g_ascii_strtoll (name + length, NULL, 10);
+  return rvm_schema_find (name, &entry) && entry.row->part == part && rvm_schema_is_in_block (entry.row) ? (gint64) entry.block : -1;
 }
 
-/* How many blocks there are, named BLOCKS0, BLOCKS1, ...; an array of one beyond a hole in the numbering is an error, as a layer is missing
- * then. Arrays that no block has do not count. */
+/* How many blocks @part has. An array of a block beyond a hole in the numbering is an error, as a layer is missing then. */
 static gboolean
-count_blocks (const RvmWeights *weights, const char *blocks, gboolean is_cross, guint *count, GError **error)
+count_blocks (const RvmWeights *weights, RvmPart part, guint *count, GError **error)
 {
-  g_autoptr (GHashTable) block_names = list_block_names (is_cross), found = g_hash_table_new (NULL, NULL);
+  g_autoptr (GHashTable) found = g_hash_table_new (NULL, NULL);
 
   for (guint i = 0; i < rvm_weights_get_n_arrays (weights); i++) {
-    const gint64 block = get_block (rvm_weights_get_array (weights, i)->name, blocks, block_names);
+    const gint64 block = get_block (rvm_weights_get_array (weights, i)->name, part);
 
     if (block >= 0)
       g_hash_table_add (found, GUINT_TO_POINTER ((guint) block + 1));
@@ -261,7 +193,7 @@ count_blocks (const RvmWeights *weights, const char *blocks, gboolean is_cross, 
   for (guint i = 0; *count < g_hash_table_size (found) && i < rvm_weights_get_n_arrays (weights); i++) {
     const char *name = rvm_weights_get_array (weights, i)->name;
 
-    if (get_block (name, blocks, block_names) > (gint64) *count) {
+    if (get_block (name, part) > (gint64) *count) {
       rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' belongs to no layer: a layer before it is missing",
           rvm_weights_get_path (weights), name);
       return FALSE;
@@ -270,26 +202,25 @@ count_blocks (const RvmWeights *weights, const char *blocks, gboolean is_cross, 
   return TRUE;
 }
 
-/* Sizes of the transformer whose blocks are named BLOCKS0, BLOCKS1, ... */
+/* Sizes of the blocks of @part. */
 static gboolean
-derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, const char *blocks, gboolean is_cross, GError **error)
+derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, RvmPart part, GError **error)
 {
-  g_autofree char *query = g_strconcat (blocks, "0/attention/query/kernel", NULL);
-  g_autofree char *dense = g_strconcat (blocks, "0/mlp/dense_in/kernel", NULL);
   guint head_dim;
 
-  config->dim = get_dim (weights, query, 3, 0, error);
-  config->heads = config->dim ? get_dim (weights, query, 3, 1, error) : 0;
-  head_dim = config->heads ? get_dim (weights, query, 3, 2, error) : 0;
-  config->mlp = head_dim ? get_dim (weights, dense, 2, 1, error) : 0;
+  config->dim = get_size (weights, part, RVM_LAYER_SELF_QUERY, RVM_SIZE_DIM, error);
+  config->heads = config->dim ? get_size (weights, part, RVM_LAYER_SELF_QUERY, RVM_SIZE_HEADS, error) : 0;
+  head_dim = config->heads ? get_size (weights, part, RVM_LAYER_SELF_QUERY, RVM_SIZE_HEAD_DIM, error) : 0;
+  config->mlp = head_dim ? get_size (weights, part, RVM_LAYER_MLP_IN, RVM_SIZE_MLP, error) : 0;
   if (config->mlp == 0)
     return FALSE;
   if ((guint64) config->heads * head_dim != config->dim) {
+    g_autofree char *query = rvm_schema_format_name ((RvmSite){ part, RVM_LAYER_SELF_QUERY, 0 }, RVM_ROLE_KERNEL);
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s': %u heads of %u do not make up the width, %u",
         rvm_weights_get_path (weights), query, config->heads, head_dim, config->dim);
     return FALSE;
   }
-  return count_blocks (weights, blocks, is_cross, &config->layers, error);
+  return count_blocks (weights, part, &config->layers, error);
 }
 
 /* Every array of @config is in @weights, can be read and has its shape. */
@@ -317,13 +248,13 @@ derive_decoder (RvmConfig *config, const RvmWeights *weights, GError **error)
 {
   guint blocks;
 
-  if (!count_blocks (weights, DECODER_BLOCKS, TRUE, &blocks, error))
+  if (!count_blocks (weights, RVM_PART_DECODER, &blocks, error))
     return FALSE;
   if (blocks == 0)
     return TRUE;
-  if (!derive_transformer (&config->decoder, weights, DECODER_BLOCKS, TRUE, error))
+  if (!derive_transformer (&config->decoder, weights, RVM_PART_DECODER, error))
     return FALSE;
-  config->deltas = get_dim (weights, "delta_embedder/kernel", 2, 0, error);
+  config->deltas = get_size (weights, RVM_PART_DECODER, RVM_LAYER_GAP_EMBED, RVM_SIZE_GAPS, error);
   return config->deltas != 0;
 }
 
@@ -333,10 +264,10 @@ rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean 
   g_autoptr (GError) reason = NULL;
 
   memset (config, 0, sizeof *config);
-  if (!derive_transformer (&config->encoder, weights, "encoder/layers_", FALSE, error)
-      || !derive_transformer (&config->core, weights, "rnn_core/transformer/xa_blocks_", TRUE, error))
+  if (!derive_transformer (&config->encoder, weights, RVM_PART_ENCODER, error)
+      || !derive_transformer (&config->core, weights, RVM_PART_CORE, error))
     return FALSE;
-  config->patch = get_dim (weights, "tokenizer/patch_embedding/Conv_0/kernel", 5, 1, error);
+  config->patch = get_size (weights, RVM_PART_TOKENIZER, RVM_LAYER_PATCH_EMBEDDING, RVM_SIZE_PATCH, error);
   if (config->patch == 0 || (with_decoder && !derive_decoder (config, weights, error)))
     return FALSE;
   if (!rvm_config_validate (config, &reason)) {

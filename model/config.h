@@ -1,8 +1,9 @@
-/* The sizes of an RVM, the list of arrays that follows from them, and the sizes back from a weight file. Nothing is hard-coded:
- * every width, depth, head count and the patch size follow from names and shapes (docs/model.md, section 5). */
+/* RvmConfig: the sizes of an RVM, and how they are found in a weight file. No size is hard-coded: every width, depth, head count and the patch size
+ * follow from the names and shapes of the file's arrays (docs/model.md, section 5). */
 #pragma once
 
 #include "model/format/weights.h"
+#include "schema.h"
 
 G_BEGIN_DECLS
 
@@ -27,6 +28,7 @@ const char *const *rvm_config_list_names (void);
 /* RVM_ERROR_ARGUMENT for sizes that cannot work (0, heads that do not divide, absurdly large). */
 gboolean rvm_config_validate (const RvmConfig *config, GError **error);
 
+RvmSchema rvm_config_get_schema (const RvmConfig *config);
 /* (transfer full) (element-type RvmArray): every array of a model of these sizes, encoder and core first, dtype F32, by name. */
 GArray *rvm_config_list_arrays (const RvmConfig *config, gboolean with_decoder);
 

@@ -1,8 +1,8 @@
-/* Weight file -> device memory.
+/* From a weight file to device memory.
  *
- * The description of a network is only noted: rvm_loader_finish() then reads the arrays on a thread of its own, a few ahead of the caller's,
- * which hashes and packs them. Checking sums and widening halves takes longer than that. The few arrays on their way are all of the file
- * that is in memory twice. */
+ * The layers that are asked for are only noted. rvm_loader_finish() then reads their arrays on a thread of its own, a few ahead of the caller's thread,
+ * which hashes and packs them. Reading takes longer than that, because of checksums and conversion from half precision. Only the few arrays between
+ * the two threads are in memory twice. */
 #include "loader.h"
 
 #include <string.h>
@@ -28,11 +28,10 @@ typedef struct {
 
 struct _RvmLoader {
   RvmWeights *weights;
+  RvmSchema schema;
   RvmDevice *device;
   RvmGemmProvider gemm;
   RvmElement precision;
-  guint k, n, column; /* of the linear layer being described */
-  gboolean has_bias;
   GArray *tasks; /* of Task */
   XXH3_state_t *hash;
   GPtrArray *parameters; /* (element-type RvmParameter), NULL: nobody asked */
@@ -40,11 +39,12 @@ struct _RvmLoader {
 };
 
 RvmLoader *
-rvm_loader_new (RvmWeights *weights, RvmDevice *device, RvmGemmProvider gemm, RvmElement precision)
+rvm_loader_new (RvmWeights *weights, const RvmSchema *schema, RvmDevice *device, RvmGemmProvider gemm, RvmElement precision)
 {
   RvmLoader *loader = g_new0 (RvmLoader, 1);
 
   loader->weights = weights;
+  loader->schema = *schema;
   loader->device = device;
   loader->gemm = gemm;
   loader->precision = precision;
@@ -66,10 +66,11 @@ rvm_loader_free (RvmLoader *loader)
   g_free (loader);
 }
 
-/* Array @name, or NULL with the error set. */
+/* The array of a layer, or NULL with the error set. */
 static const RvmArray *
-find_array (RvmLoader *loader, const char *name, gsize *count)
+find_array (RvmLoader *loader, RvmSite site, RvmRole role, gsize *count)
 {
+  g_autofree char *name = rvm_schema_format_name (site, role);
   const RvmArray *array;
   guint64 elements, bytes;
 
@@ -109,92 +110,69 @@ rvm_loader_steal_parameters (RvmLoader *loader)
 }
 
 static void
-keep_parameter (RvmLoader *loader, const char *name, RvmParameter place)
+keep_parameter (RvmLoader *loader, const RvmArray *array, RvmParameter place)
 {
   RvmParameter *parameter;
 
   if (loader->parameters == NULL || loader->error)
     return;
   parameter = g_memdup2 (&place, sizeof place);
-  parameter->array = *rvm_weights_find (loader->weights, name);
-  parameter->array.name = g_strdup (name);
+  parameter->array = *array;
+  parameter->array.name = g_strdup (array->name);
   parameter->array.dtype = RVM_DTYPE_F32;
   g_ptr_array_add (loader->parameters, parameter);
 }
 
 RvmBuffer *
-rvm_loader_vector (RvmLoader *loader, const char *format, ...)
+rvm_loader_vector (RvmLoader *loader, RvmSite site, RvmRole role)
 {
-  g_autofree char *name = NULL;
-  const RvmArray *array;
-  RvmBuffer *buffer;
-  va_list args;
   gsize elements;
+  const RvmArray *array = find_array (loader, site, role, &elements);
+  RvmBuffer *buffer = array ? rvm_buffer_new (loader->device, elements * sizeof (float), array->name, &loader->error) : NULL;
 
-  va_start (args, format);
-  name = g_strdup_vprintf (format, args);
-  va_end (args);
-  array = find_array (loader, name, &elements);
-  buffer = array ? rvm_buffer_new (loader->device, elements * sizeof (float), name, &loader->error) : NULL;
   if (buffer == NULL)
     return NULL;
   note (loader, (Task){ .kind = VECTOR, .array = array, .elements = elements, .vector = buffer });
-  keep_parameter (loader, name, (RvmParameter){ .vector = buffer });
+  keep_parameter (loader, array, (RvmParameter){ .vector = buffer });
   return buffer;
 }
 
-RvmLinear *
-rvm_loader_begin_linear (RvmLoader *loader, guint k, guint n, gboolean has_bias)
+/* Notes one array of a linear layer, whose columns are @columns from @column on. */
+static void
+add_to_linear (RvmLoader *loader, RvmLinear *linear, RvmSite site, RvmRole role, guint column, guint columns)
 {
+  gsize elements;
+  const RvmArray *array = find_array (loader, site, role, &elements);
+
+  if (array == NULL)
+    return;
+  g_return_if_fail (elements == (role == RVM_ROLE_BIAS ? columns : (gsize) rvm_linear_get_k (linear) * columns));
+  note (loader, (Task){ .kind = role == RVM_ROLE_BIAS ? BIAS : KERNEL, .array = array, .elements = elements, .linear = linear,
+                    .k = rvm_linear_get_k (linear), .column = column, .columns = columns });
+  keep_parameter (loader, array, (RvmParameter){ .linear = linear, .is_bias = role == RVM_ROLE_BIAS, .column = column, .columns = columns });
+}
+
+RvmLinear *
+rvm_loader_linear (RvmLoader *loader, const RvmSite *sites, guint n_sites, gboolean with_bias)
+{
+  const guint k = rvm_schema_count_inputs (&loader->schema, rvm_schema_get_row (sites[0]));
+  guint n = 0, column = 0;
   RvmLinear *linear;
 
   if (loader->error)
     return NULL;
-  loader->k = k;
-  loader->n = n;
-  loader->column = 0;
-  loader->has_bias = has_bias;
-  linear = rvm_linear_new (loader->device, loader->gemm, loader->precision, k, n, has_bias, &loader->error);
+  for (guint i = 0; i < n_sites; i++)
+    n += rvm_schema_count_outputs (&loader->schema, rvm_schema_get_row (sites[i]));
+  linear = rvm_linear_new (loader->device, loader->gemm, loader->precision, k, n, with_bias, &loader->error);
   note (loader, (Task){ .kind = BEGIN, .linear = linear });
-  return linear;
-}
+  for (guint i = 0; i < n_sites; i++) {
+    const guint columns = rvm_schema_count_outputs (&loader->schema, rvm_schema_get_row (sites[i]));
 
-void
-rvm_loader_add_linear (RvmLoader *loader, RvmLinear *linear, const char *format, ...)
-{
-  g_autofree char *name = NULL, *kernel = NULL, *bias = NULL;
-  const RvmArray *array;
-  va_list args;
-  gsize elements, columns;
-
-  va_start (args, format);
-  name = g_strdup_vprintf (format, args);
-  va_end (args);
-  kernel = g_strconcat (name, "/kernel", NULL);
-  bias = g_strconcat (name, "/bias", NULL);
-
-  array = find_array (loader, kernel, &elements);
-  if (array == NULL)
-    return;
-  /* Shapes were checked by rvm_config_from_weights(): the columns are what is left after the k inputs. */
-  columns = elements / loader->k;
-  g_return_if_fail (elements % loader->k == 0 && columns <= loader->n - loader->column);
-  note (loader,
-      (Task){ .kind = KERNEL, .array = array, .elements = elements, .linear = linear, .k = loader->k, .column = loader->column, .columns = columns });
-  keep_parameter (loader, kernel, (RvmParameter){ .linear = linear, .column = loader->column, .columns = columns });
-  if (loader->has_bias) {
-    array = find_array (loader, bias, &elements);
-    if (array == NULL)
-      return;
-    note (loader, (Task){ .kind = BIAS, .array = array, .elements = elements, .linear = linear, .column = loader->column, .columns = columns });
-    keep_parameter (loader, bias, (RvmParameter){ .linear = linear, .is_bias = TRUE, .column = loader->column, .columns = columns });
+    add_to_linear (loader, linear, sites[i], RVM_ROLE_KERNEL, column, columns);
+    if (with_bias)
+      add_to_linear (loader, linear, sites[i], RVM_ROLE_BIAS, column, columns);
+    column += columns;
   }
-  loader->column += columns;
-}
-
-RvmLinear *
-rvm_loader_end_linear (RvmLoader *loader, RvmLinear *linear)
-{
   note (loader, (Task){ .kind = END, .linear = linear });
   if (loader->error)
     g_clear_pointer (&linear, rvm_linear_free);

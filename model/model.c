@@ -50,11 +50,13 @@ load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmElement prec
   g_autoptr (RvmLoader) loader = NULL;
   RvmModel *model;
   RvmConfig config;
+  RvmSchema schema;
 
   if (weights == NULL || !rvm_config_from_weights (&config, weights, trainable, error))
     return NULL;
   if (trainable && config.decoder.layers == 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: has no decoder, which training needs (array 'decoder_embedder/kernel')", path);
+    g_autofree char *name = rvm_schema_format_name ((RvmSite){ RVM_PART_DECODER, RVM_LAYER_DECODER_EMBED, 0 }, RVM_ROLE_KERNEL);
+    g_set_error (error, RVM_ERROR, RVM_ERROR_MODEL, "%s: has no decoder, which training needs (array '%s')", path, name);
     return NULL;
   }
   model = g_new0 (RvmModel, 1);
@@ -63,14 +65,15 @@ load (const char *path, RvmDevice *device, RvmGemmProvider gemm, RvmElement prec
   model->device = rvm_device_ref (device);
   model->gemm = gemm;
   model->precision = precision;
-  loader = rvm_loader_new (weights, device, gemm, precision);
+  schema = rvm_config_get_schema (&config);
+  loader = rvm_loader_new (weights, &schema, device, gemm, precision);
   if (trainable)
     rvm_loader_keep_parameters (loader);
   rvm_tokenizer_load (&model->tokenizer, loader, config.patch, config.encoder.dim);
   rvm_encoder_load (&model->encoder, loader, &config.encoder);
   rvm_core_load (&model->core, loader, &config.core);
   if (trainable)
-    rvm_decoder_load (&model->decoder, loader, &config.decoder, config.encoder.dim, config.patch, config.deltas);
+    rvm_decoder_load (&model->decoder, loader, &config.decoder, config.patch, config.deltas);
   if (!rvm_loader_finish (loader, error)) {
     model_free (model);
     return NULL;

@@ -4,23 +4,21 @@
 #include "kernels/ops/gate.h"
 
 static RvmLinear *
-load_gates (RvmLoader *loader, guint dim, const char *input)
+load_gates (RvmLoader *loader, RvmLayer update, RvmLayer reset)
 {
-  RvmLinear *gates = rvm_loader_begin_linear (loader, dim, 2 * dim, FALSE);
+  const RvmSite sites[] = { { RVM_PART_CORE, update, 0 }, { RVM_PART_CORE, reset, 0 } };
 
-  rvm_loader_add_linear (loader, gates, "rnn_core/%s_update", input);
-  rvm_loader_add_linear (loader, gates, "rnn_core/%s_reset", input);
-  return rvm_loader_end_linear (loader, gates);
+  return rvm_loader_linear (loader, sites, G_N_ELEMENTS (sites), FALSE);
 }
 
 void
 rvm_core_load (RvmCore *core, RvmLoader *loader, const RvmTransformerConfig *config)
 {
   core->dim = config->dim;
-  core->input_gates = load_gates (loader, config->dim, "input");
-  core->state_gates = load_gates (loader, config->dim, "state");
-  core->state_scale = rvm_loader_vector (loader, "rnn_core/state_layer_norm/scale");
-  rvm_cross_transformer_load (&core->transformer, loader, config, "rnn_core/transformer");
+  core->input_gates = load_gates (loader, RVM_LAYER_INPUT_UPDATE, RVM_LAYER_INPUT_RESET);
+  core->state_gates = load_gates (loader, RVM_LAYER_STATE_UPDATE, RVM_LAYER_STATE_RESET);
+  core->state_scale = rvm_loader_vector (loader, (RvmSite){ RVM_PART_CORE, RVM_LAYER_STATE_NORM, 0 }, RVM_ROLE_SCALE);
+  rvm_cross_transformer_load (&core->transformer, loader, config, RVM_PART_CORE);
 }
 
 void

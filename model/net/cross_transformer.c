@@ -2,32 +2,26 @@
 #include "cross_transformer.h"
 
 void
-rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, const char *key)
+rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part)
 {
-  const guint dim = config->dim;
-  g_autofree char *output_norm = g_strconcat (key, "/output_norm", NULL);
+  g_autofree RvmSite *context = g_new (RvmSite, 2 * (gsize) config->layers);
 
-  transformer->dim = dim;
+  transformer->dim = config->dim;
   transformer->n_blocks = config->layers;
   transformer->blocks = g_new0 (RvmCrossBlock, config->layers);
-  transformer->context = rvm_loader_begin_linear (loader, dim, config->layers * 2 * dim, TRUE);
   for (guint i = 0; i < config->layers; i++) {
-    rvm_loader_add_linear (loader, transformer->context, "%s/xa_blocks_%u/ca_attention/key", key, i);
-    rvm_loader_add_linear (loader, transformer->context, "%s/xa_blocks_%u/ca_attention/value", key, i);
+    context[2 * i] = (RvmSite){ part, RVM_LAYER_CROSS_KEY, i };
+    context[2 * i + 1] = (RvmSite){ part, RVM_LAYER_CROSS_VALUE, i };
   }
-  transformer->context = rvm_loader_end_linear (loader, transformer->context);
+  transformer->context = rvm_loader_linear (loader, context, 2 * config->layers, TRUE);
   for (guint i = 0; i < config->layers; i++) {
     RvmCrossBlock *block = &transformer->blocks[i];
-    g_autofree char *root = g_strdup_printf ("%s/xa_blocks_%u", key, i);
-    g_autofree char *cross = g_strconcat (root, "/ca_attention", NULL), *cross_norm = g_strconcat (root, "/ca_attention_norm", NULL);
-    g_autofree char *mlp = g_strconcat (root, "/mlp", NULL), *mlp_norm = g_strconcat (root, "/mlp_norm", NULL);
-    g_autofree char *self = g_strconcat (root, "/attention", NULL), *self_norm = g_strconcat (root, "/attention_norm", NULL);
 
-    rvm_cross_attention_load (&block->cross, loader, dim, config->heads, cross_norm, cross);
-    rvm_mlp_load (&block->mlp, loader, dim, config->mlp, mlp_norm, mlp);
-    rvm_self_attention_load (&block->self, loader, dim, config->heads, self_norm, self);
+    rvm_cross_attention_load (&block->cross, loader, config, part, i);
+    rvm_mlp_load (&block->mlp, loader, config, part, i);
+    rvm_self_attention_load (&block->self, loader, config, part, i);
   }
-  rvm_norm_load (&transformer->norm, loader, dim, output_norm);
+  rvm_norm_load (&transformer->norm, loader, config->dim, (RvmSite){ part, RVM_LAYER_OUTPUT_NORM, 0 });
 }
 
 void

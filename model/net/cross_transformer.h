@@ -40,8 +40,8 @@ typedef struct {
   guint contexts, pictures, rows, context_rows;
 } RvmCrossShape;
 
-/* @key: "rnn_core/transformer" or "decoder". */
-void rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, const char *key);
+/* @part: RVM_PART_CORE or RVM_PART_DECODER. */
+void rvm_cross_transformer_load (RvmCrossTransformer *transformer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part);
 void rvm_cross_transformer_clear (RvmCrossTransformer *transformer);
 
 /* @x (contexts * pictures * rows, dim), @context (contexts * context_rows, dim) -> @act->out. @x is not written unless it is an output too. */

@@ -3,27 +3,21 @@
 
 #include "kernels/ops/tokens.h"
 
-static RvmLinear *
-load_linear (RvmLoader *loader, guint k, guint n, const char *key)
-{
-  RvmLinear *linear = rvm_loader_begin_linear (loader, k, n, TRUE);
-
-  rvm_loader_add_linear (loader, linear, "%s", key);
-  return rvm_loader_end_linear (loader, linear);
-}
-
 void
-rvm_decoder_load (RvmDecoder *decoder, RvmLoader *loader, const RvmTransformerConfig *config, guint encoder_dim, guint patch, guint gaps)
+rvm_decoder_load (RvmDecoder *decoder, RvmLoader *loader, const RvmTransformerConfig *config, guint patch, guint gaps)
 {
+  const RvmSite embed = { RVM_PART_DECODER, RVM_LAYER_DECODER_EMBED, 0 }, mask_token = { RVM_PART_DECODER, RVM_LAYER_MASK_TOKEN, 0 };
+  const RvmSite gap = { RVM_PART_DECODER, RVM_LAYER_GAP_EMBED, 0 }, detokenize = { RVM_PART_DECODER, RVM_LAYER_DETOKENIZE, 0 };
+
   decoder->dim = config->dim;
   decoder->pixels = patch * patch * 3;
   decoder->gaps = gaps;
-  decoder->embed = load_linear (loader, encoder_dim, config->dim, "decoder_embedder");
-  decoder->mask_token = rvm_loader_vector (loader, "mask_token");
-  decoder->gap_kernel = rvm_loader_vector (loader, "delta_embedder/kernel");
-  decoder->gap_bias = rvm_loader_vector (loader, "delta_embedder/bias");
-  rvm_cross_transformer_load (&decoder->transformer, loader, config, "decoder");
-  decoder->detokenize = load_linear (loader, config->dim, decoder->pixels, "detokenizer/Dense_0");
+  decoder->embed = rvm_loader_linear (loader, &embed, 1, TRUE);
+  decoder->mask_token = rvm_loader_vector (loader, mask_token, RVM_ROLE_VALUES);
+  decoder->gap_kernel = rvm_loader_vector (loader, gap, RVM_ROLE_KERNEL);
+  decoder->gap_bias = rvm_loader_vector (loader, gap, RVM_ROLE_BIAS);
+  rvm_cross_transformer_load (&decoder->transformer, loader, config, RVM_PART_DECODER);
+  decoder->detokenize = rvm_loader_linear (loader, &detokenize, 1, TRUE);
 }
 
 void

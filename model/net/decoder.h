@@ -37,9 +37,8 @@ typedef struct {
   guint samples, sources, targets, tokens, kept;
 } RvmDecoderInput;
 
-/* Whether there is one follows from @patch's configuration: @config has layers. */
-void rvm_decoder_load (RvmDecoder *decoder, RvmLoader *loader, const RvmTransformerConfig *config, guint encoder_dim, guint patch,
-    guint gaps);
+/* @config must have layers: the model has a decoder. */
+void rvm_decoder_load (RvmDecoder *decoder, RvmLoader *loader, const RvmTransformerConfig *config, guint patch, guint gaps);
 void rvm_decoder_clear (RvmDecoder *decoder);
 
 void rvm_decoder_forward (RvmQueue *queue, const RvmDecoder *decoder, const RvmDecoderInput *input, const RvmDecoderActivations *act);

@@ -7,15 +7,10 @@ rvm_encoder_load (RvmEncoder *encoder, RvmLoader *loader, const RvmTransformerCo
   encoder->n_blocks = config->layers;
   encoder->blocks = g_new0 (RvmEncoderBlock, config->layers);
   for (guint i = 0; i < config->layers; i++) {
-    RvmEncoderBlock *block = &encoder->blocks[i];
-    g_autofree char *key = g_strdup_printf ("encoder/layers_%u", i);
-    g_autofree char *attention = g_strconcat (key, "/attention", NULL), *attention_norm = g_strconcat (key, "/attention_norm", NULL);
-    g_autofree char *mlp = g_strconcat (key, "/mlp", NULL), *mlp_norm = g_strconcat (key, "/mlp_norm", NULL);
-
-    rvm_self_attention_load (&block->attention, loader, config->dim, config->heads, attention_norm, attention);
-    rvm_mlp_load (&block->mlp, loader, config->dim, config->mlp, mlp_norm, mlp);
+    rvm_self_attention_load (&encoder->blocks[i].attention, loader, config, RVM_PART_ENCODER, i);
+    rvm_mlp_load (&encoder->blocks[i].mlp, loader, config, RVM_PART_ENCODER, i);
   }
-  rvm_norm_load (&encoder->norm, loader, config->dim, "encoder/LayerNorm_0");
+  rvm_norm_load (&encoder->norm, loader, config->dim, (RvmSite){ RVM_PART_ENCODER, RVM_LAYER_OUTPUT_NORM, 0 });
 }
 
 void

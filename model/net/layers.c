@@ -4,11 +4,11 @@
 #include "kernels/ops/norm.h"
 
 void
-rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, const char *key)
+rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, RvmSite site)
 {
   norm->dim = dim;
-  norm->scale = rvm_loader_vector (loader, "%s/scale", key);
-  norm->bias = rvm_loader_vector (loader, "%s/bias", key);
+  norm->scale = rvm_loader_vector (loader, site, RVM_ROLE_SCALE);
+  norm->bias = rvm_loader_vector (loader, site, RVM_ROLE_BIAS);
 }
 
 void
@@ -18,52 +18,38 @@ rvm_norm_clear (RvmNorm *norm)
   g_clear_pointer (&norm->bias, rvm_buffer_unref);
 }
 
-static void
-load_out (RvmAttentionLayer *layer, RvmLoader *loader, const char *key)
+void
+rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block)
 {
-  layer->out = rvm_loader_begin_linear (loader, layer->dim, layer->dim, TRUE);
-  rvm_loader_add_linear (loader, layer->out, "%s/out", key);
-  layer->out = rvm_loader_end_linear (loader, layer->out);
+  const RvmSite project[] = {
+    { part, RVM_LAYER_SELF_QUERY, block }, { part, RVM_LAYER_SELF_KEY, block }, { part, RVM_LAYER_SELF_VALUE, block },
+  };
+
+  layer->dim = config->dim;
+  layer->heads = config->heads;
+  rvm_norm_load (&layer->norm, loader, config->dim, (RvmSite){ part, RVM_LAYER_SELF_NORM, block });
+  layer->project = rvm_loader_linear (loader, project, G_N_ELEMENTS (project), TRUE);
+  layer->out = rvm_loader_linear (loader, &(RvmSite){ part, RVM_LAYER_SELF_OUT, block }, 1, TRUE);
 }
 
 void
-rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key)
+rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block)
 {
-  layer->dim = dim;
-  layer->heads = heads;
-  rvm_norm_load (&layer->norm, loader, dim, norm_key);
-  layer->project = rvm_loader_begin_linear (loader, dim, 3 * dim, TRUE);
-  rvm_loader_add_linear (loader, layer->project, "%s/query", key);
-  rvm_loader_add_linear (loader, layer->project, "%s/key", key);
-  rvm_loader_add_linear (loader, layer->project, "%s/value", key);
-  layer->project = rvm_loader_end_linear (loader, layer->project);
-  load_out (layer, loader, key);
+  layer->dim = config->dim;
+  layer->heads = config->heads;
+  rvm_norm_load (&layer->norm, loader, config->dim, (RvmSite){ part, RVM_LAYER_CROSS_NORM, block });
+  layer->project = rvm_loader_linear (loader, &(RvmSite){ part, RVM_LAYER_CROSS_QUERY, block }, 1, TRUE);
+  layer->out = rvm_loader_linear (loader, &(RvmSite){ part, RVM_LAYER_CROSS_OUT, block }, 1, TRUE);
 }
 
 void
-rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key)
+rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block)
 {
-  layer->dim = dim;
-  layer->heads = heads;
-  rvm_norm_load (&layer->norm, loader, dim, norm_key);
-  layer->project = rvm_loader_begin_linear (loader, dim, dim, TRUE);
-  rvm_loader_add_linear (loader, layer->project, "%s/query", key);
-  layer->project = rvm_loader_end_linear (loader, layer->project);
-  load_out (layer, loader, key);
-}
-
-void
-rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, guint dim, guint hidden, const char *norm_key, const char *key)
-{
-  layer->dim = dim;
-  layer->hidden = hidden;
-  rvm_norm_load (&layer->norm, loader, dim, norm_key);
-  layer->in = rvm_loader_begin_linear (loader, dim, hidden, TRUE);
-  rvm_loader_add_linear (loader, layer->in, "%s/dense_in", key);
-  layer->in = rvm_loader_end_linear (loader, layer->in);
-  layer->out = rvm_loader_begin_linear (loader, hidden, dim, TRUE);
-  rvm_loader_add_linear (loader, layer->out, "%s/dense_out", key);
-  layer->out = rvm_loader_end_linear (loader, layer->out);
+  layer->dim = config->dim;
+  layer->hidden = config->mlp;
+  rvm_norm_load (&layer->norm, loader, config->dim, (RvmSite){ part, RVM_LAYER_MLP_NORM, block });
+  layer->in = rvm_loader_linear (loader, &(RvmSite){ part, RVM_LAYER_MLP_IN, block }, 1, TRUE);
+  layer->out = rvm_loader_linear (loader, &(RvmSite){ part, RVM_LAYER_MLP_OUT, block }, 1, TRUE);
 }
 
 void

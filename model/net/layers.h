@@ -7,6 +7,7 @@
 
 #include "kernels/ops/attention.h"
 #include "kernels/ops/linear.h"
+#include "model/config.h"
 #include "model/loader.h"
 
 G_BEGIN_DECLS
@@ -56,12 +57,11 @@ typedef struct {
   guint rows; /* of a picture */
 } RvmContext;
 
-/* @norm_key, @key: "encoder/layers_0/attention_norm", "encoder/layers_0/attention". On failure the loader holds the error and the
- * layer can be cleared. */
-void rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, const char *key);
-void rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key);
-void rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, guint dim, guint heads, const char *norm_key, const char *key);
-void rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, guint dim, guint hidden, const char *norm_key, const char *key);
+/* The layers of block @block of @part, whose sizes are @config. After an error, which the loader keeps, a layer can still be cleared. */
+void rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, RvmSite site);
+void rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block);
+void rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block);
+void rvm_mlp_load (RvmMlpLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block);
 void rvm_norm_clear (RvmNorm *norm);
 void rvm_attention_layer_clear (RvmAttentionLayer *layer);
 void rvm_mlp_layer_clear (RvmMlpLayer *layer);

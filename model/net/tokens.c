@@ -10,15 +10,13 @@
 void
 rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, guint dim)
 {
-  static const char *key = "tokenizer/patch_embedding/Conv_0";
+  const RvmSite embed = { RVM_PART_TOKENIZER, RVM_LAYER_PATCH_EMBEDDING, 0 }, class_token = { RVM_PART_TOKENIZER, RVM_LAYER_CLASS_TOKEN, 0 };
 
   tokenizer->patch = patch;
   tokenizer->dim = dim;
-  tokenizer->embed = rvm_loader_begin_linear (loader, patch * patch * 3, dim, FALSE);
-  rvm_loader_add_linear (loader, tokenizer->embed, "%s", key);
-  tokenizer->embed = rvm_loader_end_linear (loader, tokenizer->embed);
-  tokenizer->bias = rvm_loader_vector (loader, "%s/bias", key);
-  tokenizer->class_token = rvm_loader_vector (loader, "cls_token");
+  tokenizer->embed = rvm_loader_linear (loader, &embed, 1, FALSE);
+  tokenizer->bias = rvm_loader_vector (loader, embed, RVM_ROLE_BIAS);
+  tokenizer->class_token = rvm_loader_vector (loader, class_token, RVM_ROLE_VALUES);
 }
 
 void

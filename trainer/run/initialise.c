@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "interrupts.h"
@@ -16,18 +15,6 @@ normal (GRand *rand)
   return sqrt (-2 * log (1 - g_rand_double (rand))) * cos (2 * G_PI * g_rand_double (rand));
 }
 
-/* Inputs of one output of a kernel: all axes but the output's, which for query, key and value are the last two. */
-static guint64
-fan_in (const RvmArray *array)
-{
-  const gboolean split_heads = array->n_dims == 3 && !g_str_has_suffix (array->name, "/out/kernel");
-  guint64 product = 1;
-
-  for (guint i = 0; i + (split_heads ? 2 : 1) < array->n_dims; i++)
-    product *= array->dims[i];
-  return product;
-}
-
 static void
 scale_values (float *values, guint64 elements, double factor)
 {
@@ -35,23 +22,26 @@ scale_values (float *values, guint64 elements, double factor)
     values[i] *= factor;
 }
 
-/* Layers of a transformer that add to its tokens. */
-static gboolean
-is_residual (const RvmArray *array)
-{
-  return strstr (array->name, "attention/out/") || strstr (array->name, "/mlp/dense_out/");
-}
-
 void
 rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values)
 {
   guint64 elements = 0, bytes;
+  RvmSchemaEntry entry;
 
-  if (!g_str_has_prefix (array->name, "tokenizer/patch_embedding/") && strcmp (array->name, "cls_token") != 0
-      && !(g_str_has_prefix (array->name, "encoder/layers_") && is_residual (array)))
+  if (!rvm_schema_find (array->name, &entry) || (entry.row->part != RVM_PART_TOKENIZER
+          && !(entry.row->part == RVM_PART_ENCODER && rvm_schema_is_residual (entry.row))))
     return;
   rvm_array_get_size (array, &elements, &bytes);
   scale_values (values, elements, 1 / scale);
+}
+
+const RvmSite rvm_initialise_update_gate = { RVM_PART_CORE, RVM_LAYER_INPUT_UPDATE, 0 };
+const RvmSite rvm_initialise_encoder_norm = { RVM_PART_ENCODER, RVM_LAYER_OUTPUT_NORM, 0 };
+
+static gboolean
+is_array (const RvmSchemaEntry *entry, RvmSite site, RvmRole role)
+{
+  return entry->row->part == site.part && entry->row->layer == site.layer && entry->block == site.block && entry->role == role;
 }
 
 static const float first_bias = 0.25;
@@ -72,16 +62,16 @@ rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *ke
  * is nearly always replaced or nearly never. They have no bias to open them all with, but the encoder's last LayerNorm has one, and without
  * it its outputs sum to 0: a bias of 1/4 on each of them, and as much more in each weight, is one. */
 static void
-open_core (const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
+open_core (const RvmSchemaEntry *entry, const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
 {
-  if (g_str_has_prefix (array->name, "rnn_core/transformer/xa_blocks_") && is_residual (array))
+  if (entry->row->part == RVM_PART_CORE && rvm_schema_is_residual (entry->row))
     scale_values (values, elements, recipe->core_residual);
   if (recipe->update_gate == 0)
     return;
-  if (strcmp (array->name, RVM_ENCODER_BIAS) == 0)
+  if (is_array (entry, rvm_initialise_encoder_norm, RVM_ROLE_BIAS))
     for (guint64 i = 0; i < elements; i++)
       values[i] = first_bias;
-  else if (strcmp (array->name, RVM_UPDATE_GATE) == 0) {
+  else if (is_array (entry, rvm_initialise_update_gate, RVM_ROLE_KERNEL)) {
     g_autofree float *bias = g_new (float, array->dims[0]);
 
     for (guint64 i = 0; i < array->dims[0]; i++)
@@ -95,26 +85,29 @@ rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *val
 {
   const guint32 seeds[] = { recipe->seed, recipe->seed >> 32, g_str_hash (array->name) };
   g_autoptr (GRand) rand = g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
+  const RvmSchema schema = rvm_config_get_schema (&recipe->model);
   guint64 elements = 0, bytes;
+  RvmSchemaEntry entry;
 
+  g_return_if_fail (rvm_schema_find (array->name, &entry));
   rvm_array_get_size (array, &elements, &bytes);
-  if (g_str_has_suffix (array->name, "/kernel") && strstr (array->name, "/mlp/")) {
+  if (entry.role == RVM_ROLE_KERNEL && entry.row->kind == RVM_KIND_LINEAR_XAVIER) {
     const double limit = sqrt (6.0 / (array->dims[0] + array->dims[1]));
     for (guint64 i = 0; i < elements; i++)
       values[i] = g_rand_double_range (rand, -limit, limit);
-  } else if (g_str_has_suffix (array->name, "/kernel")) {
-    const double deviation = 1 / sqrt (fan_in (array));
+  } else if (entry.role == RVM_ROLE_KERNEL) {
+    const double deviation = 1 / sqrt (rvm_schema_count_inputs (&schema, entry.row));
     for (guint64 i = 0; i < elements; i++)
       values[i] = deviation * normal (rand);
-  } else if (g_str_has_suffix (array->name, "_token")) {
+  } else if (entry.role == RVM_ROLE_VALUES) {
     for (guint64 i = 0; i < elements; i++)
       values[i] = 0.02 * normal (rand);
   } else {
-    const float value = g_str_has_suffix (array->name, "/scale") ? 1 : 0;
+    const float value = entry.role == RVM_ROLE_SCALE ? 1 : 0;
     for (guint64 i = 0; i < elements; i++)
       values[i] = value;
   }
-  open_core (array, recipe, elements, values);
+  open_core (&entry, array, recipe, elements, values);
   rvm_initialise_weigh_position (array, recipe->position_scale, values);
 }
 

@@ -16,11 +16,11 @@ void rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float
  * positional code times 1 / @scale is the same as the code times @scale. */
 void rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values);
 
-#define RVM_UPDATE_GATE "rnn_core/input_update/kernel"
-#define RVM_ENCODER_BIAS "encoder/LayerNorm_0/bias"
+extern const RvmSite rvm_initialise_update_gate;  /* the layer of the core's update gate that reads the encoder's output */
+extern const RvmSite rvm_initialise_encoder_norm; /* the layer norm at the end of the encoder */
 
-/* Adds about @shift to what the update gate takes the sigmoid of, in all channels: @kernel (dim, dim) is RVM_UPDATE_GATE, @bias (dim), not all
- * 0, RVM_ENCODER_BIAS, which every output of the encoder contains. */
+/* Adds about @shift to what the update gate takes the sigmoid of, in all channels. @kernel: (dim, dim), of the update gate. @bias: (dim), not all 0,
+ * of the encoder's last layer norm: every output of the encoder contains it. */
 void rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *kernel);
 
 /* A weight file (.npz or .safetensors) of the recipe's network. */

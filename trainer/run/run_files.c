@@ -217,12 +217,14 @@ typedef struct {
 static gboolean
 shift_gate (const Start *start, const RvmArray *array, float *values, GError **error)
 {
-  const RvmArray *found = rvm_weights_find (start->init, RVM_ENCODER_BIAS);
+  g_autofree char *gate = rvm_schema_format_name (rvm_initialise_update_gate, RVM_ROLE_KERNEL);
+  g_autofree char *encoder_bias = rvm_schema_format_name (rvm_initialise_encoder_norm, RVM_ROLE_BIAS);
+  const RvmArray *found = rvm_weights_find (start->init, encoder_bias);
   const guint dim = start->recipe->model.encoder.dim;
   g_autofree float *bias = g_new (float, dim);
   gboolean zero = TRUE;
 
-  if (start->recipe->gate_shift == 0 || strcmp (array->name, RVM_UPDATE_GATE) != 0)
+  if (start->recipe->gate_shift == 0 || strcmp (array->name, gate) != 0)
     return TRUE;
   if (!rvm_weights_read (start->init, found, bias, error))
     return FALSE;
@@ -230,7 +232,7 @@ shift_gate (const Start *start, const RvmArray *array, float *values, GError **e
     zero = zero && bias[i] == 0;
   if (zero) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.gate-shift: all values of %s are 0 in the given weights: expected some that are not, "
-        "as in weights that were trained", RVM_ENCODER_BIAS);
+        "as in weights that were trained", encoder_bias);
     return FALSE;
   }
   rvm_initialise_shift_gate (bias, dim, start->recipe->gate_shift, values);

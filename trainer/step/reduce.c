@@ -1,7 +1,6 @@
 /* One host copy and one sum under way per part. The thread that enqueued the way back has nothing else to do meanwhile, so it moves MPI on. */
 #include "reduce.h"
 
-#include <string.h>
 
 #include "kernels/runtime/mark.h"
 #include "parallel.h"
@@ -29,17 +28,21 @@ static guint
 find_part (const char *name, guint n_parts)
 {
   const guint blocks = n_parts - 3;
-  const char *layer = "encoder/layers_";
+  RvmSchemaEntry entry;
 
-  if (g_str_has_prefix (name, "rnn_core/"))
-    return 1;
-  if (g_str_has_prefix (name, layer)) {
-    const guint block = g_ascii_strtoull (name + strlen (layer), NULL, 10);
-    return 2 + (blocks - 1 - MIN (block, blocks - 1));
+  g_return_val_if_fail (rvm_schema_find (name, &entry), 0);
+  switch (entry.row->part) {
+    case RVM_PART_DECODER:
+      return 0;
+    case RVM_PART_CORE:
+      return 1;
+    case RVM_PART_ENCODER:
+      if (rvm_schema_is_in_block (entry.row))
+        return 2 + (blocks - 1 - MIN (entry.block, blocks - 1));
+      return n_parts - 1;
+    default:
+      return n_parts - 1;
   }
-  if (g_str_has_prefix (name, "encoder/") || g_str_has_prefix (name, "tokenizer/") || strcmp (name, "cls_token") == 0)
-    return n_parts - 1;
-  return 0;
 }
 
 RvmReduce *
