@@ -280,4 +280,6 @@ const RvmFormat rvm_format_npz = {
   .get_array = format_get_array,
   .check = format_check,
   .read = format_read,
+  .dtypes = 1 << RVM_DTYPE_F32 | 1 << RVM_DTYPE_F16, /* numpy has no bfloat16 */
+  .write = rvm_npz_write,
 };

@@ -1,6 +1,6 @@
-/* Reading .npz files: a zip of .npy arrays, stored or deflated, through libzip.
+/* .npz files: zip files of .npy arrays, through libzip. Arrays may be stored or deflated.
  *
- * An entry that cannot be used (a damaged header, two of one name, Fortran order) is an error for those who read it, not for the file. */
+ * An entry that cannot be used (a damaged header, two of one name, Fortran order) is an error when it is read, not when the file is opened. */
 #pragma once
 
 #include "format.h"
@@ -8,11 +8,9 @@
 
 G_BEGIN_DECLS
 
-extern const RvmFormat rvm_format_npz;
-
 typedef struct _RvmNpz RvmNpz;
 
-/* Opens @path and reads every header; no array data. Errors name the file. Entries that are no arrays are passed over. */
+/* Opens @path and reads every header; no array data. Errors name the file. Entries that are not arrays are ignored. */
 RvmNpz *rvm_npz_open (const char *path, GError **error);
 void rvm_npz_free (RvmNpz *npz);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmNpz, rvm_npz_free)
@@ -24,5 +22,8 @@ const RvmArray *rvm_npz_find (const RvmNpz *npz, const char *name);
 gboolean rvm_npz_check (const RvmNpz *npz, const RvmArray *array, GError **error);
 /* The array's bytes, as stored, into @data of exactly @size bytes. */
 gboolean rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GError **error);
+
+/* See RvmFormat. */
+gboolean rvm_npz_write (const char *path, const RvmFormatContent *content, GError **error);
 
 G_END_DECLS

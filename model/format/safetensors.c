@@ -416,4 +416,6 @@ const RvmFormat rvm_format_safetensors = {
   .get_array = format_get_array,
   .get_metadata = format_get_metadata,
   .read = format_read,
+  .dtypes = 1 << RVM_DTYPE_F32 | 1 << RVM_DTYPE_F16 | 1 << RVM_DTYPE_BF16,
+  .write = rvm_safetensors_write,
 };

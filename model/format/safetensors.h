@@ -1,11 +1,10 @@
-/* Reading .safetensors files: an 8-byte little-endian header length, a JSON header (through json-glib), then the data. */
+/* .safetensors files: the length of the header (8 bytes, little-endian), the header (JSON, through json-glib), then the data. */
 #pragma once
 
 #include "format.h"
 
 G_BEGIN_DECLS
 
-extern const RvmFormat rvm_format_safetensors;
 #define RVM_SAFETENSORS_MAX_HEADER (100 * 1000 * 1000) /* bytes; the format's own limit */
 
 typedef struct _RvmSafetensors RvmSafetensors;
@@ -19,9 +18,11 @@ const RvmArray *rvm_safetensors_get_array (const RvmSafetensors *file, guint ind
 GHashTable *rvm_safetensors_get_metadata (const RvmSafetensors *file); /* "__metadata__", string -> string; maybe empty */
 gboolean rvm_safetensors_read (RvmSafetensors *file, const RvmArray *array, gpointer data, gsize size, GError **error);
 
-/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string. It is
- * UTF-8 whatever they hold: other bytes are escaped (kernels/text.h). What goes before it, and padding, is the caller's, who checks
- * its length. */
+/* See RvmFormat. */
+gboolean rvm_safetensors_write (const char *path, const RvmFormatContent *content, GError **error);
+
+/* (transfer full): the JSON header of a file that holds @arrays one after the other; @metadata (nullable): string -> string. It is always UTF-8: other
+ * bytes are escaped (kernels/text.h). The caller checks and writes its length, and pads it. */
 char *rvm_safetensors_format_header (const RvmArray *arrays, guint n_arrays, GHashTable *metadata);
 
 G_END_DECLS

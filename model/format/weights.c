@@ -1,4 +1,4 @@
-/* One view of weight files of every format. */
+/* Weight files of every format, and the table of formats. */
 #include "weights.h"
 
 #include <errno.h>
@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "kernels/half.h"
-#include "npz.h"
-#include "safetensors.h"
+#include "format.h"
 
-static const RvmFormat *const formats[] = { &rvm_format_npz, &rvm_format_safetensors };
+#define ADDRESS(name) &rvm_format_##name,
+static const RvmFormat *const formats[] = { RVM_FORMATS (ADDRESS) };
+#undef ADDRESS
 
 struct _RvmWeights {
   char *path;
@@ -37,10 +38,35 @@ rvm_weights_free (RvmWeights *weights)
   g_free (weights);
 }
 
-/* Formats are told apart by content, not by name. */
+/* (transfer full): ".npz or .safetensors" */
+static char *
+list_suffixes (void)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
+    g_string_append_printf (text, "%s.%s", i == 0 ? "" : i + 1 < G_N_ELEMENTS (formats) ? ", " : " or ", formats[i]->name);
+  return g_string_free (text, FALSE);
+}
+
+const RvmFormat *
+rvm_weights_find_format (const char *path, GError **error)
+{
+  const char *suffix = strrchr (path, '.');
+  g_autofree char *suffixes = list_suffixes ();
+
+  for (guint i = 0; suffix && i < G_N_ELEMENTS (formats); i++)
+    if (strcmp (suffix + 1, formats[i]->name) == 0)
+      return formats[i];
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: the name of a weight file must end in %s", path, suffixes);
+  return NULL;
+}
+
+/* Formats are recognised by content, not by name. */
 static gboolean
 open_file (RvmWeights *weights, GError **error)
 {
+  g_autofree char *suffixes = list_suffixes ();
   guint8 head[RVM_FORMAT_HEAD] = { 0 };
   FILE *file;
   gsize size;
@@ -57,7 +83,7 @@ open_file (RvmWeights *weights, GError **error)
   size = fread (head, 1, sizeof head, file);
   fclose (file);
   if (size == 0) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is empty, expected a weight file (.npz or .safetensors)", weights->path);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is empty, expected a weight file (%s)", weights->path, suffixes);
     return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
@@ -66,7 +92,7 @@ open_file (RvmWeights *weights, GError **error)
       weights->file = formats[i]->open (weights->path, error);
       return weights->file != NULL;
     }
-  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is neither an .npz nor a .safetensors file", weights->path);
+  rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is not a weight file, expected %s", weights->path, suffixes);
   return FALSE;
 }
 

@@ -117,6 +117,56 @@ START_TEST (test_full)
 }
 END_TEST
 
+/* Every type that a format says it can write is read back; every other is refused before anything is written. */
+START_TEST (test_types_of_formats)
+{
+  static const char *const names[] = { "npz", "safetensors" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *file = g_strdup_printf ("%s/t.%s", folder, names[i]);
+    const RvmFormat *format = rvm_weights_find_format (file, NULL);
+
+    ck_assert_str_eq (format->name, names[i]);
+    for (guint dtype = 0; dtype < RVM_DTYPE_OTHER; dtype++) {
+      g_autoptr (GError) error = NULL;
+      RvmArray typed = array;
+      float value = 1.5;
+
+      typed.dtype = dtype;
+      if (format->dtypes & 1u << dtype) {
+        g_autoptr (RvmWeights) weights = NULL;
+
+        ck_assert (rvm_weights_save (file, &typed, 1, fill, &value, NULL, NULL));
+        weights = rvm_weights_open (file, NULL);
+        ck_assert_str_eq (rvm_weights_get_format (weights), names[i]);
+        ck_assert_int_eq (rvm_weights_get_array (weights, 0)->dtype, dtype);
+        g_unlink (file);
+      } else {
+        ck_assert (!rvm_weights_save (file, &typed, 1, fill, &value, NULL, &error));
+        ck_assert_msg (g_error_matches (error, RVM_ERROR, RVM_ERROR_ARGUMENT) && strstr (error->message, file) && strstr (error->message, "'a'")
+                && strstr (error->message, rvm_dtype_get_name (dtype)),
+            "%s", error->message);
+      }
+    }
+  }
+}
+END_TEST
+
+START_TEST (test_names_that_say_no_format)
+{
+  static const char *const names[] = { "w", "w.npy", "w.npz.gz", "npz", "w.", "w.npz/w" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *file = g_build_filename (folder, names[i], NULL);
+    g_autoptr (GError) error = NULL;
+    float value = 1;
+
+    ck_assert (!rvm_weights_save (file, &array, 1, fill, &value, NULL, &error));
+    ck_assert_msg (strstr (error->message, file) && strstr (error->message, "must end in .npz or .safetensors"), "%s", error->message);
+  }
+}
+END_TEST
+
 int
 main (void)
 {
@@ -131,6 +181,8 @@ main (void)
   tcase_add_test (tests, test_metadata_of_any_bytes);
   tcase_add_test (tests, test_metadata_that_are_too_long);
   tcase_add_test (tests, test_checked_before_it_replaces);
+  tcase_add_test (tests, test_types_of_formats);
+  tcase_add_test (tests, test_names_that_say_no_format);
   if (srunner_fork_status (runner) == CK_FORK) /* the limit would be that of the others, too */
     tcase_add_test (tests, test_full);
   srunner_run_all (runner, CK_NORMAL);
