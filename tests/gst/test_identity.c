@@ -9,6 +9,7 @@
 
 #include "gstrvmfeatures.h"
 #include "ring.h"
+#include "tests/run_cases.h"
 
 #define SOURCE 0x1234567890abcdef
 #define OTHER 0x1234567890abcdee
@@ -471,14 +472,10 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("identity");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_repeated_frames);
   tcase_add_test (tests, test_carried_of_a_lost_frame);
   tcase_add_test (tests, test_other_source);
@@ -492,9 +489,5 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_change_of_repeated_frames);
   tcase_add_test (tests, test_held_patch);
   tcase_add_test (tests, test_fit_of_repeated_frames);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("identity", tests);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "tests/run_cases.h"
 
 static char *mask_file;
 
@@ -244,23 +245,15 @@ remove_mask_file (void)
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("metadata");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
   tcase_add_unchecked_fixture (tests, write_mask_file, remove_mask_file);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_they_survive);
   tcase_add_test (tests, test_they_follow_the_scale);
   tcase_add_test (tests, test_they_are_dropped_not_wrong);
   tcase_add_test (tests, test_bytes);
   tcase_add_test (tests, test_names_in_bytes);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("metadata", tests);
 }

@@ -204,14 +204,10 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_meta_describes_the_frame);
   tcase_add_test (tests, test_picture_is_untouched_and_not_copied);
   tcase_add_test (tests, test_reset_is_a_fresh_start);
@@ -220,9 +216,5 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_caps_and_discont);
   tcase_add_test (tests, test_formats_and_odd_sizes);
   tcase_add_test (tests, test_bad_input);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmencode", tests);
 }

@@ -308,23 +308,15 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmencode's input");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_every_format);
   tcase_add_test (tests, test_what_was_in_memory_makes_no_difference);
   tcase_add_test (tests, test_strides_and_offsets);
   tcase_add_test (tests, test_interlaced);
   tcase_add_test (tests, test_colorimetry);
   tcase_add_test (tests, test_frames_that_cannot_be_analysed);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmencode's input", tests);
 }

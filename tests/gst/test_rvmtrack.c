@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "tests/run_cases.h"
 
 
 START_TEST (test_points_and_boxes_follow)
@@ -76,15 +77,15 @@ START_TEST (test_carried_and_reset)
 {
   GstHarness *harness = ring_start ("points=\"30,50\"");
   G_GNUC_UNUSED g_autoptr (GstBuffer) first = ring_step (harness, 0, 1), second = ring_step (harness, 1, 1);
-  g_autoptr (GstBuffer) carried = NULL, anew = NULL;
+  g_autoptr (GstBuffer) carried = NULL, reset = NULL;
   const GstRvmTrackMeta *meta;
 
   carried = gst_harness_push_and_pull (harness, ring_make_frame (5, 1, TRUE));
   meta = gst_rvm_buffer_get_track_meta (carried);
   assert_near (meta->tracks[0].x, 40, 0.01);
   ck_assert_uint_eq (meta->tracks[0].last_seen, 40 * GST_MSECOND);
-  anew = ring_step (harness, 9, 2);
-  meta = gst_rvm_buffer_get_track_meta (anew);
+  reset = ring_step (harness, 9, 2);
+  meta = gst_rvm_buffer_get_track_meta (reset);
   ck_assert_uint_eq (meta->n_tracks, 1);
   ck_assert_uint_eq (meta->tracks[0].id, 2);
   assert_near (meta->tracks[0].x, 30, 0.01);
@@ -350,14 +351,10 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("rvmtrack");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_points_and_boxes_follow);
   tcase_add_test (tests, test_added_and_removed_while_playing);
   tcase_add_test (tests, test_carried_and_reset);
@@ -368,9 +365,5 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_bad_input);
   tcase_add_test (tests, test_bad_masks);
   tcase_add_test (tests, test_bad_signals);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("rvmtrack", tests);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "tests/run_cases.h"
 
 #define ORIENTATIONS 8
 #define WIDTH 160
@@ -334,23 +335,15 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("tracks as they are shown");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_regions);
   tcase_add_test (tests, test_masks);
   tcase_add_test (tests, test_drawing);
   tcase_add_test (tests, test_colours);
   tcase_add_test (tests, test_scale);
   tcase_add_test (tests, test_no_orientation);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("tracks as they are shown", tests);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ring.h"
+#include "tests/run_cases.h"
 
 /* What an application's thread does while frames go by. */
 typedef struct {
@@ -312,14 +313,10 @@ END_TEST
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("tracks while playing");
   TCase *tests = tcase_create ("all");
-  SRunner *runner;
-  int failed;
 
   gst_check_init (&argc, &argv);
   tcase_set_timeout (tests, 120);
-  suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_properties_while_playing);
   tcase_add_test (tests, test_lost_and_found);
   tcase_add_test (tests, test_regions);
@@ -327,9 +324,5 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_signals_before_the_first_frame);
   tcase_add_test (tests, test_other_size);
   tcase_add_test (tests, test_other_features);
-  runner = srunner_create (suite);
-  srunner_run_all (runner, CK_NORMAL);
-  failed = srunner_ntests_failed (runner);
-  srunner_free (runner);
-  return failed != 0;
+  return run_cases ("tracks while playing", tests);
 }
