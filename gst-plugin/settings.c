@@ -1,4 +1,4 @@
-/* By the type of the GParamSpec. */
+/* The type of the GParamSpec says which type the field has. */
 #include "settings.h"
 
 static GQuark
@@ -25,13 +25,9 @@ find_field (gconstpointer settings, GParamSpec * pspec)
   return offset ? G_STRUCT_MEMBER_P (settings, offset - 1) : NULL;
 }
 
-gboolean
-rvm_settings_set (gpointer settings, const GValue * value, GParamSpec * pspec)
+static void
+set_field (gpointer field, const GValue * value, GParamSpec * pspec)
 {
-  gpointer field = find_field (settings, pspec);
-
-  if (field == NULL)
-    return FALSE;
   if (G_IS_PARAM_SPEC_STRING (pspec)) {
     g_free (*(gchar **) field);
     *(gchar **) field = g_value_dup_string (value);
@@ -48,16 +44,11 @@ rvm_settings_set (gpointer settings, const GValue * value, GParamSpec * pspec)
   } else {
     *(guint *) field = g_value_get_uint (value);
   }
-  return TRUE;
 }
 
-gboolean
-rvm_settings_get (gconstpointer settings, GValue * value, GParamSpec * pspec)
+static void
+get_field (gconstpointer field, GValue * value, GParamSpec * pspec)
 {
-  gconstpointer field = find_field (settings, pspec);
-
-  if (field == NULL)
-    return FALSE;
   if (G_IS_PARAM_SPEC_STRING (pspec))
     g_value_set_string (value, *(gchar * const *) field);
   else if (G_IS_PARAM_SPEC_ENUM (pspec))
@@ -72,5 +63,47 @@ rvm_settings_get (gconstpointer settings, GValue * value, GParamSpec * pspec)
     g_value_set_uint64 (value, *(const guint64 *) field);
   else
     g_value_set_uint (value, *(const guint *) field);
-  return TRUE;
+}
+
+void
+rvm_settings_set (GObject * object, gpointer settings, guint id, const GValue * value, GParamSpec * pspec)
+{
+  gpointer field = find_field (settings, pspec);
+
+  if (field == NULL) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (object);
+  set_field (field, value, pspec);
+  GST_OBJECT_UNLOCK (object);
+}
+
+void
+rvm_settings_get (GObject * object, gconstpointer settings, guint id, GValue * value, GParamSpec * pspec)
+{
+  gconstpointer field = find_field (settings, pspec);
+
+  if (field == NULL) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (object);
+  get_field (field, value, pspec);
+  GST_OBJECT_UNLOCK (object);
+}
+
+void
+rvm_settings_clear (GObject * object, gpointer settings)
+{
+  g_autofree GParamSpec **list = NULL;
+  guint n;
+
+  list = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n);
+  for (guint i = 0; i < n; i++) {
+    gchar **field = G_IS_PARAM_SPEC_STRING (list[i]) ? find_field (settings, list[i]) : NULL;
+
+    if (field)
+      g_clear_pointer (field, g_free);
+  }
 }

@@ -6,7 +6,7 @@
  *   cc scenes.c source*.c -o scenes $(pkg-config --cflags --libs gst-rvm-1.0 gstreamer-app-1.0) -lm
  *
  * A frame is described by the sums of its features over 4 x 4 regions, less the mean of them all. A scene ends where that turns away from the
- * frame before by more than a threshold. The model's memory then starts anew, so that a scene's mean does not depend on what was before
+ * frame before by more than a threshold. The model's memory is then reset, so that a scene's mean does not depend on what was before
  * it, and equal scenes have equal ones. With the bundled model, 20 frames of each of DAVIS' 30 training sequences: the cosine is above 0.72
  * for all but one in 200 pairs of frames that follow each other, below it at 28 of the 29 borders; that of means of two halves of a
  * sequence is 0.96 in the median, of two sequences at most 0.954. */

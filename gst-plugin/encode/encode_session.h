@@ -20,7 +20,7 @@ typedef struct
   guint size, width, height;    /* of the analysis picture, 0 as for rvmencode */
   guint parts;                  /* GstRvmFeatureParts */
   guint warm_up;                /* extra passes over the first frame */
-  gboolean watch_scene;         /* a scene cut starts the state anew */
+  gboolean watch_scene;         /* a scene cut resets the state */
   gdouble scene_threshold;      /* similarity below which two frames are of
                                  * different scenes */
   gboolean measure_gates;
@@ -44,14 +44,14 @@ void rvm_encode_session_free (RvmEncodeSession * session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmEncodeSession, rvm_encode_session_free)
 
 /* Makes converter and stream fit pictures seen as @view says and the sizes asked
- * for. The state survives if the analysis size stays, and starts anew if not. */
+ * for. The state is kept if the analysis size stays the same, and reset otherwise. */
 gboolean rvm_encode_session_configure (RvmEncodeSession * session,
     const RvmView * view, const RvmEncodeRequest * request, GError ** error);
 
 /* Other weights from the next frame on. @stream (nullable) (transfer full): one of
  * @model, new or reset, that is taken if it has the session's size; else the
  * next configuration makes one. Returns whether the state goes on, which needs
- * @keep_state and such a stream of the state's shape; else it starts anew. */
+ * @keep_state and such a stream of the state's shape; else it is reset. */
 gboolean rvm_encode_session_change_model (RvmEncodeSession * session,
     RvmModel * model, RvmStream * stream, gboolean keep_state);
 
@@ -60,7 +60,7 @@ gboolean rvm_encode_session_change_model (RvmEncodeSession * session,
 void rvm_encode_session_begin_stream (RvmEncodeSession * session,
     const gchar * stream_id);
 
-/* The state starts anew with the next frame that is analysed. */
+/* Resets the state with the next frame that is analysed. */
 void rvm_encode_session_reset (RvmEncodeSession * session);
 /* The next frame that is analysed goes on from @state; after configuration, for
  * whose model and size it must be (RVM_ERROR_MODEL, then nothing changes).

@@ -15,43 +15,43 @@
  * of a GstVideoCropMeta. The features are those that videoflip
  * video-direction=auto before the element would give, and the metadata's frame size
  * and places are those of the upright picture; but the picture that passes through
- * is not turned. A tag that changes on the way counts from its place in the stream
- * on; the state goes on unless the analysis size becomes another. Elements
- * downstream that draw on the picture find it as it was: use videoflip
- * video-direction=auto before rvmencode where the picture is to be encoded, or shown
- * by a sink that does not turn it.
+ * is not turned. A tag that changes during the stream takes effect at its place in the
+ * stream; the state continues unless the analysis size changes. Elements downstream that
+ * draw on the picture find it as it was: use videoflip video-direction=auto before
+ * rvmencode if the picture will be encoded, or shown by a sink that does not turn it.
  *
  * Both fields of an interlaced frame are analysed as the one picture that they
  * are; interlace-mode=fields is refused. A stereoscopic frame is analysed as it is
  * packed.
  *
  * ## State
- * reset-on says what makes the state start anew; the signal reset-state and the
- * events of gst_rvm_event_new_reset_state() do so on a frame of choice. The
- * signals save-state and load-state write and read it; state-file is what the
- * first frame goes on from. With snapshot-count, states of places already seen
- * are kept, and a seek goes on from the nearest earlier one. Elements that use
- * the same weights on the same device share them; each has its own state, and
- * their frames take turns on the device.
+ * `reset-on` says which events reset the state. The action signal
+ * #GstRvmEncode::reset-state and the events of gst_rvm_event_new_reset_state() reset it
+ * on a given frame. The action signals #GstRvmEncode::save-state and
+ * #GstRvmEncode::load-state write and read it, and `state-file` is the initial state.
+ * With `snapshot-count`, the element keeps states from earlier in the stream, and a
+ * seek continues from the nearest earlier one. Elements that use the same weights on
+ * the same device share them. Each element has its own state, and their frames take
+ * turns on the device.
  *
  * ## Where features come from
- * The metadata names the element (encoder), the stream of its STREAM_START event
- * (stream-id), the source, which is another random number for each start of the
- * element and for each stream, and the update, which counts the analysed frames of the
- * source. Buffers of equal source and update have equal features, in any process:
- * frames that are carried or repeated are known by it. The first frame of a stream is
- * always analysed. A buffer that passes several rvmencode gets the metadata of each.
+ * The metadata names the element (encoder) and the stream of its STREAM_START event
+ * (stream-id). The source is a random number, new for each start of the element and for
+ * each stream; the update counts the analysed frames of the source. Buffers with equal
+ * source and update have equal features, in any process, which is how a consumer
+ * recognises frames that are carried or repeated. The first frame of a stream is always
+ * analysed. A buffer that passes several rvmencode gets the metadata of each.
  *
  * ## Other weights
- * Setting model-file while playing, or replacing the file with watch-model on,
- * loads it in the background; it takes over between two frames, with a new state
- * or, with on-model-change=keep-state and a state of the same size, the old one.
+ * Setting `model-file` while playing, or replacing the file with `watch-model` on, loads
+ * it in the background. The new weights are used from a later frame on, with a reset
+ * state, or with the old one if `on-model-change=keep-state` and its size fits.
  *
  * ## Messages
- * On request of the property messages: "rvm-reset" (reason, generation, pts,
+ * The property `messages` selects them: "rvm-reset" (reason, generation, pts,
  * restored, restored-pts, restored-age), "rvm-health" (pts, frames-since-reset,
  * finite, state-norm, mean-update-gate, mean-reset-gate), "rvm-model" (model-id,
- * model-file, state-kept). Frames left out for lateness are QoS messages.
+ * model-file, state-kept). Frames that were not analysed because they were late are reported as QoS messages.
  *
  * ## Example
  * |[
@@ -74,7 +74,6 @@ GstBaseTransformClass *gst_rvm_encode_base;
 enum
 {
   PROP_0,
-  PROP_DEVICE_NAME,
   PROP_STATS,
   PROP_FIRST_SETTING,
 };
@@ -147,8 +146,8 @@ gst_rvm_encode_start (GstBaseTransform * base)
   self->frame_end = GST_CLOCK_TIME_NONE;
   self->gaps = 0;
   GST_OBJECT_LOCK (self);
-  g_free (self->device_name);
-  self->device_name =
+  g_free (self->settings.device_name);
+  self->settings.device_name =
       g_strdup (rvm_device_get_name (rvm_model_get_device (model)));
   self->model = rvm_model_ref (model);
   self->width = self->height = 0;
@@ -173,7 +172,7 @@ gst_rvm_encode_stop (GstBaseTransform * base)
   return TRUE;
 }
 
-/* How the picture of @buffer is to be analysed. */
+/* How the picture of @buffer is seen by the analysis. */
 static gboolean
 see (GstRvmEncode * self, GstBuffer * buffer, GstVideoOrientationMethod
     direction, RvmView * view, GError ** error)
@@ -188,7 +187,7 @@ see (GstRvmEncode * self, GstBuffer * buffer, GstVideoOrientationMethod
   return FALSE;
 }
 
-/* Adopts what the properties and the tags say now; the error is posted. */
+/* Applies the present properties and tags; an error is posted. */
 static gboolean
 configure (GstRvmEncode * self, GstBuffer * buffer, RvmEncodeRequest * request)
 {
@@ -246,14 +245,13 @@ gst_rvm_encode_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   }
   if (self->have_info && !is_same_picture (&self->info, &info))
     gst_rvm_encode_maybe_reset (self, GST_RVM_RESET_CAPS);
-  /* The analysis is prepared when a frame comes: what is wrong with these caps is
-   * then said once, not for each that upstream tries. */
+  /* The analysis is prepared when a frame arrives, so that an error about these caps is posted once, not for every caps that upstream tries. */
   self->info = info;
   self->have_info = TRUE;
   return TRUE;
 }
 
-/* What would be drawn over the picture only later belongs to what is analysed. */
+/* Overlays must be blended before the analysis, so this element does not offer to pass them on. */
 static gboolean
 gst_rvm_encode_propose_allocation (GstBaseTransform * base, GstQuery * decide,
     GstQuery * query)
@@ -262,8 +260,7 @@ gst_rvm_encode_propose_allocation (GstBaseTransform * base, GstQuery * decide,
   return TRUE;
 }
 
-/* The buffer itself if metadata can be added to it, else a new one that shares
- * its memory: the base class would copy the picture. */
+/* The buffer itself if metadata can be added to it, or else a new one that shares its memory. The base class would copy the picture. */
 static GstFlowReturn
 gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
     GstBuffer ** out)
@@ -272,7 +269,7 @@ gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
   return GST_FLOW_OK;
 }
 
-/* Runs the model on the frame; the error is posted. */
+/* Runs the model on the frame; an error is posted. */
 static gboolean
 analyse (GstRvmEncode * self, GstBuffer * buffer,
     RvmEncodeRequest * request)
@@ -344,45 +341,31 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 }
 
 static void
-gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value,
-    GParamSpec * pspec)
+gst_rvm_encode_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
-  gboolean known;
+  const gboolean is_model_file = g_str_equal (pspec->name, "model-file");
 
-  GST_OBJECT_LOCK (self);
-  known = rvm_settings_set (&self->settings, value, pspec);
+  rvm_settings_set (object, &self->settings, id, value, pspec);
   if (g_str_equal (pspec->name, "cache-dir"))
-    rvm_device_suggest_cache_dir (self->settings.cache_dir);
-  if (g_str_equal (pspec->name, "model-file"))
-    self->model_wanted++;
-  if (g_str_equal (pspec->name, "model-file")
-      || g_str_equal (pspec->name, "watch-model"))
-    gst_rvm_encode_wake_loader (self);
+    rvm_device_suggest_cache_dir (g_value_get_string (value));
+  if (!is_model_file && !g_str_equal (pspec->name, "watch-model"))
+    return;
+  GST_OBJECT_LOCK (self);
+  self->model_wanted += is_model_file;
+  gst_rvm_encode_wake_loader (self);
   GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
-gst_rvm_encode_get_property (GObject * object, guint id, GValue * value,
-    GParamSpec * pspec)
+gst_rvm_encode_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
-  gboolean known = TRUE;
 
-  if (id == PROP_STATS) {
+  if (id == PROP_STATS)
     g_value_take_boxed (value, gst_rvm_encode_get_stats (self));
-    return;
-  }
-  GST_OBJECT_LOCK (self);
-  if (id == PROP_DEVICE_NAME)
-    g_value_set_string (value, self->device_name);
   else
-    known = rvm_settings_get (&self->settings, value, pspec);
-  GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    rvm_settings_get (object, &self->settings, id, value, pspec);
 }
 
 static void
@@ -390,12 +373,11 @@ gst_rvm_encode_finalize (GObject * object)
 {
   GstRvmEncode *self = GST_RVM_ENCODE (object);
 
-  gst_rvm_encode_settings_clear (&self->settings);
+  rvm_settings_clear (object, &self->settings);
   g_array_unref (self->resets_at);
   g_cond_clear (&self->loader_wake);
   g_free ((gchar *) self->options.device);
   g_free ((gchar *) self->options.cache_dir);
-  g_free (self->device_name);
   G_OBJECT_CLASS (gst_rvm_encode_parent_class)->finalize (object);
 }
 
@@ -404,9 +386,6 @@ install_properties (GObjectClass * object)
 {
   const GParamFlags shown = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-  g_object_class_install_property (object, PROP_DEVICE_NAME,
-      g_param_spec_string ("device-name", "Device name",
-          "OpenCL device in use", NULL, shown));
   g_object_class_install_property (object, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
           "frames, skipped, carried, dropped, resets, restores, mean-us, max-us, latency-us,"
@@ -424,7 +403,9 @@ install_signals (GType type)
   /**
    * GstRvmEncode::reset-state:
    *
-   * The recurrent state starts anew with the next frame.
+   * Resets the recurrent state with the next frame.
+   *
+   * Since: 0.1
    */
   g_signal_new_class_handler ("reset-state", type, action,
       G_CALLBACK (gst_rvm_encode_reset_state), NULL, NULL, NULL, G_TYPE_NONE,
@@ -433,10 +414,12 @@ install_signals (GType type)
    * GstRvmEncode::save-state:
    * @path: a file name that ends in .safetensors
    *
-   * Writes the state after the frame analysed last, complete or not at all. The
-   * stream does not wait.
+   * Writes the state after the frame that was analysed last. The file is written
+   * completely or not at all. The stream does not wait.
    *
-   * Returns: whether it was written; if not, a warning message has the reason.
+   * Returns: whether the state was written; if not, a warning message has the reason.
+   *
+   * Since: 0.1
    */
   g_signal_new_class_handler ("save-state", type, action,
       G_CALLBACK (gst_rvm_encode_save_state), NULL, NULL, NULL,
@@ -445,12 +428,14 @@ install_signals (GType type)
    * GstRvmEncode::load-state:
    * @path: a file that save-state wrote
    *
-   * The stream goes on from a saved state with its next frame. The file must be
-   * of the model, the precision and the analysis size that are running.
+   * The next frame continues from a saved state. The file must have been written with
+   * the model, the precision and the analysis size in use.
    *
-   * Returns: whether it was read and is of the running model; if not, and if its
-   * size turns out not to be the stream's, a warning message has the reason and
-   * the state stays as it was.
+   * Returns: whether the file was read and belongs to the model in use. If not, or if
+   * its size does not fit the next frame, a warning message has the reason and the state
+   * stays as it was.
+   *
+   * Since: 0.1
    */
   g_signal_new_class_handler ("load-state", type, action,
       G_CALLBACK (gst_rvm_encode_load_state), NULL, NULL, NULL,
@@ -497,7 +482,7 @@ gst_rvm_encode_class_init (GstRvmEncodeClass * klass)
   gst_type_mark_as_plugin_api (gst_rvm_reset_on_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_messages_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_rvm_model_change_get_type (), 0);
-  gst_type_mark_as_plugin_api (GST_RVM_TYPE_FEATURE_PARTS, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_RVM_FEATURE_PARTS, 0);
 }
 
 static void

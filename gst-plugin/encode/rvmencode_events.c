@@ -6,7 +6,7 @@
 
 #define GST_CAT_DEFAULT rvm_encode_debug
 
-/* Times start anew: nothing before is a gap. */
+/* Forgets earlier times, so that no gap is seen between them and the next frame. */
 static void
 forget_times (GstRvmEncode * self)
 {

@@ -127,7 +127,7 @@ gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
   g_autofree gchar *name = g_filename_display_name (file);
 
   GST_INFO_OBJECT (self, "model %s of %s takes over, the state %s", id, file,
-      kept ? "goes on" : "starts anew");
+      kept ? "is kept" : "is reset");
   if (wants (self, GST_RVM_MESSAGE_MODEL))
     post (self, gst_structure_new ("rvm-model",
             "model-id", G_TYPE_STRING, id, "model-file", G_TYPE_STRING, name,

@@ -50,8 +50,7 @@ enum
   RVM_RESET_MODEL = 1 << 19,    /* other weights */
 };
 
-/* Weights ready to take over, with a stream that has run, so that
- * the change costs the video no time. */
+/* Weights that are ready for use, with a stream that has run once, so that the change costs the video no time. */
 typedef struct
 {
   RvmModel *model;
@@ -73,7 +72,6 @@ struct _GstRvmEncode
   /* object lock */
   GstRvmEncodeSettings settings;
   RvmEncodeCounters counters;
-  gchar *device_name;
   GstClockTime earliest;        /* running time before which frames are late */
   GstClockTime late_since;      /* that of the first of the frames left out */
   RvmModel *model;              /* in use, NULL while stopped */
@@ -116,22 +114,21 @@ void gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
 
 /* rvmencode_state.c */
 
-/* The state starts anew with the next frame. @reason: one of GstRvmResetOn or
- * RVM_RESET_*. */
+/* Resets the state with the next frame. @reason: one of GstRvmResetOn or RVM_RESET_*. */
 void gst_rvm_encode_request_reset (GstRvmEncode * self, guint reason);
-/* The same, with the first frame of @pts or later, or the next one for NONE. */
+/* The same with the first frame at @pts or later, or with the next one if @pts is NONE. */
 void gst_rvm_encode_request_reset_at (GstRvmEncode * self, GstClockTime pts);
 /* The same, if the property reset-on has it. */
 void gst_rvm_encode_maybe_reset (GstRvmEncode * self, GstRvmResetOn reason);
-/* Reads state-file, if set, for the first frame; the error is posted. */
+/* Reads state-file, if set, for the first frame; an error is posted. */
 gboolean gst_rvm_encode_prepare_warm_start (GstRvmEncode * self,
     RvmModel * model);
-/* Does what was requested before @buffer is analysed; the error is posted. */
+/* Executes pending requests before @buffer is analysed; an error is posted. */
 gboolean gst_rvm_encode_apply_requests (GstRvmEncode * self,
     GstBuffer * buffer);
 /* After a frame was analysed: the state for save-state and the snapshots. */
 void gst_rvm_encode_publish_state (GstRvmEncode * self);
-/* A flush: resets that wait for a frame wait for none now. */
+/* After a flush: forgets resets that wait for a frame. */
 void gst_rvm_encode_forget_resets_at (GstRvmEncode * self);
 void gst_rvm_encode_forget_requests (GstRvmEncode * self);
 /* Handlers of the action signals. */
@@ -141,13 +138,12 @@ gboolean gst_rvm_encode_load_state (GstRvmEncode * self, const gchar * path);
 
 /* rvmencode_model.c */
 
-/* Loads what the properties say; the error is posted. */
+/* Loads the model that the properties name; an error is posted. */
 RvmModel *gst_rvm_encode_load_model (GstRvmEncode * self);
-/* With the object lock, when model-file or watch-model was set, or they are to
- * take effect: has a thread look after them if the element runs. */
+/* Called with the object lock, when model-file or watch-model was set, or when the element starts: if the element runs, a thread loads the file. */
 void gst_rvm_encode_wake_loader (GstRvmEncode * self);
 void gst_rvm_encode_stop_loader (GstRvmEncode * self);
-/* At a frame's boundary: other weights take over if they are ready. */
+/* Called between frames: uses other weights if they are ready. */
 void gst_rvm_encode_adopt_model (GstRvmEncode * self);
 
 /* rvmencode_events.c */
@@ -158,13 +154,12 @@ gboolean gst_rvm_encode_sink_event (GstBaseTransform * base, GstEvent * event);
 gboolean gst_rvm_encode_src_event (GstBaseTransform * base, GstEvent * event);
 gboolean gst_rvm_encode_query (GstBaseTransform * base,
     GstPadDirection direction, GstQuery * query);
-/* Whether downstream would not show the frame any more. */
+/* Whether the frame is too late to be shown downstream. */
 gboolean gst_rvm_encode_is_late (GstRvmEncode * self, GstBuffer * buffer);
 
 /* rvmencode_stats.c */
 GstStructure *gst_rvm_encode_get_stats (GstRvmEncode * self);
-/* After a frame was analysed, in @microseconds. Returns whether the latency has
- * become another, which the pipeline has to be told. */
+/* Counts a frame that was analysed in @microseconds. Returns whether the latency changed, of which the pipeline must be informed. */
 gboolean gst_rvm_encode_count_update (GstRvmEncode * self,
     const GstRvmFeatureMeta * origin, const RvmEncodeResult * result,
     guint64 microseconds);
@@ -173,12 +168,12 @@ gboolean gst_rvm_encode_count_update (GstRvmEncode * self,
 
 /* Whether this frame's message will need its gates. */
 gboolean gst_rvm_encode_wants_health (GstRvmEncode * self);
-/* The messages that were asked for, after a frame was analysed. */
+/* Posts the requested messages after a frame was analysed. */
 void gst_rvm_encode_post_messages (GstRvmEncode * self, GstBuffer * buffer,
     const RvmEncodeResult * result);
 /* A frame was late and not analysed. */
 void gst_rvm_encode_post_qos (GstRvmEncode * self, GstBuffer * buffer);
-/* Other weights run. */
+/* Other weights are in use. */
 void gst_rvm_encode_post_model (GstRvmEncode * self, const gchar * file,
     gboolean kept);
 /* The state has become NaN or infinite, which ends the stream. */

@@ -1,5 +1,4 @@
-/* The properties of rvmencode that a user sets, and where they are kept. The
- * element guards them with its object lock. */
+/* The properties of rvmencode that a user sets, and where they are kept, under the object lock of the element. */
 #pragma once
 
 #include "settings.h"
@@ -9,6 +8,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   gchar *model_file, *device, *cache_dir, *state_file;
+  gchar *device_name;           /* read-only: of the device in use */
   gint gemm;                    /* RvmGemmProvider */
   gint precision;               /* RvmElement */
   guint size, width, height, interval, warm_up;
@@ -28,7 +28,5 @@ typedef struct
 
 /* Installs a property for each field, with ids from @first_id. */
 void gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id);
-
-void gst_rvm_encode_settings_clear (GstRvmEncodeSettings * settings);
 
 G_END_DECLS

@@ -44,7 +44,7 @@ gst_rvm_encode_forget_requests (GstRvmEncode * self)
 void
 gst_rvm_encode_request_reset (GstRvmEncode * self, guint reason)
 {
-  GST_DEBUG_OBJECT (self, "state starts anew, reason 0x%x", reason);
+  GST_DEBUG_OBJECT (self, "state is reset, reason 0x%x", reason);
   GST_OBJECT_LOCK (self);
   self->reset_reasons |= reason;
   if (self->counters.updates > 0 || (reason & ASKED_REASONS))

@@ -69,7 +69,7 @@ gst_rvm_model_change_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const GEnumValue values[] = {
-      {GST_RVM_MODEL_CHANGE_RESET_STATE, "The state starts anew",
+      {GST_RVM_MODEL_CHANGE_RESET_STATE, "Reset the state",
           "reset-state"},
       {GST_RVM_MODEL_CHANGE_KEEP_STATE, "The state goes on, if it has the size"
             " of the new model's", "keep-state"},
@@ -88,7 +88,7 @@ gst_rvm_messages_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const GFlagsValue values[] = {
-      {GST_RVM_MESSAGE_RESET, "rvm-reset: the state started anew or was"
+      {GST_RVM_MESSAGE_RESET, "rvm-reset: the state was reset or"
             " restored", "reset"},
       {GST_RVM_MESSAGE_HEALTH, "rvm-health: norm of the state, mean gates",
           "health"},

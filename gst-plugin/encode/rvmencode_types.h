@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 GType gst_rvm_gemm_get_type (void);
 GType gst_rvm_precision_get_type (void);
 
-/* Which events make the state start anew. */
+/* The events that reset the state. */
 typedef enum
 {
   GST_RVM_RESET_FLUSH = 1 << 0,

@@ -65,18 +65,17 @@ typedef struct
 {
   gchar *lines, *features, *class_tokens, *tracks, *masks;
   gchar *encoder, *tracker;     /* whose features and tracks are written */
-} Locations;
+  guint64 frames;               /* written, which is what the read-only property says */
+} GstRvmExportSettings;
 
 struct _GstRvmExport
 {
   GstBaseTransform parent;
 
-  /* object lock */
-  Locations settings;
-  guint64 frames;
+  GstRvmExportSettings settings;        /* object lock */
 
   /* streaming thread */
-  Locations open;               /* as of the start */
+  GstRvmExportSettings open;    /* as they were at the start */
   FILE *lines, *tracks;
   RvmMissing missing_features, missing_tracks;
   RvmNpyWriter *features, *class_tokens;
@@ -88,8 +87,7 @@ struct _GstRvmExport
 enum
 {
   PROP_0,
-  PROP_FRAMES,
-  PROP_FIRST_LOCATION,
+  PROP_FIRST_SETTING,
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
@@ -101,18 +99,6 @@ G_DEFINE_TYPE (GstRvmExport, gst_rvm_export, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmexport, "rvmexport", GST_RANK_NONE,
     GST_TYPE_RVM_EXPORT)
 
-static void
-clear_locations (Locations * locations)
-{
-  g_clear_pointer (&locations->lines, g_free);
-  g_clear_pointer (&locations->features, g_free);
-  g_clear_pointer (&locations->class_tokens, g_free);
-  g_clear_pointer (&locations->tracks, g_free);
-  g_clear_pointer (&locations->masks, g_free);
-  g_clear_pointer (&locations->encoder, g_free);
-  g_clear_pointer (&locations->tracker, g_free);
-}
-
 static gboolean
 fail (const gchar * path, GError ** error)
 {
@@ -122,7 +108,7 @@ fail (const gchar * path, GError ** error)
   return FALSE;
 }
 
-/* A path may be of any bytes, a message is text. */
+/* A path may have any bytes, a message must be UTF-8. */
 static void
 post_error (GstRvmExport * self, gint code, const GError * error)
 {
@@ -136,7 +122,7 @@ close_text (FILE ** file, const gchar * path, GError ** error)
   return *file == NULL || fclose (g_steal_pointer (file)) == 0 || fail (path, error);
 }
 
-/* The first failure is told; everything is closed all the same. */
+/* Closes everything, even after a failure; the first failure is returned. */
 static gboolean
 close_files (GstRvmExport * self, GError ** error)
 {
@@ -164,7 +150,7 @@ gst_rvm_export_stop (GstBaseTransform * base)
 
   if (!close_files (self, &error))
     post_error (self, GST_RESOURCE_ERROR_WRITE, error);
-  clear_locations (&self->open);
+  rvm_settings_clear (G_OBJECT (self), &self->open);
   /* The error is posted; an element that refused to stop could not be freed. */
   return TRUE;
 }
@@ -178,11 +164,11 @@ open_text (FILE ** file, const gchar * path, GError ** error)
   return *file || fail (path, error);
 }
 
-/* That there is something to write, and that each output has a file of its own. */
+/* Checks that there is something to write, and that each output has a file of its own. */
 static gboolean
 check_locations (GstRvmExport * self, GError ** error)
 {
-  const Locations *open = &self->open;
+  const GstRvmExportSettings *open = &self->open;
   const gboolean is_safetensors = open->features && g_str_has_suffix (open->features, ".safetensors");
   g_autofree gchar *part = is_safetensors ? g_strconcat (open->features, ".part", NULL) : NULL;
   g_autofree gchar *class_part = is_safetensors ? g_strconcat (open->features, ".class.part", NULL) : NULL;
@@ -222,7 +208,7 @@ open_features (GstRvmExport * self, GError ** error)
   return self->safetensors != NULL;
 }
 
-/* An empty name is none. */
+/* An empty name means none. */
 static gchar *
 copy_location (const gchar * location)
 {
@@ -234,12 +220,12 @@ gst_rvm_export_start (GstBaseTransform * base)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
   g_autoptr (GError) error = NULL;
-  Locations *open = &self->open;
+  GstRvmExportSettings *open = &self->open;
 
   GST_OBJECT_LOCK (self);
-  self->frames = 0;
-  clear_locations (open);
-  *open = (Locations) {
+  self->settings.frames = 0;
+  rvm_settings_clear (G_OBJECT (self), open);
+  *open = (GstRvmExportSettings) {
   .lines = copy_location (self->settings.lines),.features = copy_location (self->settings.features),.class_tokens =
         copy_location (self->settings.class_tokens),.tracks = copy_location (self->settings.tracks),.masks =
         copy_location (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
@@ -307,14 +293,14 @@ write_tracks (GstRvmExport * self, const GstRvmTrackMeta * meta, GError ** error
   guint width, height;
 
   if (self->tracks) {
-    g_autofree gchar *lines = rvm_export_format_mot (self->frames, meta);
+    g_autofree gchar *lines = rvm_export_format_mot (self->settings.frames, meta);
 
     if (!write_text (self->tracks, self->open.tracks, lines, error))
       return FALSE;
   }
   mask = self->open.masks ? gst_rvm_track_meta_get_mask (meta, &width, &height) : NULL;
   if (mask) {
-    g_autofree gchar *path = rvm_export_expand_pattern (self->open.masks, self->frames);
+    g_autofree gchar *path = rvm_export_expand_pattern (self->open.masks, self->settings.frames);
 
     return rvm_mask_write_png (path, g_bytes_get_data (mask, NULL), width, height, error);
   }
@@ -326,7 +312,7 @@ write_frame (GstRvmExport * self, GstBuffer * buffer, const GstRvmFeatureMeta * 
     GError ** error)
 {
   if (self->lines) {
-    g_autofree gchar *line = rvm_export_format_json (self->frames, buffer, features, tracks);
+    g_autofree gchar *line = rvm_export_format_json (self->settings.frames, buffer, features, tracks);
 
     if (!write_text (self->lines, self->open.lines, line, error))
       return FALSE;
@@ -339,7 +325,7 @@ static GstFlowReturn
 gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
   GstRvmExport *self = GST_RVM_EXPORT (base);
-  const Locations *open = &self->open;
+  const GstRvmExportSettings *open = &self->open;
   const GstRvmFeatureMeta *features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, open->encoder,
       open->lines || open->features || open->class_tokens);
   const GstRvmTrackMeta *tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, open->encoder, open->tracker,
@@ -357,12 +343,12 @@ gst_rvm_export_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     return GST_FLOW_ERROR;
   }
   GST_OBJECT_LOCK (self);
-  self->frames++;
+  self->settings.frames++;
   GST_OBJECT_UNLOCK (self);
   return GST_FLOW_OK;
 }
 
-/* Upstream must not leave the cutting of the picture to downstream: the metadata, which would be dropped, would be written. */
+/* Upstream must not leave cropping to downstream, because metadata that the cropping element drops would have been written already. */
 static gboolean
 gst_rvm_export_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
 {
@@ -384,34 +370,15 @@ gst_rvm_export_sink_event (GstBaseTransform * base, GstEvent * event)
 }
 
 static void
-gst_rvm_export_set_property (GObject * object, guint id, const GValue * value,
-    GParamSpec * pspec)
+gst_rvm_export_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
 {
-  GstRvmExport *self = GST_RVM_EXPORT (object);
-  gboolean known;
-
-  GST_OBJECT_LOCK (self);
-  known = rvm_settings_set (&self->settings, value, pspec);
-  GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  rvm_settings_set (object, &GST_RVM_EXPORT (object)->settings, id, value, pspec);
 }
 
 static void
-gst_rvm_export_get_property (GObject * object, guint id, GValue * value,
-    GParamSpec * pspec)
+gst_rvm_export_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
-  GstRvmExport *self = GST_RVM_EXPORT (object);
-  gboolean known = TRUE;
-
-  GST_OBJECT_LOCK (self);
-  if (id == PROP_FRAMES)
-    g_value_set_uint64 (value, self->frames);
-  else
-    known = rvm_settings_get (&self->settings, value, pspec);
-  GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  rvm_settings_get (object, &GST_RVM_EXPORT (object)->settings, id, value, pspec);
 }
 
 static void
@@ -419,8 +386,8 @@ gst_rvm_export_finalize (GObject * object)
 {
   GstRvmExport *self = GST_RVM_EXPORT (object);
 
-  clear_locations (&self->settings);
-  clear_locations (&self->open);
+  rvm_settings_clear (object, &self->settings);
+  rvm_settings_clear (object, &self->open);
   G_OBJECT_CLASS (gst_rvm_export_parent_class)->finalize (object);
 }
 
@@ -428,29 +395,28 @@ static void
 install_properties (GObjectClass * object)
 {
   const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-#define AT(field) G_STRUCT_OFFSET (Locations, field)
+#define AT(field) G_STRUCT_OFFSET (GstRvmExportSettings, field)
   const RvmSetting list[] = {
+    {AT (frames), g_param_spec_uint64 ("frames", "Frames", "Frames written", 0, G_MAXUINT64, 0,
+              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)},
     {AT (lines), g_param_spec_string ("location", "Location",
-              "JSON lines: class token, provenance, timing and tracks of each frame", NULL, ready)},
-    {AT (features), g_param_spec_string ("features-location", "Features location", "Patch features, float32 (T, rows,"
-              " columns, D): NumPy, or .safetensors with class tokens and times if it ends so", NULL, ready)},
+              "File for JSON lines: class token, provenance, timing and tracks of each frame", NULL, ready)},
+    {AT (features), g_param_spec_string ("features-location", "Features location", "File for patch features, float32 (T, rows,"
+              " columns, D): NumPy, or .safetensors, with class tokens and times, if the name ends with that", NULL, ready)},
     {AT (class_tokens), g_param_spec_string ("class-location", "Class location",
-              "NumPy file of the class tokens, float32 (T, D)", NULL, ready)},
-    {AT (tracks), g_param_spec_string ("tracks-location", "Tracks location", "CSV of the tracks in MOTChallenge's layout:"
+              "NumPy file for class tokens, float32 (T, D)", NULL, ready)},
+    {AT (tracks), g_param_spec_string ("tracks-location", "Tracks location", "CSV file for tracks in the layout of MOTChallenge:"
               " frame, id, left, top, width, height, confidence, -1, -1, -1, counted from 1", NULL, ready)},
-    {AT (masks), g_param_spec_string ("masks-location", "Masks location", "Indexed PNG of the masks of each frame; %05d or"
-              " the like becomes its index", NULL, ready)},
-    {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are written, and the tracks"
-              " that were followed with them (unset: the nearest one upstream)", NULL, ready)},
-    {AT (tracker), g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are written (unset: the nearest"
+    {AT (masks), g_param_spec_string ("masks-location", "Masks location", "Files for the masks of each frame, indexed PNG; %05d or"
+              " the like in the name is replaced by the frame's index", NULL, ready)},
+    {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features, and tracks followed with"
+              " them, are written (unset = the nearest one upstream)", NULL, ready)},
+    {AT (tracker), g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are written (unset = the nearest"
               " one upstream)", NULL, ready)},
   };
 #undef AT
 
-  g_object_class_install_property (object, PROP_FRAMES,
-      g_param_spec_uint64 ("frames", "Frames", "Frames written", 0,
-          G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-  rvm_settings_install (object, PROP_FIRST_LOCATION, list, G_N_ELEMENTS (list));
+  rvm_settings_install (object, PROP_FIRST_SETTING, list, G_N_ELEMENTS (list));
 }
 
 static void

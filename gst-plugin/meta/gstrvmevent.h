@@ -12,12 +12,14 @@ G_BEGIN_DECLS
  * @upstream: whether the event travels upstream, towards the source, rather than downstream with the frames
  * @pts: presentation time of the first frame of the new state, or %GST_CLOCK_TIME_NONE: the next one
  *
- * An event that makes every rvmencode it meets start its state anew. Downstream, it is serialized with the frames: pushed by an element
+ * An event that resets the state of every rvmencode it meets. Downstream, it is serialized with the frames: pushed by an element
  * between two of them, or sent to a pipeline or a source by an application, it takes effect between the same two. Upstream, sent to a sink
- * or by an element behind rvmencode, and sent to rvmencode itself, it is not, and @pts says which frame is meant: the state starts anew with
+ * or by an element behind rvmencode, and sent to rvmencode itself, it is not, and @pts says which frame is meant: the state is reset with
  * the first one that is not earlier.
  *
  * Returns: (transfer full): a custom event.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstEvent *gst_rvm_event_new_reset_state (gboolean upstream, GstClockTime pts);
 
@@ -27,6 +29,8 @@ GST_RVM_API GstEvent *gst_rvm_event_new_reset_state (gboolean upstream, GstClock
  * @pts: (out) (optional): presentation time of the first frame of the new state, or %GST_CLOCK_TIME_NONE
  *
  * Returns: whether @event is one of gst_rvm_event_new_reset_state().
+ *
+ * Since: 0.1
  */
 GST_RVM_API gboolean gst_rvm_event_parse_reset_state (GstEvent *event, GstClockTime *pts);
 

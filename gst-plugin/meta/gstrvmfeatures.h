@@ -16,7 +16,7 @@ typedef struct _GstRvmFeatures GstRvmFeatures;
  * @rows: rows of the grid of patches
  * @columns: columns of the grid of patches
  * @dim: floats in a token
- * @generation: how often the state was started anew or restored, 1 for the first frame of a stream
+ * @generation: how often the state was reset or restored, 1 for the first frame of a stream
  * @frames_since_reset: frames folded into the state since it was zero, 1 for the first; those of a restored state are counted
  * @update_pts: presentation time of the frame that these features are of
  * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
@@ -81,7 +81,7 @@ struct _GstRvmFeatures {
   gpointer _gst_reserved[GST_PADDING_LARGE];
 };
 
-#define GST_RVM_TYPE_FEATURES (gst_rvm_features_get_type ())
+#define GST_TYPE_RVM_FEATURES (gst_rvm_features_get_type ())
 GST_RVM_API GType gst_rvm_features_get_type (void);
 
 /**

@@ -2,6 +2,8 @@
  * dropped by elements that cut or move the picture. */
 #include "gstrvmmeta.h"
 
+#include <string.h>
+
 #include <gst/video/video.h>
 
 #include "gstrvmcopies.h"
@@ -47,6 +49,7 @@ feature_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   GstRvmFeatureMeta *self = (GstRvmFeatureMeta *) meta;
 
   self->data = NULL;
+  memset (self->_gst_reserved, 0, sizeof self->_gst_reserved);
   gst_rvm_fields_init (&gst_rvm_feature_fields, GST_RVM_IN_META, self);
   return TRUE;
 }

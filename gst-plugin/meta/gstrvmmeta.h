@@ -17,13 +17,15 @@ G_BEGIN_DECLS
  * @GST_RVM_FEATURE_PATCHES: the patch tokens, rows * columns rows in row-major order
  *
  * What the data of a #GstRvmFeatureMeta holds.
+ *
+ * Since: 0.1
  */
 typedef enum {
   GST_RVM_FEATURE_CLASS = 1 << 0,
   GST_RVM_FEATURE_PATCHES = 1 << 1,
 } GstRvmFeatureParts;
 
-#define GST_RVM_TYPE_FEATURE_PARTS (gst_rvm_feature_parts_get_type ())
+#define GST_TYPE_RVM_FEATURE_PARTS (gst_rvm_feature_parts_get_type ())
 GST_RVM_API GType gst_rvm_feature_parts_get_type (void);
 
 typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
@@ -37,7 +39,7 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * @dim: floats in a token
  * @data: float32, host byte order: the class token if @parts has it, then the patches if @parts has them; each @dim floats.
  *   The values are the recurrent state after the frame (arXiv 2512.13684, the gated transformer core's s').
- * @generation: how often the state was started anew or restored, 1 for the first frame of a stream
+ * @generation: how often the state was reset or restored, 1 for the first frame of a stream
  * @frames_since_reset: frames folded into the state since it was zero, 1 for the first; those of a restored state are counted
  * @update_pts: presentation time of the frame that these features are of
  * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
@@ -67,6 +69,8 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * copied by gst_rvm_feature_meta_get_features(), or by gst_rvm_buffer_get_features() in the first place, as bindings should do.
  *
  * A buffer that has passed several rvmencode has a meta of each; see gst_rvm_buffer_get_feature_meta_from().
+ *
+ * Since: 0.1
  */
 struct _GstRvmFeatureMeta {
   GstMeta meta;
@@ -102,6 +106,9 @@ struct _GstRvmFeatureMeta {
   guint orientation;
   guint pixel_aspect_n;
   guint pixel_aspect_d;
+
+  /*< private >*/
+  gpointer _gst_reserved[GST_PADDING_LARGE];
 };
 
 GST_RVM_API GType gst_rvm_feature_meta_api_get_type (void);
@@ -122,6 +129,8 @@ GST_RVM_API const GstMetaInfo *gst_rvm_feature_meta_get_info (void);
  * Attaches features. The caller then fills in provenance and mapping; strings are owned by the meta.
  *
  * Returns: (transfer none) (nullable): the meta, %NULL if the size of @data does not fit.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta (GstBuffer *buffer, GstRvmFeatureParts parts, guint rows, guint columns,
     guint dim, GBytes *data, const gchar *model_id);
@@ -134,6 +143,8 @@ GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta (GstBuffer *buffe
  * gst_rvm_buffer_get_features(): what this function returns must not be touched once the buffer is gone.
  *
  * Returns: (transfer none) (nullable): the features on @buffer, valid as long as it is.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta (GstBuffer *buffer);
 
@@ -154,6 +165,8 @@ GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta_from (GstBuffer *
  * @meta: features
  *
  * Returns: (transfer full): all values, float32.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_feature_meta_get_data (const GstRvmFeatureMeta *meta);
 
@@ -162,6 +175,8 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_get_data (const GstRvmFeatureMeta *meta
  * @meta: features
  *
  * Returns: (transfer full) (nullable): @dim values, float32; %NULL if the meta has no class token.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_feature_meta_get_class_token (const GstRvmFeatureMeta *meta);
 
@@ -170,6 +185,8 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_get_class_token (const GstRvmFeatureMet
  * @meta: features
  *
  * Returns: (transfer full) (nullable): rows * columns * @dim values, float32; %NULL if the meta has no patches.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta *meta);
 
@@ -178,6 +195,8 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta *m
  * @meta: features
  *
  * Returns: (transfer full): all of @meta, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta *meta);
 
@@ -190,6 +209,8 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta *meta
  *
  * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else or were written by another version of this library,
  *   with a warning in the debug log.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
 

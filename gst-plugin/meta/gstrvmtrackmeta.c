@@ -2,6 +2,7 @@
 #include "gstrvmtrackmeta.h"
 
 #include <gst/video/video.h>
+#include <string.h>
 
 #include "gstrvmcopies.h"
 #include "gstrvmfields.h"
@@ -73,6 +74,7 @@ track_meta_init (GstMeta * meta, gpointer params, GstBuffer * buffer)
   self->n_tracks = 0;
   self->tracks = NULL;
   self->mask = NULL;
+  memset (self->_gst_reserved, 0, sizeof self->_gst_reserved);
   gst_rvm_fields_init (&gst_rvm_track_fields, GST_RVM_IN_META, self);
   return TRUE;
 }

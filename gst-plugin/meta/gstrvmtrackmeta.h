@@ -14,6 +14,8 @@ G_BEGIN_DECLS
  * @GST_RVM_TRACK_MASK: the pixels of an object
  *
  * What is followed.
+ *
+ * Since: 0.1
  */
 typedef enum {
   GST_RVM_TRACK_POINT,
@@ -21,7 +23,7 @@ typedef enum {
   GST_RVM_TRACK_MASK,
 } GstRvmTrackKind;
 
-#define GST_RVM_TYPE_TRACK_KIND (gst_rvm_track_kind_get_type ())
+#define GST_TYPE_RVM_TRACK_KIND (gst_rvm_track_kind_get_type ())
 GST_RVM_API GType gst_rvm_track_kind_get_type (void);
 
 /**
@@ -37,9 +39,11 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * @first_seen: presentation time of the frame on which it was given
  * @last_seen: presentation time of the frame on which it was found last
  * @mask_value: of a mask: the value of its pixels in the meta's mask, 1 to 255; 0 for others
- * @label: what a detector called it, 0 if it was not given by one; the detector's own bytes, which need not be UTF-8 (in what is written or sent, bytes that are not become U+FFFD)
+ * @label: what a detector called it, 0 if it was not given by one; the detector's own bytes, which need not be UTF-8 (where it is written or sent as text, invalid bytes are replaced by U+FFFD)
  *
  * A track's place on one frame.
+ *
+ * Since: 0.1
  */
 typedef struct {
   guint id;
@@ -54,9 +58,12 @@ typedef struct {
   GstClockTime last_seen;
   guint mask_value;
   GQuark label;
+
+  /*< private >*/
+  gpointer _gst_reserved[GST_PADDING];
 } GstRvmTrack;
 
-#define GST_RVM_TYPE_TRACK (gst_rvm_track_get_type ())
+#define GST_TYPE_RVM_TRACK (gst_rvm_track_get_type ())
 GST_RVM_API GType gst_rvm_track_get_type (void);
 
 /**
@@ -64,12 +71,16 @@ GST_RVM_API GType gst_rvm_track_get_type (void);
  * @track: a track
  *
  * Returns: (transfer full): the same values.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmTrack *gst_rvm_track_copy (const GstRvmTrack *track);
 
 /**
  * gst_rvm_track_free:
  * @track: (transfer full): a track
+ *
+ * Since: 0.1
  */
 GST_RVM_API void gst_rvm_track_free (GstRvmTrack *track);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstRvmTrack, gst_rvm_track_free)
@@ -97,6 +108,8 @@ typedef struct _GstRvmTrackMeta GstRvmTrackMeta;
  * returns.
  *
  * A buffer that has passed several rvmtrack has a meta of each; see gst_rvm_buffer_get_track_meta_from().
+ *
+ * Since: 0.1
  */
 struct _GstRvmTrackMeta {
   GstMeta meta;
@@ -112,6 +125,9 @@ struct _GstRvmTrackMeta {
   guint frame_width;
   guint frame_height;
   guint orientation;
+
+  /*< private >*/
+  gpointer _gst_reserved[GST_PADDING_LARGE];
 };
 
 GST_RVM_API GType gst_rvm_track_meta_api_get_type (void);
@@ -128,6 +144,8 @@ GST_RVM_API const GstMetaInfo *gst_rvm_track_meta_get_info (void);
  * Attaches tracks. The caller then fills in where they come from and on what picture they are; strings are owned by the meta.
  *
  * Returns: (transfer none): the new meta.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, const GstRvmTrack *tracks, guint n_tracks);
 
@@ -139,6 +157,8 @@ GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta (GstBuffer *buffer, c
  * this function returns must not be touched once the buffer is gone.
  *
  * Returns: (transfer none) (nullable): its tracks, valid as long as @buffer is.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta (GstBuffer *buffer);
 
@@ -160,6 +180,8 @@ GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_get_track_meta_from (GstBuffer *buff
  * @mask: (transfer none) (nullable): GRAY8, with a #GstVideoMeta
  *
  * Returns: %FALSE, and nothing is changed, if @mask is not such a buffer.
+ *
+ * Since: 0.1
  */
 GST_RVM_API gboolean gst_rvm_track_meta_set_mask (GstRvmTrackMeta *meta, GstBuffer *mask);
 
@@ -170,6 +192,8 @@ GST_RVM_API gboolean gst_rvm_track_meta_set_mask (GstRvmTrackMeta *meta, GstBuff
  * @height: (out) (optional): pixels
  *
  * Returns: (transfer full) (nullable): the mask, @width * @height bytes without padding; %NULL if there are no masks.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_track_meta_get_mask (const GstRvmTrackMeta *meta, guint *width, guint *height);
 
@@ -179,6 +203,8 @@ GST_RVM_API GBytes *gst_rvm_track_meta_get_mask (const GstRvmTrackMeta *meta, gu
  * @index: less than n_tracks
  *
  * Returns: (transfer full) (nullable): a copy of a track, %NULL beyond the last.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmTrack *gst_rvm_track_meta_get_track (const GstRvmTrackMeta *meta, guint index);
 
@@ -187,6 +213,8 @@ GST_RVM_API GstRvmTrack *gst_rvm_track_meta_get_track (const GstRvmTrackMeta *me
  * @meta: tracks
  *
  * Returns: (transfer full): all of @meta, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GBytes *gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta *meta);
 
@@ -199,6 +227,8 @@ GST_RVM_API GBytes *gst_rvm_track_meta_to_bytes (const GstRvmTrackMeta *meta);
  *
  * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else or were written by another version of this library,
  *   with a warning in the debug log.
+ *
+ * Since: 0.1
  */
 GST_RVM_API GstRvmTrackMeta *gst_rvm_buffer_add_track_meta_from_bytes (GstBuffer *buffer, GBytes *bytes);
 

@@ -43,7 +43,7 @@ struct _GstRvmTracks {
   gpointer _gst_reserved[GST_PADDING_LARGE];
 };
 
-#define GST_RVM_TYPE_TRACKS (gst_rvm_tracks_get_type ())
+#define GST_TYPE_RVM_TRACKS (gst_rvm_tracks_get_type ())
 GST_RVM_API GType gst_rvm_tracks_get_type (void);
 
 /**

@@ -18,7 +18,7 @@ RvmFeatureBasis *rvm_feature_basis_load (const gchar * path, GError ** error);
 void rvm_feature_basis_free (RvmFeatureBasis * basis);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmFeatureBasis, rvm_feature_basis_free)
 
-/* Takes note of a frame, float32 (@n, @dim). A fitted basis starts anew when @dim changes; for one of a file that is
+/* Takes note of a frame, float32 (@n, @dim). A fitted basis is reset when @dim changes; for one of a file that is
  * RVM_ERROR_ARGUMENT. */
 gboolean rvm_feature_basis_update (RvmFeatureBasis * basis,
     const gfloat * patches, guint n, guint dim, GError ** error);

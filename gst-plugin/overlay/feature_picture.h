@@ -20,7 +20,7 @@ typedef struct
   RvmPictureKind kind;
   gdouble x, y;                 /* similarity: the point, as fractions of the picture */
   gboolean hold;                /* similarity: with what was at the point when it was chosen, not with what is there now */
-  guint choice;                 /* changes when the point is chosen anew */
+  guint choice;                 /* changes when the point is chosen again */
   gdouble gain;                 /* change: what distances are multiplied by, 1 is the top colour */
 } RvmPictureSettings;
 

@@ -41,6 +41,7 @@
 #include "continuity.h"
 #include "missing.h"
 #include "overlay_picture.h"
+#include "rvmoverlay_settings.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_overlay_debug);
 #define GST_CAT_DEFAULT rvm_overlay_debug
@@ -49,11 +50,7 @@ struct _GstRvmOverlay
 {
   GstBaseTransform parent;
 
-  /* object lock */
-  RvmOverlaySettings settings;
-  gchar *basis_file;
-  guint fit_frames;
-  gchar *encoder, *tracker;     /* names */
+  GstRvmOverlaySettings settings;       /* object lock */
 
   /* streaming thread */
   GstVideoInfo info;
@@ -67,18 +64,7 @@ struct _GstRvmOverlay
 enum
 {
   PROP_0,
-  PROP_MODE,
-  PROP_ALPHA,
-  PROP_X,
-  PROP_Y,
-  PROP_HOLD,
-  PROP_GAIN,
-  PROP_FIT_FRAMES,
-  PROP_BASIS_FILE,
-  PROP_TRACKS,
-  PROP_TRAIL,
-  PROP_ENCODER,
-  PROP_TRACKER,
+  PROP_FIRST_SETTING,
 };
 
 #define ATTACHED GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
@@ -91,24 +77,6 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
-
-static GType
-gst_rvm_overlay_mode_get_type (void)
-{
-  static gsize type = 0;
-
-  if (g_once_init_enter (&type)) {
-    static const GEnumValue values[] = {
-      {RVM_PICTURE_PCA, "Principal components as colours", "pca"},
-      {RVM_PICTURE_SIMILARITY, "Similarity to the patch at x, y", "similarity"},
-      {RVM_PICTURE_CHANGE, "Change from the frame before", "change"},
-      {RVM_PICTURE_NONE, "No features", "none"},
-      {0, NULL, NULL}
-    };
-    g_once_init_leave (&type, g_enum_register_static ("GstRvmOverlayMode", values));
-  }
-  return type;
-}
 
 G_DEFINE_TYPE (GstRvmOverlay, gst_rvm_overlay, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE (rvmoverlay, "rvmoverlay", GST_RANK_NONE,
@@ -124,8 +92,8 @@ gst_rvm_overlay_start (GstBaseTransform * base)
   guint fit_frames;
 
   GST_OBJECT_LOCK (self);
-  basis_file = g_strdup (self->basis_file);
-  fit_frames = self->fit_frames;
+  basis_file = g_strdup (self->settings.basis_file);
+  fit_frames = self->settings.fit_frames;
   GST_OBJECT_UNLOCK (self);
   basis = basis_file ? rvm_feature_basis_load (basis_file, &error) : rvm_feature_basis_new (fit_frames);
   if (basis == NULL) {
@@ -286,9 +254,9 @@ gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   RvmView view;
 
   GST_OBJECT_LOCK (self);
-  settings = self->settings;
-  encoder = g_strdup (self->encoder);
-  tracker = g_strdup (self->tracker);
+  settings = self->settings.picture;
+  encoder = g_strdup (self->settings.encoder);
+  tracker = g_strdup (self->settings.tracker);
   GST_OBJECT_UNLOCK (self);
   features = rvm_choice_get_features (&self->choice, GST_ELEMENT (self), buffer, encoder, settings.features.kind != RVM_PICTURE_NONE);
   tracks = rvm_choice_get_tracks (&self->choice, GST_ELEMENT (self), buffer, encoder, tracker, settings.tracks);
@@ -340,156 +308,26 @@ gst_rvm_overlay_set_property (GObject * object, guint id, const GValue * value, 
 {
   GstRvmOverlay *self = GST_RVM_OVERLAY (object);
 
-  GST_OBJECT_LOCK (self);
-  /* Setting the point chooses it anew, also when it is the same. */
-  self->settings.features.choice += id == PROP_X || id == PROP_Y || id == PROP_HOLD;
-  switch (id) {
-    case PROP_MODE:
-      self->settings.features.kind = g_value_get_enum (value);
-      break;
-    case PROP_ALPHA:
-      self->settings.alpha = g_value_get_double (value);
-      break;
-    case PROP_X:
-      self->settings.features.x = g_value_get_double (value);
-      break;
-    case PROP_Y:
-      self->settings.features.y = g_value_get_double (value);
-      break;
-    case PROP_HOLD:
-      self->settings.features.hold = g_value_get_boolean (value);
-      break;
-    case PROP_GAIN:
-      self->settings.features.gain = g_value_get_double (value);
-      break;
-    case PROP_FIT_FRAMES:
-      self->fit_frames = g_value_get_uint (value);
-      break;
-    case PROP_BASIS_FILE:
-      g_free (self->basis_file);
-      self->basis_file = g_value_dup_string (value);
-      break;
-    case PROP_TRACKS:
-      self->settings.tracks = g_value_get_boolean (value);
-      break;
-    case PROP_TRAIL:
-      self->settings.trail = g_value_get_uint (value);
-      break;
-    case PROP_ENCODER:
-      g_free (self->encoder);
-      self->encoder = g_value_dup_string (value);
-      break;
-    case PROP_TRACKER:
-      g_free (self->tracker);
-      self->tracker = g_value_dup_string (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  rvm_settings_set (object, &self->settings, id, value, pspec);
+  /* Setting the point chooses it again, even if it is the same. */
+  if (g_str_equal (pspec->name, "x") || g_str_equal (pspec->name, "y") || g_str_equal (pspec->name, "hold")) {
+    GST_OBJECT_LOCK (self);
+    self->settings.picture.features.choice++;
+    GST_OBJECT_UNLOCK (self);
   }
-  GST_OBJECT_UNLOCK (self);
 }
 
 static void
 gst_rvm_overlay_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
-  GstRvmOverlay *self = GST_RVM_OVERLAY (object);
-
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_MODE:
-      g_value_set_enum (value, self->settings.features.kind);
-      break;
-    case PROP_ALPHA:
-      g_value_set_double (value, self->settings.alpha);
-      break;
-    case PROP_X:
-      g_value_set_double (value, self->settings.features.x);
-      break;
-    case PROP_Y:
-      g_value_set_double (value, self->settings.features.y);
-      break;
-    case PROP_HOLD:
-      g_value_set_boolean (value, self->settings.features.hold);
-      break;
-    case PROP_GAIN:
-      g_value_set_double (value, self->settings.features.gain);
-      break;
-    case PROP_FIT_FRAMES:
-      g_value_set_uint (value, self->fit_frames);
-      break;
-    case PROP_BASIS_FILE:
-      g_value_set_string (value, self->basis_file);
-      break;
-    case PROP_TRACKS:
-      g_value_set_boolean (value, self->settings.tracks);
-      break;
-    case PROP_TRAIL:
-      g_value_set_uint (value, self->settings.trail);
-      break;
-    case PROP_ENCODER:
-      g_value_set_string (value, self->encoder);
-      break;
-    case PROP_TRACKER:
-      g_value_set_string (value, self->tracker);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
-  GST_OBJECT_UNLOCK (self);
+  rvm_settings_get (object, &GST_RVM_OVERLAY (object)->settings, id, value, pspec);
 }
 
 static void
 gst_rvm_overlay_finalize (GObject * object)
 {
-  GstRvmOverlay *self = GST_RVM_OVERLAY (object);
-
-  g_free (self->basis_file);
-  g_free (self->encoder);
-  g_free (self->tracker);
+  rvm_settings_clear (object, &GST_RVM_OVERLAY (object)->settings);
   G_OBJECT_CLASS (gst_rvm_overlay_parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass * object)
-{
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
-  const GParamFlags playing = flags | GST_PARAM_MUTABLE_PLAYING | GST_PARAM_CONTROLLABLE;
-
-  g_object_class_install_property (object, PROP_MODE,
-      g_param_spec_enum ("mode", "Mode", "What the colours show",
-          gst_rvm_overlay_mode_get_type (), RVM_PICTURE_PCA, playing));
-  g_object_class_install_property (object, PROP_ALPHA,
-      g_param_spec_double ("alpha", "Alpha", "Opacity of the colours", 0, 1, 0.6, playing));
-  g_object_class_install_property (object, PROP_X,
-      g_param_spec_double ("x", "X", "For mode=similarity: the point that all patches are compared"
-          " with, as a fraction of the upright picture's width", 0, 1, 0.5, playing));
-  g_object_class_install_property (object, PROP_Y,
-      g_param_spec_double ("y", "Y", "For mode=similarity: the same, as a fraction of the height",
-          0, 1, 0.5, playing));
-  g_object_class_install_property (object, PROP_HOLD,
-      g_param_spec_boolean ("hold", "Hold", "For mode=similarity: compare with what was at the point when it was"
-          " chosen (x, y or hold was set), rather than with what is there now", FALSE, playing));
-  g_object_class_install_property (object, PROP_GAIN,
-      g_param_spec_double ("gain", "Gain", "For mode=change: what cosine distances are multiplied by; 1 is the top"
-          " colour", 0, 1e6, 30, playing));
-  g_object_class_install_property (object, PROP_FIT_FRAMES,
-      g_param_spec_uint ("fit-frames", "Fit frames",
-          "Frames that the principal components are fitted on", 1, 64, 8,
-          flags | GST_PARAM_MUTABLE_READY));
-  g_object_class_install_property (object, PROP_BASIS_FILE,
-      g_param_spec_string ("basis-file", "Basis file", "For mode=pca: .npz or .safetensors file with the arrays mean (D),"
-          " components (3, D) and deviation (3) (unset: fitted on the first frames)", NULL,
-          flags | GST_PARAM_MUTABLE_READY));
-  g_object_class_install_property (object, PROP_TRACKS,
-      g_param_spec_boolean ("tracks", "Tracks", "Draw the points, boxes and masks of rvmtrack", TRUE, playing));
-  g_object_class_install_property (object, PROP_TRAIL,
-      g_param_spec_uint ("trail", "Trail", "Analysed frames that a track's trail goes back", 0, 10000, 32, playing));
-  g_object_class_install_property (object, PROP_ENCODER,
-      g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are shown, and the tracks that were followed"
-          " with them (unset: the nearest one upstream)", NULL, flags | GST_PARAM_MUTABLE_PLAYING));
-  g_object_class_install_property (object, PROP_TRACKER,
-      g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are drawn (unset: the nearest one upstream)", NULL,
-          flags | GST_PARAM_MUTABLE_PLAYING));
 }
 
 static void
@@ -503,7 +341,7 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
   object->set_property = gst_rvm_overlay_set_property;
   object->get_property = gst_rvm_overlay_get_property;
   object->finalize = gst_rvm_overlay_finalize;
-  install_properties (object);
+  gst_rvm_overlay_settings_install (object, PROP_FIRST_SETTING);
   gst_type_mark_as_plugin_api (gst_rvm_overlay_mode_get_type (), 0);
   gst_element_class_set_static_metadata (element, "Feature overlay", "Filter/Effect/Video",
       "Shows recurrent video features on the picture", "gst-rvm");
@@ -523,7 +361,5 @@ gst_rvm_overlay_class_init (GstRvmOverlayClass * klass)
 static void
 gst_rvm_overlay_init (GstRvmOverlay * self)
 {
-  self->settings = (RvmOverlaySettings) {
-    .features = {.kind = RVM_PICTURE_PCA, .x = 0.5, .y = 0.5, .gain = 30}, .alpha = 0.6, .tracks = TRUE, .trail = 32};
-  self->fit_frames = 8;
+  /* Everything is 0, or set to its default as a construct property. */
 }

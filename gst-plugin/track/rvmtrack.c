@@ -10,8 +10,8 @@
  * - `points`, `boxes` and `mask-file`, on the first frame with features,
  * - regions that a detector left on a buffer (`regions`): object detections of
  *   GstAnalyticsRelationMeta (GStreamer 1.24), or GstVideoRegionOfInterestMeta,
- * - the signals `add-point`, `add-box` and `remove` while playing, from the next
- *   analysed frame on.
+ * - the action signals #GstRvmtrack::add-point and #GstRvmtrack::add-box while playing,
+ *   from the next analysed frame on.
  *
  * Each buffer with features gets a GstRvmTrackMeta. Boxes and masks that are visible
  * also get a GstVideoRegionOfInterestMeta ("rvm-track", id of the track), and
@@ -57,47 +57,14 @@
  * gst-launch-1.0 filesrc location=video.mp4 ! decodebin ! videoconvert ! rvmencode size=256 warm-up=8 ! rvmtrack points="120,80;0.5,0.5" ! rvmexport location=tracks.jsonl ! fakesink
  * ]|
  */
-#include "rvmtrack.h"
-
-#include <gst/video/video.h>
+#include "rvmtrack_private.h"
 
 #include "allocation.h"
-#include "choice.h"
-#include "continuity.h"
 #include "device_notice.h"
-#include "missing.h"
-#include "rvmtrack_settings.h"
 #include "track_outputs.h"
-#include "tracker.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_track_debug);
 #define GST_CAT_DEFAULT rvm_track_debug
-
-struct _GstRvmTrackElement
-{
-  GstBaseTransform parent;
-
-  /* object lock */
-  GstRvmTrackSettings settings;
-  GArray *waiting;              /* GstRvmTrack, pixels or fractions as given */
-  GArray *removed;              /* guint */
-  guint last_id, n_tracks;
-
-  /* streaming thread */
-  RvmTracker *tracker;
-  RvmMask *mask;                /* of mask-file, nullable */
-  gchar *mask_name;
-  guint limit;
-  gboolean have_info;
-  GstVideoInfo info;
-  RvmView view;                 /* of the picture at hand */
-  RvmChoice choice;
-  RvmSeen seen;                 /* the features followed last */
-  gchar *stream_id;
-  gchar *name;                  /* the element's */
-  gboolean had_regions;         /* since the last start */
-  RvmMissing missing;           /* features */
-};
 
 enum
 {
@@ -110,12 +77,12 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
     GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS ("video/x-raw(ANY)"));
 
-G_DEFINE_TYPE (GstRvmTrackElement, gst_rvm_track_element, GST_TYPE_BASE_TRANSFORM)
-GST_ELEMENT_REGISTER_DEFINE (rvmtrack, "rvmtrack", GST_RANK_NONE, GST_TYPE_RVM_TRACK)
+G_DEFINE_TYPE (GstRvmtrack, gst_rvmtrack, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE (rvmtrack, "rvmtrack", GST_RANK_NONE, GST_TYPE_RVMTRACK)
 
 /* Everything that can be wrong before the first frame. */
 static gboolean
-open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, RvmDevice ** device, GError ** error)
+open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmDevice ** device, GError ** error)
 {
   g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   const GstRvmTrackSettings *set = &self->settings;
@@ -147,9 +114,9 @@ open_settings (GstRvmTrackElement * self, RvmPropagationSettings * settings, Rvm
 }
 
 static gboolean
-gst_rvm_track_stop (GstBaseTransform * base)
+gst_rvmtrack_stop (GstBaseTransform * base)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  GstRvmtrack *self = GST_RVMTRACK (base);
 
   g_clear_pointer (&self->tracker, rvm_tracker_free);
   g_clear_pointer (&self->mask, rvm_mask_free);
@@ -164,16 +131,16 @@ gst_rvm_track_stop (GstBaseTransform * base)
 }
 
 static gboolean
-gst_rvm_track_start (GstBaseTransform * base)
+gst_rvmtrack_start (GstBaseTransform * base)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  GstRvmtrack *self = GST_RVMTRACK (base);
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmDevice) device = NULL;
   RvmPropagationSettings settings;
 
   if (!open_settings (self, &settings, &device, &error)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
-    gst_rvm_track_stop (base);
+    gst_rvmtrack_stop (base);
     return FALSE;
   }
   rvm_device_notice_post (GST_ELEMENT (self), device);
@@ -186,163 +153,35 @@ gst_rvm_track_start (GstBaseTransform * base)
 }
 
 static gboolean
-gst_rvm_track_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
+gst_rvmtrack_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  GstRvmtrack *self = GST_RVMTRACK (base);
 
   self->have_info = gst_video_info_from_caps (&self->info, in);
   return self->have_info;
 }
 
-static guint
-next_id (GstRvmTrackElement * self)
-{
-  guint id;
-
-  GST_OBJECT_LOCK (self);
-  id = ++self->last_id;
-  GST_OBJECT_UNLOCK (self);
-  return id;
-}
-
-static void
-begin_track (GstRvmTrack * track, GstClockTime pts)
-{
-  track->first_seen = track->last_seen = pts;
-  track->visible = TRUE;
-  track->confidence = 1;
-}
-
-/* What the properties say, on the first frame. */
 static gboolean
-start_properties (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
-{
-  g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
-  g_autofree GstRvmTrack *objects = NULL;
-  gboolean good;
-
-  GST_OBJECT_LOCK (self);
-  good = rvm_track_inputs_parse ("points", self->settings.points, 2, tracks, error)
-      && rvm_track_inputs_parse ("boxes", self->settings.boxes, 4, tracks, error);
-  GST_OBJECT_UNLOCK (self);
-  for (guint i = 0; good && i < tracks->len; i++) {
-    GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
-
-    good = rvm_track_inputs_to_fractions (track, &self->view, error);
-    track->id = next_id (self);
-    begin_track (track, pts);
-  }
-  if (!good || (tracks->len && !rvm_tracker_add (self->tracker, (const GstRvmTrack *) tracks->data, tracks->len, error)))
-    return FALSE;
-  if (self->mask == NULL)
-    return TRUE;
-  objects = g_new0 (GstRvmTrack, self->mask->n_values);
-  for (guint i = 0; i < self->mask->n_values; i++) {
-    objects[i].kind = GST_RVM_TRACK_MASK;
-    objects[i].id = next_id (self);
-    begin_track (&objects[i], pts);
-  }
-  if (rvm_tracker_add_mask (self->tracker, self->mask, objects, error))
-    return TRUE;
-  g_prefix_error (error, "mask-file '%s': ", self->mask_name);
-  return FALSE;
-}
-
-/* Leaves out what would be too many, and says so. */
-static void
-keep_what_fits (GstRvmTrackElement * self, GArray * tracks, const gchar * what)
-{
-  const guint room = self->limit - rvm_tracker_get_tracks (self->tracker)->len;
-
-  if (tracks->len <= room)
-    return;
-  GST_ELEMENT_WARNING (self, STREAM, FAILED, ("%u %s, and room for %u: the others are not followed (max-tracks is %u)",
-          tracks->len, what, room, self->limit), (NULL));
-  g_array_set_size (tracks, room);
-}
-
-/* Removes what was removed and starts what waits, given by signals: a click beside
- * the picture is no reason to stop the stream. */
-static gboolean
-apply_signals (GstRvmTrackElement * self, GstClockTime pts, GError ** error)
-{
-  g_autoptr (GArray) tracks = NULL;
-  g_autoptr (GArray) removed = NULL;
-
-  GST_OBJECT_LOCK (self);
-  removed = g_steal_pointer (&self->removed);
-  self->removed = g_array_new (FALSE, FALSE, sizeof (guint));
-  tracks = g_steal_pointer (&self->waiting);
-  self->waiting = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
-  GST_OBJECT_UNLOCK (self);
-  for (guint i = 0; i < tracks->len;) {
-    GstRvmTrack *track = &g_array_index (tracks, GstRvmTrack, i);
-    g_autoptr (GError) wrong = NULL;
-
-    begin_track (track, pts);
-    if (rvm_track_inputs_to_fractions (track, &self->view, &wrong)) {
-      i++;
-      continue;
-    }
-    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("track %u: %s", track->id, wrong->message), (NULL));
-    g_array_remove_index (tracks, i);
-  }
-  keep_what_fits (self, tracks, "tracks given by signals");
-  if (tracks->len && !rvm_tracker_add (self->tracker, (const GstRvmTrack *) tracks->data, tracks->len, error))
-    return FALSE;
-  for (guint i = 0; i < removed->len; i++)
-    rvm_tracker_remove (self->tracker, g_array_index (removed, guint, i));
-  return TRUE;
-}
-
-/* What a detector left on the buffer. */
-static gboolean
-start_regions (GstRvmTrackElement * self, GstBuffer * buffer, GError ** error)
-{
-  g_autoptr (GArray) boxes = NULL;
-  GstRvmTrackRegions regions;
-
-  GST_OBJECT_LOCK (self);
-  regions = self->settings.regions;
-  GST_OBJECT_UNLOCK (self);
-  if (regions == GST_RVM_TRACK_REGIONS_NONE || (regions == GST_RVM_TRACK_REGIONS_FIRST && self->had_regions))
-    return TRUE;
-  boxes = rvm_track_inputs_from_buffer (buffer, &self->view);
-  for (guint i = boxes->len; i-- > 0 && self->had_regions;)
-    if (rvm_track_inputs_is_covered (&g_array_index (boxes, GstRvmTrack, i), rvm_tracker_get_tracks (self->tracker)))
-      g_array_remove_index (boxes, i);
-  keep_what_fits (self, boxes, "regions");
-  if (boxes->len == 0)
-    return TRUE;
-  self->had_regions = TRUE;
-  for (guint i = 0; i < boxes->len; i++) {
-    g_array_index (boxes, GstRvmTrack, i).id = next_id (self);
-    begin_track (&g_array_index (boxes, GstRvmTrack, i), GST_BUFFER_PTS (buffer));
-  }
-  return rvm_tracker_add (self->tracker, (const GstRvmTrack *) boxes->data, boxes->len, error);
-}
-
-static gboolean
-follow (GstRvmTrackElement * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, GError ** error)
+follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, GError ** error)
 {
   const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
-  const gboolean anew = continuity == RVM_CONTINUITY_RESET || continuity == RVM_CONTINUITY_OTHER || !rvm_tracker_fits (self->tracker, meta);
+  const gboolean reset = continuity == RVM_CONTINUITY_RESET || continuity == RVM_CONTINUITY_OTHER || !rvm_tracker_fits (self->tracker, meta);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
 
-  if (anew) {
+  if (reset) {
     self->had_regions = FALSE;
     rvm_tracker_reset (self->tracker);
   } else if (continuity == RVM_CONTINUITY_SAME) {
     return TRUE;
   }
   rvm_tracker_set_picture (self->tracker, &self->view);
-  return rvm_tracker_push (self->tracker, meta, pts, error) && (!anew || start_properties (self, pts, error))
-      && start_regions (self, buffer, error) && apply_signals (self, pts, error);
+  return rvm_tracker_push (self->tracker, meta, pts, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
+      && gst_rvmtrack_start_regions (self, buffer, error) && gst_rvmtrack_apply_signals (self, pts, error);
 }
 
 /* The features to follow, or NULL. */
 static const GstRvmFeatureMeta *
-choose_features (GstRvmTrackElement * self, GstBuffer * buffer)
+choose_features (GstRvmtrack * self, GstBuffer * buffer)
 {
   g_autofree gchar *encoder = NULL;
 
@@ -353,15 +192,15 @@ choose_features (GstRvmTrackElement * self, GstBuffer * buffer)
 }
 
 static gboolean
-gst_rvm_track_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
+gst_rvmtrack_propose_allocation (GstBaseTransform * base, GstQuery * decide, GstQuery * query)
 {
   return rvm_allocation_propose (base, query, TRUE);
 }
 
 static GstFlowReturn
-gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
+gst_rvmtrack_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  GstRvmtrack *self = GST_RVMTRACK (base);
   const GstRvmFeatureMeta *meta = choose_features (self, buffer);
   g_autoptr (GError) error = NULL;
 
@@ -385,104 +224,44 @@ gst_rvm_track_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 }
 
 static gboolean
-gst_rvm_track_sink_event (GstBaseTransform * base, GstEvent * event)
+gst_rvmtrack_sink_event (GstBaseTransform * base, GstEvent * event)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (base);
+  GstRvmtrack *self = GST_RVMTRACK (base);
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START && rvm_stream_id_update (&self->stream_id, event))
     rvm_seen_clear (&self->seen);
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
     rvm_missing_finish (&self->missing, GST_ELEMENT (self), RVM_MISSING_FEATURES);
-  return GST_BASE_TRANSFORM_CLASS (gst_rvm_track_element_parent_class)->sink_event (base, event);
-}
-
-/* 0 if there are too many. */
-static guint
-wait_for (GstRvmTrackElement * self, GstRvmTrack track)
-{
-  guint most;
-
-  GST_OBJECT_LOCK (self);
-  most = self->settings.max_tracks;
-  if (self->n_tracks + self->waiting->len < most) {
-    track.id = ++self->last_id;
-    g_array_append_val (self->waiting, track);
-  }
-  GST_OBJECT_UNLOCK (self);
-  if (track.id == 0)
-    GST_ELEMENT_WARNING (self, STREAM, FAILED, ("no room for another track: max-tracks is %u", most), (NULL));
-  return track.id;
-}
-
-static guint
-add_point (GstRvmTrackElement * self, gdouble x, gdouble y)
-{
-  return wait_for (self, (GstRvmTrack) {.kind = GST_RVM_TRACK_POINT, .x = x, .y = y});
-}
-
-static guint
-add_box (GstRvmTrackElement * self, gdouble x, gdouble y, gdouble width, gdouble height)
-{
-  return wait_for (self, (GstRvmTrack) {.kind = GST_RVM_TRACK_BOX, .x = x, .y = y, .width = width, .height = height});
+  return GST_BASE_TRANSFORM_CLASS (gst_rvmtrack_parent_class)->sink_event (base, event);
 }
 
 static void
-remove_track (GstRvmTrackElement * self, guint id)
+gst_rvmtrack_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
 {
-  gboolean waited = FALSE;
-
-  GST_OBJECT_LOCK (self);
-  for (guint i = 0; i < self->waiting->len && !waited; i++) {
-    waited = g_array_index (self->waiting, GstRvmTrack, i).id == id;
-    if (waited)
-      g_array_remove_index (self->waiting, i);
-  }
-  if (!waited)
-    g_array_append_val (self->removed, id);
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_rvm_track_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
-{
-  GstRvmTrackElement *self = GST_RVM_TRACK (object);
-  gboolean known;
-
-  GST_OBJECT_LOCK (self);
-  known = rvm_settings_set (&self->settings, value, pspec);
+  rvm_settings_set (object, &GST_RVMTRACK (object)->settings, id, value, pspec);
   if (g_str_equal (pspec->name, "cache-dir"))
-    rvm_device_suggest_cache_dir (self->settings.cache_dir);
-  GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    rvm_device_suggest_cache_dir (g_value_get_string (value));
 }
 
 static void
-gst_rvm_track_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
+gst_rvmtrack_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (object);
-  gboolean known;
-
-  GST_OBJECT_LOCK (self);
-  known = rvm_settings_get (&self->settings, value, pspec);
-  GST_OBJECT_UNLOCK (self);
-  if (!known)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  rvm_settings_get (object, &GST_RVMTRACK (object)->settings, id, value, pspec);
 }
 
 static void
-gst_rvm_track_finalize (GObject * object)
+gst_rvmtrack_finalize (GObject * object)
 {
-  GstRvmTrackElement *self = GST_RVM_TRACK (object);
+  GstRvmtrack *self = GST_RVMTRACK (object);
 
-  gst_rvm_track_settings_clear (&self->settings);
+  rvm_settings_clear (object, &self->settings);
   g_array_unref (self->waiting);
   g_array_unref (self->removed);
-  G_OBJECT_CLASS (gst_rvm_track_element_parent_class)->finalize (object);
+  G_OBJECT_CLASS (gst_rvmtrack_parent_class)->finalize (object);
 }
 
 static void
-gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
+gst_rvmtrack_class_init (GstRvmtrackClass * klass)
 {
   GObjectClass *object = G_OBJECT_CLASS (klass);
   GstElementClass *element = GST_ELEMENT_CLASS (klass);
@@ -491,31 +270,63 @@ gst_rvm_track_element_class_init (GstRvmTrackElementClass * klass)
   const GType type = G_TYPE_FROM_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (rvm_track_debug, "rvmtrack", 0, "Follows points, boxes and masks");
-  object->set_property = gst_rvm_track_set_property;
-  object->get_property = gst_rvm_track_get_property;
-  object->finalize = gst_rvm_track_finalize;
+  object->set_property = gst_rvmtrack_set_property;
+  object->get_property = gst_rvmtrack_get_property;
+  object->finalize = gst_rvmtrack_finalize;
   gst_rvm_track_settings_install (object, PROP_FIRST_SETTING);
-  g_signal_new_class_handler ("add-point", type, flags, G_CALLBACK (add_point), NULL, NULL,
+  /**
+   * GstRvmtrack::add-point:
+   * @x: pixels of the upright picture from its left, or a fraction of its width if neither @x nor @y is above 1
+   * @y: pixels from the top, or a fraction of the height
+   *
+   * Follows a point from the next analysed frame on. A point that turns out to be outside that frame is a warning.
+   *
+   * Returns: the id of the track, or 0, with a warning, if there are max-tracks already.
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler ("add-point", type, flags, G_CALLBACK (gst_rvmtrack_add_point), NULL, NULL,
       NULL, G_TYPE_UINT, 2, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
-  g_signal_new_class_handler ("add-box", type, flags, G_CALLBACK (add_box), NULL, NULL, NULL,
+  /**
+   * GstRvmtrack::add-box:
+   * @x: left edge, in pixels of the upright picture, or all four in fractions of it if none is above 1
+   * @y: upper edge
+   * @width: width of the box
+   * @height: height of the box
+   *
+   * Follows a box from the next analysed frame on. A box that turns out to be outside that frame is a warning.
+   *
+   * Returns: the id of the track, or 0, with a warning, if there are max-tracks already.
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler ("add-box", type, flags, G_CALLBACK (gst_rvmtrack_add_box), NULL, NULL, NULL,
       G_TYPE_UINT, 4, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE, G_TYPE_DOUBLE);
-  g_signal_new_class_handler ("remove", type, flags, G_CALLBACK (remove_track), NULL, NULL, NULL,
+  /**
+   * GstRvmtrack::remove:
+   * @id: the id of a track
+   *
+   * Ends a track of any kind with the next analysed frame, also one that has not begun yet. An id that no track has is ignored.
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler ("remove", type, flags, G_CALLBACK (gst_rvmtrack_remove), NULL, NULL, NULL,
       G_TYPE_NONE, 1, G_TYPE_UINT);
   gst_element_class_set_static_metadata (element, "Feature tracker", "Filter/Analyzer/Video",
       "Follows points, boxes and masks by recurrent video features", "gst-rvm");
   gst_element_class_add_static_pad_template (element, &sink_template);
   gst_element_class_add_static_pad_template (element, &src_template);
   gst_type_mark_as_plugin_api (gst_rvm_track_regions_get_type (), 0);
-  base->start = gst_rvm_track_start;
-  base->stop = gst_rvm_track_stop;
-  base->set_caps = gst_rvm_track_set_caps;
-  base->sink_event = gst_rvm_track_sink_event;
-  base->propose_allocation = gst_rvm_track_propose_allocation;
-  base->transform_ip = gst_rvm_track_transform_ip;
+  base->start = gst_rvmtrack_start;
+  base->stop = gst_rvmtrack_stop;
+  base->set_caps = gst_rvmtrack_set_caps;
+  base->sink_event = gst_rvmtrack_sink_event;
+  base->propose_allocation = gst_rvmtrack_propose_allocation;
+  base->transform_ip = gst_rvmtrack_transform_ip;
 }
 
 static void
-gst_rvm_track_element_init (GstRvmTrackElement * self)
+gst_rvmtrack_init (GstRvmtrack * self)
 {
   self->waiting = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   self->removed = g_array_new (FALSE, FALSE, sizeof (guint));

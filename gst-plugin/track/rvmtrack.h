@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-#define GST_TYPE_RVM_TRACK (gst_rvm_track_element_get_type ())
-G_DECLARE_FINAL_TYPE (GstRvmTrackElement, gst_rvm_track_element, GST, RVM_TRACK, GstBaseTransform)
+#define GST_TYPE_RVMTRACK (gst_rvmtrack_get_type ())
+G_DECLARE_FINAL_TYPE (GstRvmtrack, gst_rvmtrack, GST, RVMTRACK, GstBaseTransform)
 
 GST_ELEMENT_REGISTER_DECLARE (rvmtrack)
 

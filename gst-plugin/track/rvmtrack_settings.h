@@ -17,6 +17,4 @@ typedef struct
 
 /* Installs a property for each field, with ids from @first_id. */
 void gst_rvm_track_settings_install (GObjectClass * klass, guint first_id);
-void gst_rvm_track_settings_clear (GstRvmTrackSettings * settings);
-
 G_END_DECLS

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_inspect.py: what gst-inspect-1.0 shows of every element of the plugin, held to the rules of good upstream elements: rank none and no
+"""test_inspect.py: what gst-inspect-1.0 shows of every element of the plugin, compared with the rules of good upstream elements: rank none and no
 klass that an autoplugger takes, long name and description, for every property a nick, a blurb and a default within its range, values of
 enums and flags explained, model and device changeable only while nothing runs, documented pads. And autopluggers do not pick them."""
 import gi
@@ -17,6 +17,8 @@ MUTABLE_READY, MUTABLE_PAUSED, MUTABLE_PLAYING = 1 << 10, 1 << 11, 1 << 12
 for name in names:
     factory = registry.find_feature(name, Gst.ElementFactory.__gtype__)
     element = factory.create(None)
+    # The names that users see in messages, JSON lines and MOT files, where they gave none themselves.
+    assert element.get_name().removeprefix(name).isdigit(), (name, element.get_name())
     assert factory.get_rank() == Gst.Rank.NONE, name
     for key in ("long-name", "klass", "description", "author"):
         text = factory.get_metadata(key)

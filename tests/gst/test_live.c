@@ -47,7 +47,7 @@ START_TEST (test_late_frames_are_counted)
       push_qos (harness, 3 * FRAME_TIME, FRAME_TIME);
       push_qos (patient, 3 * FRAME_TIME, FRAME_TIME);
     }
-    if (i == 7) { /* late again, but a flush begins anew */
+    if (i == 7) { /* late again, but a flush resets the clock of lateness */
       push_qos (harness, 7 * FRAME_TIME, GST_SECOND);
       seek (harness, 0);
     }

@@ -1,4 +1,4 @@
-/* What makes rvmencode's state start anew, to the frame; and what it says about that on the bus. */
+/* Which frames reset rvmencode's state, and the messages about it on the bus. */
 #include "changed_model.h"
 #include "gstrvmevent.h"
 #include "harness.h"
