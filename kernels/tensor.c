@@ -1,24 +1,15 @@
 /* Checks of shapes, so that a wrong one is an error and no access outside of a buffer. */
 #include "tensor.h"
 
-static const struct {
-  const char *name;
-  gsize size;
-} elements[] = {
-  [RVM_ELEMENT_F32] = { "f32", 4 },
-  [RVM_ELEMENT_F16] = { "f16", 2 },
-};
-
-gsize
-rvm_element_get_size (RvmElement type)
+gboolean
+rvm_element_from_name (const char *name, RvmElement *type)
 {
-  return elements[type].size;
-}
-
-const char *
-rvm_element_get_name (RvmElement type)
-{
-  return elements[type].name;
+  for (guint i = 0; rvm_element_get_name (i); i++)
+    if (g_strcmp0 (name, rvm_element_get_name (i)) == 0) {
+      *type = i;
+      return TRUE;
+    }
+  return FALSE;
 }
 
 static gboolean

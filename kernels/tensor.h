@@ -18,8 +18,35 @@ G_BEGIN_DECLS
 /* The type of an element in device memory. */
 typedef enum { RVM_ELEMENT_F32, RVM_ELEMENT_F16 } RvmElement;
 
-gsize rvm_element_get_size (RvmElement type);       /* bytes */
-const char *rvm_element_get_name (RvmElement type); /* "f32" */
+#define RVM_ELEMENT_NAMES "f32 or f16" /* for messages */
+
+static inline const char *
+rvm_element_get_name (RvmElement type)
+{
+  switch (type) {
+    case RVM_ELEMENT_F32:
+      return "f32";
+    case RVM_ELEMENT_F16:
+      return "f16";
+  }
+  return NULL;
+}
+
+/* In bytes. */
+static inline gsize
+rvm_element_get_size (RvmElement type)
+{
+  switch (type) {
+    case RVM_ELEMENT_F32:
+      return 4;
+    case RVM_ELEMENT_F16:
+      return 2;
+  }
+  return 0;
+}
+
+/* FALSE if @name (nullable) is not one of RVM_ELEMENT_NAMES. */
+gboolean rvm_element_from_name (const char *name, RvmElement *type);
 
 typedef struct {
   const RvmBuffer *buffer; /* borrowed; NULL: there is no tensor. An operation writes to its outputs all the same */

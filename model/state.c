@@ -50,12 +50,6 @@ rvm_state_unref (RvmState *state)
   g_free (state);
 }
 
-static const char *
-precision_name (RvmElement precision)
-{
-  return precision == RVM_ELEMENT_F16 ? "f16" : "f32";
-}
-
 gboolean
 rvm_state_has_shape (const RvmState *state, guint tokens, guint dim)
 {
@@ -73,8 +67,8 @@ rvm_state_fits (const RvmState *state, const RvmModel *model, guint width, guint
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state of model %s, expected one of %s, which is running", what,
         state->model_id, rvm_model_get_id (model));
   else if (state->precision != rvm_model_get_precision (model))
-    rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state of precision %s, expected %s", what, precision_name (state->precision),
-        precision_name (rvm_model_get_precision (model)));
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: is a state of precision %s, expected %s", what, rvm_element_get_name (state->precision),
+        rvm_element_get_name (rvm_model_get_precision (model)));
   else if (state->width % patch || state->height % patch || state->tokens != tokens || state->dim != config->encoder.dim)
     rvm_error_set (error, RVM_ERROR_MODEL,
         "%s: has %u tokens of %u values, expected %" G_GUINT64_FORMAT " of %u for pictures of %u x %u pixels with this model", what,
@@ -127,7 +121,7 @@ rvm_state_save (const RvmState *state, const char *path, GError **error)
   g_hash_table_insert (metadata, (gpointer) "format", g_strdup (FORMAT));
   g_hash_table_insert (metadata, (gpointer) "model", g_strdup (state->model_id));
   g_hash_table_insert (metadata, (gpointer) "device", g_utf8_make_valid (state->device, -1));
-  g_hash_table_insert (metadata, (gpointer) "precision", g_strdup (precision_name (state->precision)));
+  g_hash_table_insert (metadata, (gpointer) "precision", g_strdup (rvm_element_get_name (state->precision)));
   insert_number (metadata, "width", state->width);
   insert_number (metadata, "height", state->height);
   insert_number (metadata, "frames", state->frames);
@@ -164,8 +158,8 @@ read_metadata (RvmState *state, GHashTable *metadata, const char *path, GError *
   }
   if (model == NULL || strlen (model) != ID_LENGTH || strspn (model, "0123456789abcdef") != ID_LENGTH)
     return missing (path, "model", "32 hexadecimal digits", error);
-  if (g_strcmp0 (precision, "f32") != 0 && g_strcmp0 (precision, "f16") != 0)
-    return missing (path, "precision", "f32 or f16", error);
+  if (!rvm_element_from_name (precision, &state->precision))
+    return missing (path, "precision", RVM_ELEMENT_NAMES, error);
   if (!get_number (metadata, path, "width", 1, G_MAXINT, &width, error) || !get_number (metadata, path, "height", 1, G_MAXINT, &height, error)
       || !get_number (metadata, path, "frames", 1, G_MAXUINT64 / 2, &state->frames, error))
     return FALSE;
@@ -174,7 +168,6 @@ read_metadata (RvmState *state, GHashTable *metadata, const char *path, GError *
     return FALSE;
   state->model_id = g_strdup (model);
   state->device = g_strdup (device ? device : "");
-  state->precision = g_str_equal (precision, "f16") ? RVM_ELEMENT_F16 : RVM_ELEMENT_F32;
   state->width = width;
   state->height = height;
   return TRUE;

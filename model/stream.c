@@ -60,7 +60,7 @@ make_table (RvmStream *stream, GError **error)
   return rvm_queue_finish (stream->queue, error);
 }
 
-/* CLBlast builds its kernels when they are first called, which takes seconds: a black picture does that before the first frame. */
+/* For a GEMM provider that builds its kernels when they are first called, which takes seconds: a black picture does that before the first frame. */
 static gboolean
 run_once (RvmStream *stream, GError **error)
 {
@@ -106,7 +106,7 @@ rvm_stream_new (RvmModel *model, guint width, guint height, RvmStreamFlags flags
   rvm_activations_take (&stream->act, stream->arena, config, stream->rows, stream->columns, stream->keep);
   if (!rvm_arena_finish (stream->arena, error) || !make_table (stream, error))
     return NULL;
-  if (model->gemm == RVM_GEMM_CLBLAST && !run_once (stream, error))
+  if (rvm_gemm_is_slow_at_first (model->gemm) && !run_once (stream, error))
     return NULL;
   return g_steal_pointer (&stream);
 }

@@ -9,6 +9,8 @@ G_BEGIN_DECLS
  * clblast: CLBlast's SGEMM, followed by a kernel for the epilogue. The default elsewhere. */
 typedef enum { RVM_GEMM_AUTO, RVM_GEMM_NATIVE, RVM_GEMM_CLBLAST } RvmGemmProvider;
 
+#define RVM_GEMM_NAMES "auto, native or clblast" /* for messages */
+
 /* The epilogue of a linear layer: what happens to y = A W + bias before it is stored. In this order:
  *
  *   if gelu_slope:  y *= GELU' (pre_gelu)     the backward pass of GELU

@@ -110,6 +110,7 @@ add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d
 
 const RvmGemmFunctions rvm_gemm_clblast = {
   .name = "clblast",
+  .slow_at_first = TRUE,
   .is_default = is_default,
   .prepare = prepare,
   .lay_out = lay_out,

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   const char *name;
+  gboolean slow_at_first; /* builds its kernels at the first product, which then takes seconds */
 
   /* Whether RVM_GEMM_AUTO selects this provider for weights of @type; asked in the order of the table. */
   gboolean (*is_default) (RvmDevice *device, RvmElement type);

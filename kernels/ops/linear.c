@@ -27,6 +27,34 @@ find_functions (RvmGemmProvider provider)
   return NULL;
 }
 
+const char *
+rvm_gemm_get_name (RvmGemmProvider provider)
+{
+  const RvmGemmFunctions *functions = find_functions (provider);
+
+  return functions ? functions->name : "auto";
+}
+
+gboolean
+rvm_gemm_from_name (const char *name, RvmGemmProvider *provider)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (providers); i++)
+    if (g_strcmp0 (name, providers[i].functions->name) == 0) {
+      *provider = providers[i].provider;
+      return TRUE;
+    }
+  *provider = RVM_GEMM_AUTO;
+  return g_strcmp0 (name, "auto") == 0;
+}
+
+gboolean
+rvm_gemm_is_slow_at_first (RvmGemmProvider provider)
+{
+  const RvmGemmFunctions *functions = find_functions (provider);
+
+  return functions && functions->slow_at_first;
+}
+
 gboolean
 rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type, GError **error)
 {

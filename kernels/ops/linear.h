@@ -12,6 +12,12 @@
 
 G_BEGIN_DECLS
 
+const char *rvm_gemm_get_name (RvmGemmProvider provider); /* "native" */
+/* FALSE if @name (nullable) is not one of RVM_GEMM_NAMES. */
+gboolean rvm_gemm_from_name (const char *name, RvmGemmProvider *provider);
+/* Whether the first product takes seconds, because the provider builds its kernels then. */
+gboolean rvm_gemm_is_slow_at_first (RvmGemmProvider provider);
+
 /* Replaces RVM_GEMM_AUTO by the provider that is the default for weights of @type on @device, and makes the provider ready. RVM_ERROR_ARGUMENT if it
  * cannot work with such weights (f16 with CLBlast). */
 gboolean rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type, GError **error);

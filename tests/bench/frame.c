@@ -71,12 +71,14 @@ load_model (GError **error)
 {
   RvmModelOptions options = { .device = device_name, .cache_dir = cache_dir };
 
-  if (g_strcmp0 (gemm_name, "native") == 0)
-    options.gemm = RVM_GEMM_NATIVE;
-  else if (g_strcmp0 (gemm_name, "clblast") == 0)
-    options.gemm = RVM_GEMM_CLBLAST;
-  if (g_strcmp0 (precision_name, "f16") == 0)
-    options.precision = RVM_ELEMENT_F16;
+  if (gemm_name && !rvm_gemm_from_name (gemm_name, &options.gemm)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--gemm %s: expected " RVM_GEMM_NAMES, gemm_name);
+    return NULL;
+  }
+  if (precision_name && !rvm_element_from_name (precision_name, &options.precision)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision %s: expected " RVM_ELEMENT_NAMES, precision_name);
+    return NULL;
+  }
   return rvm_model_load (model_file, &options, error);
 }
 
@@ -345,7 +347,7 @@ measure (JsonBuilder *json, const char *self, GError **error)
   flops = rvm_model_count_flops (model, rvm_stream_get_rows (stream), rvm_stream_get_columns (stream));
   median = quantile (times, 0.5);
   add_string (json, "device", rvm_device_get_name (rvm_model_get_device (model)));
-  add_string (json, "gemm", rvm_model_get_gemm (model) == RVM_GEMM_NATIVE ? "native" : "clblast");
+  add_string (json, "gemm", rvm_gemm_get_name (rvm_model_get_gemm (model)));
   add_number (json, "tokens", rvm_stream_get_tokens (stream));
   add_number (json, "launches", (double) (rvm_queue_get_launches (rvm_stream_get_queue (stream)) - before) / (n_frames + 2));
   add_number (json, "ms_median", 1e3 * median);

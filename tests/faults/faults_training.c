@@ -69,6 +69,9 @@ main (int argc, char **argv)
     return 2;
   }
   job.weights = argv[1];
-  job.options.gemm = g_strcmp0 (gemm, "clblast") == 0 ? RVM_GEMM_CLBLAST : g_strcmp0 (gemm, "native") == 0 ? RVM_GEMM_NATIVE : RVM_GEMM_AUTO;
+  if (gemm && !rvm_gemm_from_name (gemm, &job.options.gemm)) {
+    g_printerr ("--gemm %s: expected " RVM_GEMM_NAMES "\n", gemm);
+    return 2;
+  }
   return faults_run ("training step", run_step, &job, every) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -153,18 +153,12 @@ check_clip (RvmNpz *npz, const char *clip, RvmModel *model, GError **error)
 static gboolean
 parse_options (RvmModelOptions *options, GError **error)
 {
-  if (g_strcmp0 (gemm, "native") == 0)
-    options->gemm = RVM_GEMM_NATIVE;
-  else if (g_strcmp0 (gemm, "clblast") == 0)
-    options->gemm = RVM_GEMM_CLBLAST;
-  else if (gemm && strcmp (gemm, "auto") != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--gemm %s: expected auto, native or clblast", gemm);
+  if (gemm && !rvm_gemm_from_name (gemm, &options->gemm)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--gemm %s: expected " RVM_GEMM_NAMES, gemm);
     return FALSE;
   }
-  if (g_strcmp0 (precision, "f16") == 0)
-    options->precision = RVM_ELEMENT_F16;
-  else if (precision && strcmp (precision, "f32") != 0) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision %s: expected f32 or f16", precision);
+  if (precision && !rvm_element_from_name (precision, &options->precision)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision %s: expected " RVM_ELEMENT_NAMES, precision);
     return FALSE;
   }
   options->device = device;

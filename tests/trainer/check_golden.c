@@ -378,7 +378,10 @@ main (int argc, char **argv)
     return 2;
   }
   options.device = device;
-  options.gemm = g_strcmp0 (gemm, "clblast") == 0 ? RVM_GEMM_CLBLAST : g_strcmp0 (gemm, "native") == 0 ? RVM_GEMM_NATIVE : RVM_GEMM_AUTO;
+  if (gemm && !rvm_gemm_from_name (gemm, &options.gemm)) {
+    g_printerr ("check_golden: --gemm %s: expected " RVM_GEMM_NAMES "\n", gemm);
+    return 2;
+  }
   model = rvm_model_load_trainable (argv[1], &options, &error);
   npz = model ? rvm_npz_open (argv[2], &error) : NULL;
   check.model = model;
