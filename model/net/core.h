@@ -17,7 +17,7 @@ typedef struct {
   guint dim;
   RvmLinear *input_gates; /* (dim, 2 dim): update | reset */
   RvmLinear *state_gates; /* (dim, 2 dim): update | reset */
-  RvmBuffer *state_scale;      /* (dim) */
+  RvmBuffer *state_scale; /* (dim) */
   RvmCrossTransformer transformer;
 } RvmCore;
 

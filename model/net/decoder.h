@@ -10,7 +10,7 @@ typedef struct {
   guint dim;     /* width of the decoder */
   guint pixels;  /* patch * patch * 3 */
   guint gaps;    /* rows of gap_kernel */
-  RvmLinear *embed; /* (encoder dim, dim) */
+  RvmLinear *embed;      /* (encoder dim, dim) */
   RvmBuffer *mask_token; /* (dim) */
   RvmBuffer *gap_kernel; /* (gaps, dim) */
   RvmBuffer *gap_bias;   /* (dim) */

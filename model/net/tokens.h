@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint patch, dim;
-  RvmLinear *embed;  /* (patch * patch * 3, dim), no bias */
+  RvmLinear *embed;       /* (patch * patch * 3, dim), no bias */
   RvmBuffer *bias;        /* (dim) */
   RvmBuffer *class_token; /* (dim) */
 } RvmTokenizer;
