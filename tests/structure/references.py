@@ -4,8 +4,9 @@ found.
 
 What counts as naming a file: a name that ends like a source or a document (queue.c, docs/model.md), alone or with folders before it, and a path that
 begins with a folder of this repository (tests/sanitize/run). A program may have the name of its source without the end. Strings and code do not count,
-nor does what lies in build/."""
+nor does what lies in a build folder, whatever it is called, or in a virtual environment."""
 import io
+import os
 import pathlib
 import re
 import sys
@@ -13,7 +14,8 @@ import tempfile
 import tokenize
 
 ROOMS = ("kernels", "model", "gst-plugin", "trainer", "pipelines", "tests", "docs", "debian") # not video, which begins media types
-SKIP = {".git", "build", "subprojects"}
+SKIP = {".git", "build", "subprojects"} # at the top
+GENERATED = ("meson-private", "pyvenv.cfg") # what marks a folder that a program made: a build, a virtual environment
 C_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 # A name with one of these ends, or a path below one of the rooms; not after a slash, so that build/tests/... is none.
 NAME = re.compile(
@@ -46,10 +48,19 @@ def comments_of(path, text):
                 yield number, match.group(1)
 
 
+def files_of(root):
+    """Sorted paths of the files, without those of folders that are not the repository's."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        here = pathlib.Path(folder)
+        folders[:] = [name for name in folders if not (here == root and name in SKIP) and not any((here / name / mark).exists() for mark in GENERATED)]
+        found += [here / name for name in names]
+    return sorted(found)
+
+
 def sources(root):
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
-        if parts[0] in SKIP or not path.is_file() or path.is_symlink():
+    for path in files_of(root):
+        if not path.is_file() or path.is_symlink():
             continue
         script = not path.suffix and path.read_bytes()[:2] == b"#!"
         if script or path.suffix in (".c", ".h", ".cl", ".inc", ".md", ".py", ".sh") or path.name == "meson.build":
@@ -66,7 +77,7 @@ def exists(root, files, path, name):
 
 
 def violations(root):
-    files = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.relative_to(root).parts[0] not in SKIP]
+    files = [path.relative_to(root).as_posix() for path in files_of(root)]
     for path in sources(root):
         text = path.read_text(errors="replace")
         for line, comment in comments_of(path, text):
@@ -82,6 +93,8 @@ def self_test():
         "kernels/a.c": '/* As in sub/b.h and model/gone. */\n#include "gone.h"\nchar *s = "gone.c"; // gone.c: NAME.c\n', "kernels/sub/b.h": "",
         "tests/run": "#!/bin/sh\n# docs/there.md, docs/gone.md\ncat gone.md\n", "tests/prog.c": "",
         "tests/t.py": '"""As there.md, and gone.py."""\nprint("gone.md")  # sub/b.h\n',
+        "build-asan/meson-private/log": "", "build-asan/docs/copied.md": "See lost.md.\n", "build-asan/lost.md": "",
+        "tests/packages/pyvenv.cfg": "", "tests/packages/lib/foreign.py": "# lost.py\n",
     }
     expected = ["docs/there.md:1: there is no lost.md", "kernels/a.c:1: there is no model/gone", "kernels/a.c:3: there is no gone.c",
                 "tests/run:2: there is no docs/gone.md", "tests/t.py:1: there is no gone.py"]
