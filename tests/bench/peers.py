@@ -19,21 +19,10 @@ import sys
 import tempfile
 import time
 
+from environment import default_path, enter_environment
+
 PACKAGES = ["numpy", "onnx", "onnxruntime", "openvino", "jax"]
 TOLERANCE = 1e-4
-
-
-def enter_environment(path):
-    """Runs this script again with the environment's Python, which is made first if need be."""
-    python = path / "bin" / "python"
-    if pathlib.Path(sys.prefix) == path:
-        return
-    if not (path / "complete").exists():
-        print(f"installing {', '.join(PACKAGES)} into {path}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", path], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        (path / "complete").touch()
-    os.execv(python, [python, *sys.argv])
 
 
 def processor():
@@ -192,8 +181,7 @@ def main():
     parser.add_argument("--frames", type=int, default=0, help="frames a round (default: by size)")
     parser.add_argument("--seconds", type=float, default=10, help="roughly, for each engine")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--environment", type=pathlib.Path,
-                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "gst-rvm" / "peers")
+    parser.add_argument("--environment", type=pathlib.Path, default=default_path("peers"))
     parser.add_argument("--runtime", action="append", type=parse_runtime, dest="runtimes", metavar="LABEL=VENDORS[,LIBRARIES]",
                         help="an OpenCL implementation: the folder with its .icd file, and that of its libraries; may be given several times")
     parser.add_argument("cases", nargs="+", metavar="MODEL SIZE")
@@ -201,7 +189,7 @@ def main():
     if len(args.cases) % 2:
         parser.error("each MODEL needs a SIZE")
     args.runtimes = args.runtimes or [("the default device", dict(os.environ), "")]
-    enter_environment(args.environment.resolve())
+    enter_environment(args.environment, PACKAGES)
     import jax
     import onnxruntime
     import openvino

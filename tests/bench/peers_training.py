@@ -17,20 +17,10 @@ import sys
 import tempfile
 import time
 
+from environment import default_path, enter_environment
+
 PACKAGES = ["numpy", "jax"]
 DATA = pathlib.Path(__file__).parent.parent / "data"
-
-
-def enter_environment(path):
-    python = path / "bin" / "python"
-    if pathlib.Path(sys.prefix) == path:
-        return
-    if not (path / "complete").exists():
-        print(f"installing {', '.join(PACKAGES)} into {path}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", path], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        (path / "complete").touch()
-    os.execv(python, [python, *sys.argv])
 
 
 def check():
@@ -98,10 +88,9 @@ def main():
     parser.add_argument("--mask-ratio", type=float, default=0.9)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="of a round")
-    parser.add_argument("--environment", type=pathlib.Path,
-                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "gst-rvm-tests" / "peers-training")
+    parser.add_argument("--environment", type=pathlib.Path, default=default_path("peers-training"))
     args = parser.parse_args()
-    enter_environment(args.environment.resolve())
+    enter_environment(args.environment, PACKAGES)
     import jax
     import numpy as np
 
