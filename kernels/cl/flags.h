@@ -37,4 +37,7 @@
 /* In a table of the places of tokens among the visible ones (tokens.cl): this token is masked. */
 #define RVM_SLOT_HIDDEN 0xffffffffu
 
+/* In a table of where the patches of one frame are in another (correspondence.cl): nowhere that can be seen. */
+#define RVM_MATCH_NONE 0xffffffffu
+
 #endif

@@ -21,7 +21,8 @@ RvmQueue *check_queue;
 GRand *check_rng;
 
 static const CheckOp *const ops[] = {
-  &check_functions, &check_tokens, &check_norm, &check_linear, &check_chain, &check_attention, &check_gate, &check_row_sum, &check_loss, &check_optimiser,
+  &check_functions, &check_tokens, &check_norm, &check_linear, &check_chain, &check_attention, &check_gate, &check_row_sum, &check_loss,
+  &check_correspondence, &check_optimiser,
 };
 
 static char *only_device, *only_op, *table;

@@ -1,0 +1,31 @@
+/* A contrastive loss over places, and its gradient: each patch of one frame is to find its place in another frame of the same sample by its features.
+ *
+ *   loss = mean over matched queries of  log sum_j exp (cos (z_i, z_j) / temperature) - cos (z_i, z_match(i)) / temperature
+ *
+ * where z are the features with each channel standardised over the patches of its frame, as labels are propagated (ops/propagate.h), and j runs
+ * over all patches of the other frame. This is the InfoNCE loss (arXiv 1807.03748) with the other places of the same frame as negatives. */
+#pragma once
+
+#include "kernels/tensor.h"
+
+G_BEGIN_DECLS
+
+/* Sizes: tokens = 1 + patches; the class token, which is the first, takes no part. */
+typedef struct {
+  RvmTensor query, key;     /* (samples * tokens, dim) */
+  const RvmBuffer *match;   /* uint32 (samples, patches): the patch among the keys at which a query is, or RVM_MATCH_NONE (cl/flags.h) */
+  float temperature;
+  float scale;              /* the loss's weight / number of queries that have a match */
+  RvmTensor dquery, dkey;   /* (samples * tokens, dim): gradients of scale * sum of row_loss */
+  RvmBuffer *row_loss;      /* (samples, patches): 0 where there is no match */
+  RvmBuffer *found;         /* uint32 (samples, patches): 1 where no other key is nearer than the match, else 0 */
+  RvmBuffer *scratch;       /* rvm_correspondence_scratch() floats */
+  guint samples, tokens;
+} RvmCorrespondence;
+
+/* Floats of scratch memory. */
+guint64 rvm_correspondence_scratch (guint64 samples, guint64 tokens, guint64 dim);
+
+void rvm_correspondence_loss (RvmQueue *queue, const RvmCorrespondence *loss);
+
+G_END_DECLS
