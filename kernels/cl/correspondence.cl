@@ -14,13 +14,18 @@
  *   by_query        (samples, patches, patches)    row: query, column: key. The same gradient
  *   match, row_loss (samples, patches)             of the queries; RVM_MATCH_NONE: the query has no place among the keys, and no loss
  *
- * All of u, du, moments, lengths, by_key and by_query lie in one buffer, scratch, at the offsets given. Samples are independent of each other. */
+ * All of u, du, moments, lengths, by_key and by_query lie in one buffer, scratch, at the offsets given. Samples are independent of each other.
+ *
+ * The first dimension of a global size is rounded up to whole work-groups: work-items from `width` on have nothing to do. */
 
-/* Global size (dim, samples). */
+/* Global size (dim, 1, samples). */
 __kernel void
-channel_moments (__global const float *restrict x, __global float *restrict scratch, uint moments, uint patches, float epsilon)
+channel_moments (__global const float *restrict x, __global float *restrict scratch, uint moments, uint patches, float epsilon, uint width)
 {
-  const size_t channel = get_global_id (0), dim = get_global_size (0), sample = get_global_id (1);
+  const size_t channel = get_global_id (0), dim = width, sample = get_global_id (2);
+
+  if (channel >= width)
+    return;
   __global const float *restrict from = x + (sample * (patches + 1) + 1) * dim + channel;
   __global float *restrict to = scratch + moments + sample * 2 * dim + channel;
   float mean = 0.0f, variance = 0.0f;
@@ -36,11 +41,14 @@ channel_moments (__global const float *restrict x, __global float *restrict scra
   to[dim] = rsqrt (variance / patches + epsilon);
 }
 
-/* Global size (patches, samples). */
+/* Global size (patches, 1, samples). */
 __kernel void
-unit_patches (__global const float *restrict x, __global float *scratch, uint moments, uint lengths, uint u, uint dim)
+unit_patches (__global const float *restrict x, __global float *scratch, uint moments, uint lengths, uint u, uint dim, uint width)
 {
-  const size_t patch = get_global_id (0), patches = get_global_size (0), sample = get_global_id (1);
+  const size_t patch = get_global_id (0), patches = width, sample = get_global_id (2);
+
+  if (patch >= width)
+    return;
   __global const float *restrict from = x + (sample * (patches + 1) + 1 + patch) * dim;
   __global const float *mean = scratch + moments + sample * 2 * dim, *inverse = mean + dim;
   __global float *to = scratch + u + sample * dim * patches + patch;
@@ -61,9 +69,12 @@ unit_patches (__global const float *restrict x, __global float *scratch, uint mo
 #define PRODUCT_ROWS 8
 
 __kernel void
-sample_products (__global float *scratch, uint a, uint a_k, uint a_m, uint b, uint out, uint k, uint m)
+sample_products (__global float *scratch, uint a, uint a_k, uint a_m, uint b, uint out, uint k, uint m, uint width)
 {
-  const size_t x = get_global_id (0), width = get_global_size (0), sample = get_global_id (2);
+  const size_t x = get_global_id (0), sample = get_global_id (2);
+
+  if (x >= width)
+    return;
   const uint first = get_global_id (1) * PRODUCT_ROWS;
   __global const float *left = scratch + a + sample * k * m;
   __global const float *right = scratch + b + sample * k * width + x;
@@ -85,12 +96,15 @@ sample_products (__global float *scratch, uint a, uint a_k, uint a_m, uint b, ui
     to[(first + i) * width] = sum[i];
 }
 
-/* From products to losses and to the gradient with respect to the products. found: whether no other key is nearer. Global size (patches, samples). */
+/* From products to losses and to the gradient with respect to the products. found: whether no other key is nearer. Global size (patches, 1, samples). */
 __kernel void
 match_loss (__global float *scratch, uint by_key, uint by_query, __global const uint *restrict match, __global float *restrict row_loss,
-    __global uint *restrict found, float sharpness, float scale)
+    __global uint *restrict found, float sharpness, float scale, uint width)
 {
-  const size_t query = get_global_id (0), patches = get_global_size (0), sample = get_global_id (1);
+  const size_t query = get_global_id (0), patches = width, sample = get_global_id (2);
+
+  if (query >= width)
+    return;
   __global float *column = scratch + by_key + sample * patches * patches + query;
   __global float *row = scratch + by_query + (sample * patches + query) * patches;
   const uint key = match[sample * patches + query];
@@ -117,11 +131,14 @@ match_loss (__global float *scratch, uint by_key, uint by_query, __global const 
   }
 }
 
-/* du becomes the gradient with respect to z. Global size (patches, samples). */
+/* du becomes the gradient with respect to z. Global size (patches, 1, samples). */
 __kernel void
-unit_patches_backward (__global float *scratch, uint lengths, uint u, uint du, uint dim)
+unit_patches_backward (__global float *scratch, uint lengths, uint u, uint du, uint dim, uint width)
 {
-  const size_t patch = get_global_id (0), patches = get_global_size (0), sample = get_global_id (1);
+  const size_t patch = get_global_id (0), patches = width, sample = get_global_id (2);
+
+  if (patch >= width)
+    return;
   __global const float *unit = scratch + u + sample * dim * patches + patch;
   __global float *slope = scratch + du + sample * dim * patches + patch;
   const float length = scratch[lengths + sample * patches + patch];
@@ -133,11 +150,15 @@ unit_patches_backward (__global float *scratch, uint lengths, uint u, uint du, u
     slope[c * patches] = (slope[c * patches] - unit[c * patches] * along) * length;
 }
 
-/* From the gradient with respect to z to dx, (samples, 1 + patches, dim), whose class tokens are 0. Global size (dim, samples). */
+/* From the gradient with respect to z to dx, (samples, 1 + patches, dim), whose class tokens are 0. Global size (dim, 1, samples). */
 __kernel void
-channel_moments_backward (__global const float *scratch, uint moments, uint lengths, uint u, uint dz, __global float *restrict dx, uint patches)
+channel_moments_backward (__global const float *scratch, uint moments, uint lengths, uint u, uint dz, __global float *restrict dx, uint patches,
+    uint width)
 {
-  const size_t channel = get_global_id (0), dim = get_global_size (0), sample = get_global_id (1);
+  const size_t channel = get_global_id (0), dim = width, sample = get_global_id (2);
+
+  if (channel >= width)
+    return;
   const size_t first = (sample * dim + channel) * patches;
   __global const float *unit = scratch + u + first, *slope = scratch + dz + first, *length = scratch + lengths + sample * patches;
   __global float *restrict to = dx + sample * (patches + 1) * dim + channel;

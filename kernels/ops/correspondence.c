@@ -4,6 +4,7 @@
 #include "kernels/runtime/launch.h"
 
 #define PRODUCT_ROWS 8 /* as in correspondence.cl */
+#define GROUP 32       /* work-items of a work-group: always the same, as PoCL compiles a kernel anew for each size */
 #define EPSILON 1e-6f  /* added to a variance: a channel that is the same everywhere says nothing about places */
 
 /* Offsets into the scratch memory of what belongs to one of the two frames. */
@@ -55,11 +56,11 @@ rvm_correspondence_scratch (guint64 samples, guint64 tokens, guint64 dim)
 }
 
 static void
-launch (RvmQueue *queue, const RvmCorrespondence *loss, const char *name, gsize width, guint n_args, const RvmArg *args)
+launch (RvmQueue *queue, const char *name, guint width, guint rows, guint samples, guint n_args, const RvmArg *args)
 {
-  const gsize global[] = { width, loss->samples };
+  const gsize global[] = { ((gsize) width + GROUP - 1) / GROUP * GROUP, rows, samples }, local[] = { GROUP, 1, 1 };
 
-  rvm_queue_launch (queue, &(RvmKernel){ "correspondence", name, "", NULL }, 2, global, NULL, n_args, args);
+  rvm_queue_launch (queue, &(RvmKernel){ "correspondence", name, "", NULL }, 3, global, local, n_args, args);
 }
 
 static void
@@ -68,14 +69,15 @@ make_comparable (RvmQueue *queue, const RvmCorrespondence *loss, const Side *sid
   const guint patches = loss->tokens - 1, dim = x.width;
   const RvmArg moments[] = {
     RVM_ARG_BUFFER (x.buffer), RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (side->moments), RVM_ARG_UINT (patches), RVM_ARG_FLOAT (EPSILON),
+    RVM_ARG_UINT (dim),
   };
   const RvmArg unit[] = {
     RVM_ARG_BUFFER (x.buffer), RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (side->moments), RVM_ARG_UINT (side->lengths),
-    RVM_ARG_UINT (side->unit), RVM_ARG_UINT (dim),
+    RVM_ARG_UINT (side->unit), RVM_ARG_UINT (dim), RVM_ARG_UINT (patches),
   };
 
-  launch (queue, loss, "channel_moments", dim, G_N_ELEMENTS (moments), moments);
-  launch (queue, loss, "unit_patches", patches, G_N_ELEMENTS (unit), unit);
+  launch (queue, "channel_moments", dim, 1, loss->samples, G_N_ELEMENTS (moments), moments);
+  launch (queue, "unit_patches", patches, 1, loss->samples, G_N_ELEMENTS (unit), unit);
 }
 
 static void
@@ -84,14 +86,15 @@ make_comparable_backward (RvmQueue *queue, const RvmCorrespondence *loss, const 
   const guint patches = loss->tokens - 1, dim = dx.width;
   const RvmArg unit[] = {
     RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (side->lengths), RVM_ARG_UINT (side->unit), RVM_ARG_UINT (side->dunit), RVM_ARG_UINT (dim),
+    RVM_ARG_UINT (patches),
   };
   const RvmArg moments[] = {
     RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (side->moments), RVM_ARG_UINT (side->lengths), RVM_ARG_UINT (side->unit),
-    RVM_ARG_UINT (side->dunit), RVM_ARG_BUFFER (dx.buffer), RVM_ARG_UINT (patches),
+    RVM_ARG_UINT (side->dunit), RVM_ARG_BUFFER (dx.buffer), RVM_ARG_UINT (patches), RVM_ARG_UINT (dim),
   };
 
-  launch (queue, loss, "unit_patches_backward", patches, G_N_ELEMENTS (unit), unit);
-  launch (queue, loss, "channel_moments_backward", dim, G_N_ELEMENTS (moments), moments);
+  launch (queue, "unit_patches_backward", patches, 1, loss->samples, G_N_ELEMENTS (unit), unit);
+  launch (queue, "channel_moments_backward", dim, 1, loss->samples, G_N_ELEMENTS (moments), moments);
 }
 
 /* A matrix (k, m) of each sample, wherever it is in the scratch memory: the step from one k, and from one m, to the next. */
@@ -102,13 +105,13 @@ typedef struct {
 static void
 multiply (RvmQueue *queue, const RvmCorrespondence *loss, Left a, guint b, guint out, guint k, guint m)
 {
-  const gsize global[] = { loss->tokens - 1, (m + PRODUCT_ROWS - 1) / PRODUCT_ROWS, loss->samples };
+  const guint patches = loss->tokens - 1;
   const RvmArg args[] = {
     RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (a.offset), RVM_ARG_UINT (a.k_step), RVM_ARG_UINT (a.m_step), RVM_ARG_UINT (b),
-    RVM_ARG_UINT (out), RVM_ARG_UINT (k), RVM_ARG_UINT (m),
+    RVM_ARG_UINT (out), RVM_ARG_UINT (k), RVM_ARG_UINT (m), RVM_ARG_UINT (patches),
   };
 
-  rvm_queue_launch (queue, &(RvmKernel){ "correspondence", "sample_products", "", NULL }, 3, global, NULL, G_N_ELEMENTS (args), args);
+  launch (queue, "sample_products", patches, (m + PRODUCT_ROWS - 1) / PRODUCT_ROWS, loss->samples, G_N_ELEMENTS (args), args);
 }
 
 static gboolean
@@ -137,6 +140,7 @@ rvm_correspondence_loss (RvmQueue *queue, const RvmCorrespondence *loss)
   const RvmArg args[] = {
     RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (at.by_key), RVM_ARG_UINT (at.by_query), RVM_ARG_BUFFER (loss->match),
     RVM_ARG_BUFFER (loss->row_loss), RVM_ARG_BUFFER (loss->found), RVM_ARG_FLOAT (1 / loss->temperature), RVM_ARG_FLOAT (loss->scale),
+    RVM_ARG_UINT (patches),
   };
 
   if (!check (queue, loss, at.size))
@@ -144,7 +148,7 @@ rvm_correspondence_loss (RvmQueue *queue, const RvmCorrespondence *loss)
   make_comparable (queue, loss, &at.query, loss->query);
   make_comparable (queue, loss, &at.key, loss->key);
   multiply (queue, loss, (Left){ at.key.unit, patches, 1 }, at.query.unit, at.by_key, dim, patches);
-  launch (queue, loss, "match_loss", patches, G_N_ELEMENTS (args), args);
+  launch (queue, "match_loss", patches, 1, loss->samples, G_N_ELEMENTS (args), args);
   multiply (queue, loss, (Left){ at.key.unit, 1, patches }, at.by_key, at.query.dunit, patches, dim);
   multiply (queue, loss, (Left){ at.query.unit, 1, patches }, at.by_query, at.key.dunit, patches, dim);
   make_comparable_backward (queue, loss, &at.query, loss->dquery);

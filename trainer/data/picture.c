@@ -97,6 +97,17 @@ rvm_picture_get_size (const RvmPicture *picture)
   return (guint64) picture->width * picture->height * 4 * 4 / 3;
 }
 
+gboolean
+rvm_picture_is_opaque (const RvmPicture *picture, double x, double y)
+{
+  const guint8 *data = cairo_image_surface_get_data (picture->levels[0]);
+  const gsize stride = cairo_image_surface_get_stride (picture->levels[0]);
+
+  if (!(x >= 0 && y >= 0 && x < picture->width && y < picture->height))
+    return FALSE;
+  return *(const guint32 *) (const void *) (data + (gsize) y * stride + (gsize) x * 4) >> 24 >= 128;
+}
+
 void
 rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *place, gboolean mirrored)
 {

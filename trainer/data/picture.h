@@ -21,6 +21,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmPicture, rvm_picture_unref)
 
 guint64 rvm_picture_get_size (const RvmPicture *picture); /* bytes */
 
+/* Whether the picture covers what is behind it at (@x, @y), in its pixels; outside of it, it does not. */
+gboolean rvm_picture_is_opaque (const RvmPicture *picture, double x, double y);
+
 /* Paints the picture over @cr. @place: from pixels of the picture to those of @cr's surface. @mirrored edges fill the rest of the surface
  * with the picture's mirror image. */
 void rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *place, gboolean mirrored);

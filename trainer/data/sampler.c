@@ -7,6 +7,7 @@
 
 #include "clips.h"
 #include "hiding.h"
+#include "kernels/cl/flags.h"
 #include "kernels/error.h"
 #include "synthetic.h"
 #include "video/conversion.h"
@@ -207,11 +208,19 @@ rvm_sampler_draw_shape (const RvmSampler *sampler, guint64 pass, guint samples)
   return result;
 }
 
+static guint
+count_patches (const RvmSampler *sampler, const RvmBatchShape *shape)
+{
+  const guint patch = sampler->recipe.model.patch;
+
+  return (shape->width / patch) * (shape->height / patch);
+}
+
 /* The first entries of a random permutation. */
 static void
 draw_visible (const RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, guint32 *visible)
 {
-  const guint patches = (shape->width / sampler->recipe.model.patch) * (shape->height / sampler->recipe.model.patch), kept = shape->kept;
+  const guint patches = count_patches (sampler, shape), kept = shape->kept;
   g_autofree guint32 *order = g_new (guint32, patches);
 
   for (guint i = 0; i < patches; i++)
@@ -402,6 +411,8 @@ render (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const RvmSa
     if (!rvm_synthetic_clip_render (clip, last + sample->gaps[i], sample->target + i * size, error))
       return FALSE;
   }
+  if (sample->match && shape->sources > 1)
+    rvm_synthetic_clip_match (clip, last, 0, recipe->model.patch, sample->match);
   return TRUE;
 }
 
@@ -423,12 +434,43 @@ hide (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, con
   return ok;
 }
 
+/* Whether more of a patch differs between two pictures than is the same. */
+static gboolean
+is_covered (const guint8 *before, const guint8 *after, guint width, guint patch, guint number)
+{
+  const guint columns = width / patch, line = patch * 3;
+  const gsize corner = ((gsize) (number / columns) * patch * width + (gsize) (number % columns) * patch) * 3;
+  guint changed = 0;
+
+  for (guint y = 0; y < patch; y++)
+    for (guint x = 0; x < line; x++)
+      changed += before[corner + (gsize) y * width * 3 + x] != after[corner + (gsize) y * width * 3 + x];
+  return changed * 2 > patch * line;
+}
+
+/* hide(), after which what is covered in the first source frame is no place that can be found. */
+static gboolean
+hide_and_unmatch (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
+{
+  const guint patch = sampler->recipe.model.patch, patches = count_patches (sampler, shape);
+  g_autofree guint8 *before = sample->match ? g_memdup2 (sample->source, (gsize) shape->width * shape->height * 3) : NULL;
+
+  if (!hide (sampler, number, shape, sample, error))
+    return FALSE;
+  for (guint i = 0; before && i < patches; i++)
+    if (sample->match[i] != RVM_MATCH_NONE && is_covered (before, sample->source, shape->width, patch, sample->match[i]))
+      sample->match[i] = RVM_MATCH_NONE;
+  return TRUE;
+}
+
 gboolean
 rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
   GRand *rng = make_rng (sampler, PURPOSE_SAMPLE, number);
   gboolean ok = TRUE;
 
+  for (guint i = 0; sample->match && i < count_patches (sampler, shape); i++)
+    sample->match[i] = RVM_MATCH_NONE;
   for (guint i = 0; i < sampler->recipe.targets; i++)
     draw_visible (sampler, rng, shape, sample->visible + (gsize) i * shape->kept);
   if (g_rand_double (rng) < sampler->recipe.synthetic) {
@@ -449,7 +491,7 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shap
       ok = FALSE;
     }
   }
-  ok = ok && hide (sampler, number, shape, sample, error);
+  ok = ok && hide_and_unmatch (sampler, number, shape, sample, error);
   if (!ok)
     g_prefix_error (error, "sample %" G_GUINT64_FORMAT ": ", number);
   g_rand_free (rng);

@@ -31,6 +31,7 @@ rvm_source_batch_free (RvmSourceBatch *batch)
   g_free ((gpointer) batch->batch.target);
   g_free ((gpointer) batch->batch.gaps);
   g_free ((gpointer) batch->batch.visible);
+  g_free ((gpointer) batch->batch.match);
   g_free (batch);
 }
 
@@ -39,9 +40,11 @@ make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GErro
 {
   const RvmRecipe *recipe = &source->recipe;
   const gsize picture = (gsize) shape->width * shape->height * 3, pictures = (gsize) recipe->targets * shape->samples;
+  const gsize patches = picture / 3 / recipe->model.patch / recipe->model.patch;
   RvmSample all = {
     .source = g_malloc (picture * shape->sources * shape->samples), .target = g_malloc (picture * pictures),
     .gaps = g_new (guint32, pictures), .visible = g_new (guint32, pictures * shape->kept),
+    .match = recipe->places > 0 ? g_new (guint32, shape->samples * patches) : NULL,
   };
   g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
   gboolean ok = TRUE;
@@ -49,14 +52,14 @@ make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GErro
   batch->batch = (RvmBatch){
     .sources = shape->sources, .samples = shape->samples, .rows = shape->height / recipe->model.patch,
     .columns = shape->width / recipe->model.patch, .kept = shape->kept,
-    .source = all.source, .target = all.target, .gaps = all.gaps, .visible = all.visible,
+    .source = all.source, .target = all.target, .gaps = all.gaps, .visible = all.visible, .match = all.match,
   };
   batch->first = number * recipe->batch + source->offset;
   g_mutex_lock (&source->sampling);
   for (guint i = 0; ok && i < shape->samples; i++) {
     const RvmSample sample = {
       all.source + i * shape->sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
-      all.visible + i * recipe->targets * shape->kept,
+      all.visible + i * recipe->targets * shape->kept, all.match ? all.match + i * patches : NULL,
     };
     ok = rvm_sampler_draw (source->sampler, batch->first + i, shape, &sample, error);
   }

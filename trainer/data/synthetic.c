@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "kernels/cl/flags.h"
 #include "kernels/error.h"
 #include "picture.h"
 #include "store.h"
@@ -215,10 +216,62 @@ place_actor (const RvmSyntheticClip *clip, const Actor *actor, double t, cairo_m
   cairo_matrix_translate (place, -0.5 * actor->picture->width, -0.5 * actor->picture->height);
 }
 
+static double
+time_of (const RvmSyntheticClip *clip, guint frame)
+{
+  return clip->frames > 1 ? (double) frame / (clip->frames - 1) : 0;
+}
+
+/* Which actor is seen at (@x, @y), the last one that is drawn there; they become places in its picture. The photo is everywhere. */
+static guint
+find_actor (const RvmSyntheticClip *clip, double t, double *x, double *y)
+{
+  for (guint i = clip->n; i-- > 0;) {
+    const Actor *actor = &clip->actors[i];
+    double px = *x, py = *y;
+    cairo_matrix_t place;
+
+    place_actor (clip, actor, t, &place);
+    if (cairo_matrix_invert (&place) != CAIRO_STATUS_SUCCESS)
+      continue;
+    cairo_matrix_transform_point (&place, &px, &py);
+    if (i == 0 || rvm_picture_is_opaque (actor->picture, px, py)) {
+      *x = px;
+      *y = py;
+      return i;
+    }
+  }
+  return G_MAXUINT; /* a photo that has shrunk to nothing */
+}
+
+void
+rvm_synthetic_clip_match (const RvmSyntheticClip *clip, guint frame, guint other, guint patch, guint32 *match)
+{
+  const double from = time_of (clip, frame), to = time_of (clip, other);
+  const guint columns = clip->width / patch, rows = clip->height / patch;
+
+  for (guint i = 0; i < rows * columns; i++) {
+    double x = (i % columns + 0.5) * patch, y = (i / columns + 0.5) * patch;
+    const guint actor = find_actor (clip, from, &x, &y);
+    cairo_matrix_t place;
+
+    match[i] = RVM_MATCH_NONE;
+    if (actor == G_MAXUINT)
+      continue;
+    place_actor (clip, &clip->actors[actor], to, &place);
+    cairo_matrix_transform_point (&place, &x, &y);
+    if (x < 0 || y < 0 || x >= columns * patch || y >= rows * patch)
+      continue;
+    const guint32 there = (guint) y / patch * columns + (guint) x / patch;
+    if (find_actor (clip, to, &x, &y) == actor)
+      match[i] = there;
+  }
+}
+
 gboolean
 rvm_synthetic_clip_render (RvmSyntheticClip *clip, guint frame, guint8 *pixels, GError **error)
 {
-  const double t = clip->frames > 1 ? (double) frame / (clip->frames - 1) : 0;
+  const double t = time_of (clip, frame);
   cairo_t *cr = cairo_create (clip->surface);
   cairo_status_t status;
   const guint8 *data;

@@ -21,6 +21,10 @@ RvmSyntheticClip *rvm_synthetic_clip_new (RvmSynthetic *synthetic, GRand *rng, g
 void rvm_synthetic_clip_free (RvmSyntheticClip *clip);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSyntheticClip, rvm_synthetic_clip_free)
 
+/* @match: (height / @patch, width / @patch), for each patch of @frame the patch of @other in which the point at its middle is seen, or RVM_MATCH_NONE
+ * (kernels/cl/flags.h) where that point is outside or something hides it. */
+void rvm_synthetic_clip_match (const RvmSyntheticClip *clip, guint frame, guint other, guint patch, guint32 *match);
+
 /* @pixels: (height, width, 3) RGB. */
 gboolean rvm_synthetic_clip_render (RvmSyntheticClip *clip, guint frame, guint8 *pixels, GError **error);
 

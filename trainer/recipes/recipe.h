@@ -51,6 +51,8 @@ typedef struct {
   double update_gate;            /* of random ones: what goes into the sigmoid of the core's update gate is this much more */
   double gate_shift;             /* of given ones: the same, on top of what they have */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
+  double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
+  double places_temperature;
   guint64 seed;
   /* [optimiser] */
   double rate, rate_end, hold;   /* hold: share of the steps after the warm-up at the full rate */

@@ -1,4 +1,5 @@
-/* metrics.jsonl: {"step", "loss", "loss_all", "mean_colour", "copy", "gradient_norm", "rate", "waited", "time"}. */
+/* metrics.jsonl: {"step", "loss", "loss_all", "mean_colour", "copy", "gradient_norm", "rate", "waited", "time"}, and with a loss of
+ * places {"matched", "places", "found"} where a batch has any. */
 #include "metrics.h"
 
 #include <errno.h>
@@ -114,6 +115,11 @@ rvm_metrics_add (RvmMetrics *metrics, const RvmMetric *metric, double gradient_n
   g_string_append_printf (metrics->pending, "{\"step\":%" G_GUINT64_FORMAT, metric->step);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
     g_string_append_printf (metrics->pending, ",\"%s\":%s", names[i], g_ascii_formatd (number, sizeof number, "%.9g", values[i]));
+  if (metric->matched > 0) {
+    g_string_append_printf (metrics->pending, ",\"matched\":%.0f", metric->matched);
+    g_string_append_printf (metrics->pending, ",\"places\":%s", g_ascii_formatd (number, sizeof number, "%.9g", metric->places / metric->matched));
+    g_string_append_printf (metrics->pending, ",\"found\":%s", g_ascii_formatd (number, sizeof number, "%.9g", metric->found / metric->matched));
+  }
   g_string_append_printf (metrics->pending, ",\"time\":%" G_GINT64_FORMAT "}\n", g_get_real_time () / G_USEC_PER_SEC);
   if (metrics->pending->len > PENDING)
     rvm_metrics_flush (metrics, NULL); /* whether it is possible is told with the next checkpoint */

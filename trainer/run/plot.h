@@ -11,6 +11,7 @@ typedef struct {
   guint64 step;
   double masked, all; /* RvmLoss */
   double mean_colour, copy;
+  double matched, places, found; /* sums over the batch: patches that have a place, their losses, how many were found; 0 without a loss of places */
 } RvmMetric;
 
 gboolean rvm_plot_losses (const char *path, const RvmMetric *metrics, gsize count, GError **error);

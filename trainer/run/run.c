@@ -177,13 +177,16 @@ draw_pictures (Run *run, GError **error)
 static void
 share_metric (RvmMetric *metric)
 {
-  double values[] = { metric->masked, metric->all, metric->mean_colour, metric->copy };
+  double values[] = { metric->masked, metric->all, metric->mean_colour, metric->copy, metric->matched, metric->places, metric->found };
 
   rvm_parallel_sum (values, G_N_ELEMENTS (values));
   metric->masked = values[0];
   metric->all = values[1];
   metric->mean_colour = values[2];
   metric->copy = values[3];
+  metric->matched = values[4];
+  metric->places = values[5];
+  metric->found = values[6];
 }
 
 /* Whether all processes can go on; what one of them cannot do ends the step for all, since none can do without the sums of the others. */
@@ -232,6 +235,9 @@ make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *met
   metric->all += share * loss.all;
   metric->mean_colour += share * baseline.mean_colour;
   metric->copy += share * baseline.copy;
+  metric->matched += loss.matched;
+  metric->places += loss.matched * loss.places;
+  metric->found += loss.matched * loss.found;
   return TRUE;
 }
 
@@ -281,12 +287,15 @@ is_interrupted (void)
 static void
 report (Run *run, const RvmMetric *metric, double norm, double rate, double waited)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *places = NULL;
 
   if (rvm_parallel_get_rank () > 0)
     return;
+  if (metric->matched > 0)
+    places = g_strdup_printf (", places %.3f, %.0f %% found", metric->places / metric->matched, 100 * metric->found / metric->matched);
   rvm_metrics_add (run->metrics, metric, norm, rate, waited);
-  text = g_strdup_printf ("loss %.5f (mean colour %.5f, copy %.5f)", rvm_metrics_get_recent (run->metrics), metric->mean_colour, metric->copy);
+  text = g_strdup_printf ("loss %.5f (mean colour %.5f, copy %.5f%s)", rvm_metrics_get_recent (run->metrics), metric->mean_colour, metric->copy,
+      places ? places : "");
   rvm_progress_update (run->progress, run->step, waited, text);
 }
 

@@ -1,7 +1,9 @@
 /* A training step: the forward pass of model/ on a batch, its loss, and the same files in reverse. */
 #include <math.h>
 
+#include "kernels/cl/flags.h"
 #include "kernels/error.h"
+#include "kernels/ops/correspondence.h"
 #include "kernels/ops/loss.h"
 #include "step_private.h"
 
@@ -70,6 +72,8 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
   step->rows_host = g_new (guint32, pictures * rvm_step_most_kept (shape));
   step->slot_host = g_new (guint32, pictures * step->tokens);
   step->row_loss_host = g_new (float, pictures * step->tokens);
+  step->place_loss_host = g_new (float, (gsize) shape->samples * step->tokens);
+  step->place_found_host = g_new (guint32, (gsize) shape->samples * step->tokens);
   step->queue = rvm_queue_new (model->device, profile, error);
   step->gradients = step->queue ? rvm_gradients_new (model, error) : NULL;
   if (step->gradients == NULL)
@@ -95,6 +99,8 @@ rvm_step_free (RvmStep *step)
   g_free (step->rows_host);
   g_free (step->slot_host);
   g_free (step->row_loss_host);
+  g_free (step->place_loss_host);
+  g_free (step->place_found_host);
   rvm_model_unref (step->model);
   g_free (step);
 }
@@ -268,6 +274,34 @@ compute_loss (RvmStep *step, double weight)
   rvm_queue_read (step->queue, step->row_loss, 0, step->row_loss_host, rvm_buffer_get_size (step->row_loss));
 }
 
+/* The states after the first and the last source frame. */
+static void
+compute_places (RvmStep *step, const RvmBatch *batch, double weight)
+{
+  const guint samples = step->shape.samples, patches = step->tokens - 1, queries = samples * patches;
+
+  rvm_queue_write (step->queue, step->match, 0, batch->match, queries * sizeof (guint32));
+  /* All patches share the weight, whether they have a match or not: so it does not matter how a batch is divided among processes. */
+  rvm_correspondence_loss (step->queue, &(RvmCorrespondence){
+                                            .query = frame_of (step, step->states[batch->sources]), .key = frame_of (step, step->states[1]),
+                                            .match = step->match, .temperature = step->most.places_temperature,
+                                            .scale = weight * step->most.places / queries, .dquery = frame_of (step, step->dlast),
+                                            .dkey = frame_of (step, step->dfirst), .row_loss = step->place_loss, .found = step->place_found,
+                                            .scratch = step->place_scratch, .samples = samples, .tokens = step->tokens,
+                                        });
+  rvm_queue_read (step->queue, step->place_loss, 0, step->place_loss_host, queries * sizeof (float));
+  rvm_queue_read (step->queue, step->place_found, 0, step->place_found_host, queries * sizeof (guint32));
+}
+
+/* dstate += dplaces */
+static void
+add_to_dstate (RvmStep *step, const RvmBuffer *dplaces)
+{
+  const RvmTensor dstate = frame_of (step, step->dstate);
+
+  rvm_get_frame (step->queue, frame_of (step, dplaces), dstate, dstate, step->shape.samples, 1, 0);
+}
+
 static void
 on_block_done (gpointer user_data, guint block)
 {
@@ -297,6 +331,10 @@ backward (RvmStep *step, guint sources)
     if (t >= hidden)
       rvm_get_frame (step->queue, frames_of (step, step->dfeatures, sources - hidden), t + 1 < sources ? dstate : RVM_TENSOR_NONE, dstate, samples,
           sources - hidden, t - hidden);
+    if (step->has_places && t + 1 == sources)
+      add_to_dstate (step, step->dlast);
+    if (step->has_places && t == 0)
+      add_to_dstate (step, step->dfirst);
     rvm_core_backward (b, &model->core, step->encoded[t], step->states[t], &step->core[t], &step->core_backward, step->dstate,
         step->dstate, step->dencoded, samples, step->tokens);
     rvm_put_frame (step->queue, frame_of (step, step->dencoded), frames_of (step, step->dsource, sources), samples, sources, t);
@@ -311,8 +349,25 @@ backward (RvmStep *step, guint sources)
   rvm_tokenizer_backward (b, &model->tokenizer, step->source_patches, step->dtokens, samples * sources, step->tokens);
 }
 
+static void
+sum_places (const RvmStep *step, const guint32 *match, RvmLoss *loss)
+{
+  const guint queries = step->shape.samples * (step->tokens - 1);
+  double sum = 0, found = 0;
+
+  loss->matched = 0;
+  for (guint i = 0; step->has_places && i < queries; i++)
+    if (match[i] != RVM_MATCH_NONE) {
+      loss->matched++;
+      sum += step->place_loss_host[i];
+      found += step->place_found_host[i];
+    }
+  loss->places = loss->matched ? sum / loss->matched : 0;
+  loss->found = loss->matched ? found / loss->matched : 0;
+}
+
 static gboolean
-finish (RvmStep *step, RvmLoss *loss, GError **error)
+finish (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error)
 {
   const gsize rows = (gsize) step->shape.samples * step->shape.targets * step->tokens;
   double masked = 0, all = 0;
@@ -326,7 +381,8 @@ finish (RvmStep *step, RvmLoss *loss, GError **error)
   }
   loss->all = all / count_values (step, TRUE);
   loss->masked = masked / count_values (step, FALSE);
-  if (!isfinite (loss->all)) {
+  sum_places (step, batch->match, loss);
+  if (!isfinite (loss->all) || !isfinite (loss->places)) {
     g_set_error_literal (error, RVM_ERROR, RVM_ERROR_MODEL, "the loss has become NaN or infinite");
     return FALSE;
   }
@@ -341,16 +397,19 @@ begin (RvmStep *step, const RvmBatch *batch, double weight, GError **error)
   if (!adopt (step, batch, error) || !index_visible (step, batch, error))
     return FALSE;
   step->last_sources = batch->sources;
+  step->has_places = step->most.places > 0 && batch->match && batch->sources > 1;
   upload (step, batch);
   forward (step, batch->sources);
   compute_loss (step, weight);
+  if (step->has_places)
+    compute_places (step, batch, weight);
   return TRUE;
 }
 
 gboolean
 rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error)
 {
-  return begin (step, batch, 1, error) && finish (step, loss, error);
+  return begin (step, batch, 1, error) && finish (step, batch, loss, error);
 }
 
 gboolean
@@ -361,7 +420,7 @@ rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss 
   backward (step, batch->sources);
   if (step->reduce && !rvm_reduce_finish (step->reduce, step->queue, error))
     return FALSE;
-  return finish (step, loss, error);
+  return finish (step, batch, loss, error);
 }
 
 gboolean

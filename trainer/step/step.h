@@ -18,6 +18,7 @@ typedef struct {
   guint context; /* the decoder sees the states after at most so many last source frames; 0: after all, as published */
   gboolean context_position; /* what the decoder sees of the states has its places' code added */
   gboolean grid_code; /* the decoder's places have the code of the encoder's, which is that of all grids; FALSE: as published, counted along the rows */
+  double places, places_temperature; /* the weight of the second loss, 0: there is none */
 } RvmStepShape;
 
 /* One batch, on the host. */
@@ -28,11 +29,15 @@ typedef struct {
   const guint8 *target;  /* (samples, targets, height, width, 3) RGB */
   const guint32 *gaps;   /* (samples, targets): frames after the last source frame, less than the model's deltas */
   const guint32 *visible;/* (samples, targets, kept): patches, each at most once */
+  const guint32 *match;  /* (samples, patches), or NULL: for patches of the last source frame where they are in the first, or RVM_MATCH_NONE */
 } RvmBatch;
 
 typedef struct {
   double masked; /* mean squared error over the masked patches, pixels in [0, 1] */
   double all;    /* over all patches */
+  guint matched; /* patches of the last source frame that have a place in the first; 0 also without a loss of places */
+  double places; /* their mean loss (kernels/ops/correspondence.h), which counts shape.places times, and matched / all patches */
+  double found;  /* share of them whose place is nearer than any other */
 } RvmLoss;
 
 typedef struct _RvmStep RvmStep;
@@ -59,7 +64,8 @@ void rvm_step_refresh (RvmStep *step);
 
 /* Forward only. A NaN or infinite loss is RVM_ERROR_MODEL. */
 gboolean rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error);
-/* Forward and backward; adds to the gradients (rvm_gradients_reset() empties them). The gradients are those of the loss times @weight. */
+/* Forward and backward; adds to the gradients (rvm_gradients_reset() empties them). The gradients are
+ * those of the loss times @weight: of the reconstruction and, in a batch with @match and more than one source frame, of places. */
 gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error);
 
 /* The passes that follow sum their gradients, and what was in them, over all processes through @reduce (nullable, transfer none). */

@@ -1,5 +1,6 @@
 /* Sizes of a training step: which batches it can take, and the device memory of every activation and gradient. */
 #include "kernels/error.h"
+#include "kernels/ops/correspondence.h"
 #include "step_private.h"
 
 RvmStepShape
@@ -11,6 +12,7 @@ rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples)
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = samples,
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe), .most_patches = most * most,
     .context = recipe->context, .context_position = recipe->context_position, .grid_code = recipe->side_max != 0,
+    .places = recipe->places, .places_temperature = recipe->places_temperature,
   };
 }
 
@@ -111,11 +113,31 @@ take_backward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
   step->dtokens = rvm_arena_take (arena, MAX (sources * tokens, targets * kept), dim, "gradient of tokens");
 }
 
+static void
+take_places (RvmStep *step, RvmArena *arena, const RvmConfig *config)
+{
+  const RvmStepShape *shape = &step->shape;
+  const guint64 patches = (guint64) shape->rows * shape->columns, queries = patches * shape->samples, dim = config->encoder.dim;
+  const guint64 most = MAX (patches, shape->most_patches);
+
+  if (shape->places <= 0)
+    return;
+  step->match = rvm_arena_take (arena, queries, 1, "places of patches");
+  step->place_loss = rvm_arena_take (arena, queries, 1, "losses of places");
+  step->place_found = rvm_arena_take (arena, queries, 1, "places that were found");
+  /* Larger pictures are fewer, but each of their patches has more others. */
+  step->place_scratch = rvm_arena_take (arena, rvm_correspondence_scratch (shape->samples, patches + 1, dim) + 2 * queries * (most - patches), 1,
+      "products of patches");
+  step->dfirst = rvm_arena_take (arena, shape->samples * (patches + 1), dim, "gradient of the first state");
+  step->dlast = rvm_arena_take (arena, shape->samples * (patches + 1), dim, "gradient of the last state");
+}
+
 void
 rvm_step_take (RvmStep *step, RvmArena *arena, const RvmConfig *config)
 {
   take_forward (step, arena, config);
   take_backward (step, arena, config);
+  take_places (step, arena, config);
 }
 
 guint64
