@@ -1,9 +1,11 @@
 /* check_step WEIGHTS: a decoder that sees only a sample's last states (training.context): what does not depend on it stays the same to the
  * bit, what does has the right gradient, by finite differences along the gradient itself. And batches with a size of their own
- * (data.side-max): the same loss and gradients, to the bit, as from a step that was made for that size. */
+ * (data.side-max): the same loss and gradients, to the bit, as from a step that was made for that size. And the loss of places (training.places), which
+ * reaches the weights through the first and the last state. */
 #include <math.h>
 #include <string.h>
 
+#include "kernels/cl/flags.h"
 #include "trainer/step/step.h"
 
 enum { SAMPLES = 2, SOURCES = 3, TARGETS = 2, ROWS = 3, COLUMNS = 4, KEPT = 3 };
@@ -193,6 +195,60 @@ check_gradient (RvmModel *model, const Random *random, guint context, gboolean c
   return check (fabs (slope - 1) <= TOLERANCE, what, slope);
 }
 
+enum { PLACES_WEIGHT = 3 };
+
+static double
+loss_with_places (RvmStep *step, const RvmBatch *batch)
+{
+  const double patches = SAMPLES * ROWS * COLUMNS;
+  g_autoptr (GError) error = NULL;
+  RvmLoss loss;
+
+  rvm_step_refresh (step);
+  if (!rvm_step_forward (step, batch, &loss, &error))
+    g_error ("%s", error->message);
+  return loss.masked + PLACES_WEIGHT * loss.places * loss.matched / patches;
+}
+
+static guint
+check_places (RvmModel *model, const Random *random, guint sources)
+{
+  const RvmStepShape shape = {
+    .rows = ROWS, .columns = COLUMNS, .samples = SAMPLES, .sources = SOURCES, .targets = TARGETS, .kept = KEPT, .context = 1,
+    .places = PLACES_WEIGHT, .places_temperature = 0.2,
+  };
+  g_autofree char *what = g_strdup_printf ("places, %u source frames: slope / squared gradient", sources);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmStep) step = rvm_step_new (model, &shape, FALSE, FALSE, &error), without = make_step (model, 1, FALSE);
+  g_autofree float **kept = NULL;
+  guint32 match[SAMPLES * ROWS * COLUMNS];
+  RvmBatch batch = random->batch;
+  guint failed = 0, matched = 0;
+  RvmLoss loss;
+
+  if (step == NULL)
+    g_error ("%s", error->message);
+  for (guint i = 0; i < SAMPLES * ROWS * COLUMNS; i++) {
+    match[i] = i % 3 == 0 ? RVM_MATCH_NONE : (i * 5 + 1) % (ROWS * COLUMNS);
+    matched += i % 3 != 0;
+  }
+  batch.sources = sources;
+  failed += check (loss_with_places (step, &batch) == loss_of (without, &batch), "no matches: the loss is that of reconstruction", 0);
+  batch.match = match;
+
+  const double squares = take_gradients (step, &batch, &loss, &kept), factor = 1e-3 * loss_with_places (step, &batch) / squares;
+  move (step, kept, factor);
+  const double up = loss_with_places (step, &batch);
+  move (step, kept, -2 * factor);
+  const double down = loss_with_places (step, &batch), slope = (up - down) / (2 * factor * squares);
+  move (step, kept, factor);
+  free_gradients (step, kept);
+  failed += check (fabs (slope - 1) <= TOLERANCE, what, slope);
+  failed += check (loss.matched == (sources > 1 ? matched : 0), "patches that have a place", loss.matched);
+  failed += check (sources == 1 || (loss.places > 0 && loss.found >= 0 && loss.found <= 1), "their loss", loss.places);
+  return failed;
+}
+
 /* One step takes batches of 4 x (3 x 4), 1 x (6 x 8), 2 x (5 x 4) patches in turn; steps made for each size are the measure. */
 static guint
 check_sizes (RvmModel *model)
@@ -300,6 +356,8 @@ main (int argc, char **argv)
   for (guint context = 0; context <= SOURCES; context++)
     failed += check_gradient (model, &random, context, context == 1);
   failed += check_gradient (model, &random, 1, FALSE);
+  for (guint sources = 1; sources <= SOURCES; sources++)
+    failed += check_places (model, &random, sources);
   failed += check_sizes (model);
   failed += check_code (model);
   g_print ("%s\n", failed ? "FAILED" : "ok");
