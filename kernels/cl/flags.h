@@ -34,6 +34,12 @@
 /* Elements whose squares a work-group of optimiser.cl sums. */
 #define RVM_SQUARES_BLOCK 4096
 
+/* The most states that join_window (window.cl) can join: the window of a readout. */
+#define RVM_WINDOW_STATES 64
+
+/* A target (readout_loss.cl) that is not known. Not NaN, which compilers may assume there is none of. */
+#define RVM_TARGET_UNKNOWN (-1e30f)
+
 /* In a table of the places of tokens among the visible ones (tokens.cl): this token is masked. */
 #define RVM_SLOT_HIDDEN 0xffffffffu
 
