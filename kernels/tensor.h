@@ -11,14 +11,15 @@
  * Parameter vectors, pictures and tables of indices, which are always contiguous, are RvmBuffers. */
 #pragma once
 
+#include "kernels/cl/flags.h"
 #include "kernels/runtime/queue.h"
 
 G_BEGIN_DECLS
 
 /* The type of an element in device memory. */
-typedef enum { RVM_ELEMENT_F32, RVM_ELEMENT_F16 } RvmElement;
+typedef enum { RVM_ELEMENT_F32 = RVM_WEIGHTS_F32, RVM_ELEMENT_F16 = RVM_WEIGHTS_F16, RVM_ELEMENT_BF16 = RVM_WEIGHTS_BF16 } RvmElement;
 
-#define RVM_ELEMENT_NAMES "f32 or f16" /* for messages */
+#define RVM_ELEMENT_NAMES "f32, f16 or bf16" /* for messages */
 
 static inline const char *
 rvm_element_get_name (RvmElement type)
@@ -28,6 +29,8 @@ rvm_element_get_name (RvmElement type)
       return "f32";
     case RVM_ELEMENT_F16:
       return "f16";
+    case RVM_ELEMENT_BF16:
+      return "bf16";
   }
   return NULL;
 }
@@ -40,6 +43,7 @@ rvm_element_get_size (RvmElement type)
     case RVM_ELEMENT_F32:
       return 4;
     case RVM_ELEMENT_F16:
+    case RVM_ELEMENT_BF16:
       return 2;
   }
   return 0;

@@ -56,6 +56,15 @@ is_same_file (const RvmModelFile * a, const RvmModelFile * b)
       && a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
 }
 
+static void
+post_precision (GstRvmEncode * self, RvmElement precision)
+{
+  g_autofree gchar *text = rvm_gemm_take_notice (precision);
+
+  if (text)
+    GST_ELEMENT_INFO (self, LIBRARY, SETTINGS, ("%s", text), (NULL));
+}
+
 RvmModel *
 gst_rvm_encode_load_model (GstRvmEncode * self)
 {
@@ -93,6 +102,8 @@ gst_rvm_encode_load_model (GstRvmEncode * self)
         "while loading the model");
   else
     rvm_device_notice_post (GST_ELEMENT (self), rvm_model_get_device (model));
+  if (model)
+    post_precision (self, rvm_model_get_precision (model));
   return model;
 }
 

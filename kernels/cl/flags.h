@@ -13,6 +13,11 @@
 #define RVM_EPILOGUE_PRE_GELU 8u   /* pre_gelu = y, before GELU */
 #define RVM_EPILOGUE_GELU_SLOPE 16u /* y *= GELU' (pre_gelu) */
 
+/* How weights are stored: RvmElement in tensor.h, RVM_WEIGHTS in linear.cl. */
+#define RVM_WEIGHTS_F32 0
+#define RVM_WEIGHTS_F16 1  /* IEEE half */
+#define RVM_WEIGHTS_BF16 2 /* the upper half of a float */
+
 /* The kernel `chain` (linear.cl) takes up to this many steps. */
 #define RVM_CHAIN_STEPS 6
 

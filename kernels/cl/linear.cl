@@ -31,8 +31,8 @@
 #ifndef RVM_SIDE
 #define RVM_SIDE 1 /* tiles along each side of a work-group */
 #endif
-#ifndef RVM_HALF
-#define RVM_HALF 0 /* 1: w is stored as IEEE half */
+#ifndef RVM_WEIGHTS
+#define RVM_WEIGHTS RVM_WEIGHTS_F32 /* how w is stored (flags.h); sums are float32 */
 #endif
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
@@ -46,14 +46,14 @@
 #define STORE_LOOP _Pragma ("unroll")
 #endif
 
-#if RVM_HALF
+#if RVM_WEIGHTS != RVM_WEIGHTS_F32
 typedef ushort weight;
 #if RVM_VECTOR == 1
-#define LOAD_WEIGHT(p) half_to_float (*(p))
+#define LOAD_WEIGHT(p) widen (*(p))
 #define TO_UINT(x) convert_uint (x)
 typedef uint uvec;
 #else
-#define LOAD_WEIGHT(p) half_to_float (RVM_JOIN (vload, RVM_VECTOR) (0, p))
+#define LOAD_WEIGHT(p) widen (RVM_JOIN (vload, RVM_VECTOR) (0, p))
 #define TO_UINT(x) RVM_JOIN (convert_uint, RVM_VECTOR) (x)
 typedef RVM_JOIN (uint, RVM_VECTOR) uvec;
 #endif
@@ -63,13 +63,17 @@ typedef ushort hvec;
 typedef RVM_JOIN (ushort, RVM_VECTOR) hvec;
 #endif
 
-/* Widens halves by integer operations and one multiplication, which is right for zeros, subnormal and normal numbers; weights are checked to be
- * finite. vload_half() is a function call per element on CPUs without cl_khr_fp16. */
+/* Halves are widened by integer operations and one multiplication, which is right for zeros, subnormal and normal numbers; weights are checked to be
+ * finite. vload_half() is a function call per element on CPUs without cl_khr_fp16. A bfloat16 is the upper half of a float. */
 vec
-half_to_float (hvec h)
+widen (hvec h)
 {
   const uvec u = TO_UINT (h);
+#if RVM_WEIGHTS == RVM_WEIGHTS_F16
   return AS_VEC ((u & 0x7fffu) << 13 | (u & 0x8000u) << 16) * 0x1p112f;
+#else
+  return AS_VEC (u << 16);
+#endif
 }
 #else
 typedef float weight;

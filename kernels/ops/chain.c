@@ -179,13 +179,14 @@ launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps
       count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
   RvmArg args[3 + 7 * RVM_CHAIN_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
   guint at = 3;
-  gboolean half = FALSE;
+  RvmElement type = RVM_ELEMENT_F32; /* of all linear layers, as can_join() sees to */
   char options[128];
 
   for (guint s = 0; s < RVM_CHAIN_STEPS; s++) {
     const RvmChainStep *step = &steps[MIN (s, n - 1)]; /* the kernel ignores those past the end, but they need arguments */
 
-    half |= !step->is_norm && step->type == RVM_ELEMENT_F16;
+    if (!step->is_norm)
+      type = step->type;
     args[at++] = pack_numbers (step);
     args[at++] = RVM_ARG_BUFFER (step->a.buffer);
     args[at++] = RVM_ARG_BUFFER (step->weights);
@@ -194,8 +195,8 @@ launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps
     args[at++] = RVM_ARG_BUFFER (pre_gelu_of (step));
     args[at++] = RVM_ARG_BUFFER (step->out.buffer);
   }
-  g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_HALF=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, half);
+  g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_WEIGHTS=%d", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, type);
   rvm_queue_launch (queue, &(RvmKernel){ "linear", "chain", options, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
       (const gsize[]){ 1 }, at, args);
 }
@@ -215,8 +216,8 @@ launch_linear (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
   };
   char options[128];
 
-  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_HALF=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, side, step->type == RVM_ELEMENT_F16);
+  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_WEIGHTS=%d", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, side, step->type);
   rvm_queue_launch (queue, &(RvmKernel){ "linear", "gemm", options, NULL }, 2, global, (const gsize[]){ side, side }, G_N_ELEMENTS (args), args);
 }
 

@@ -10,7 +10,7 @@ static gboolean
 is_default (RvmDevice *device, RvmElement type)
 {
   /* Also on llvmpipe, where CLBlast's products take eight times as much processor time, measured over a frame of small16. */
-  return rvm_device_runs_on_cpu (device) || type == RVM_ELEMENT_F16;
+  return rvm_device_runs_on_cpu (device) || type != RVM_ELEMENT_F32;
 }
 
 static gboolean

@@ -55,7 +55,7 @@ struct _RvmLinear {
   float *bias_map;
 };
 
-/* A store_row() for kernels in panels of f32 or f16. */
+/* A store_row() for kernels in panels of any RvmElement. */
 void rvm_gemm_store_row (RvmLinear *linear, guint row, guint column, guint count, const float *values);
 
 G_END_DECLS

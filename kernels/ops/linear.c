@@ -64,6 +64,16 @@ rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type,
   return find_functions (*provider)->prepare (device, type, error);
 }
 
+char *
+rvm_gemm_take_notice (RvmElement type)
+{
+  static gint taken;
+
+  if (type != RVM_ELEMENT_BF16 || !g_atomic_int_compare_and_exchange (&taken, FALSE, TRUE))
+    return NULL;
+  return g_strdup ("precision bf16: weights are stored as bfloat16, in half the memory; products are computed in float32, as fast as with f32");
+}
+
 RvmLinear *
 rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias, GError **error)
 {

@@ -22,6 +22,10 @@ gboolean rvm_gemm_is_slow_at_first (RvmGemmProvider provider);
  * cannot work with such weights (f16 with CLBlast). */
 gboolean rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type, GError **error);
 
+/* What a user who chose weights of @type should know about how products with them are computed. Once in a process; afterwards, and if there is nothing
+ * to say, NULL. */
+char *rvm_gemm_take_notice (RvmElement type);
+
 /* Device memory for W (@k, @n) of @type and, with @has_bias, a float32 bias (n). @provider: resolved. RVM_ERROR_MEMORY. */
 RvmLinear *rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias,
     GError **error);

@@ -374,7 +374,7 @@ main (int argc, char **argv)
     { "frames", 'n', 0, G_OPTION_ARG_INT, &n_frames, "frames that are timed (30)", "N" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device_name, "OpenCL device: index or part of its name", "DEVICE" },
     { "gemm", 'g', 0, G_OPTION_ARG_STRING, &gemm_name, "auto, native or clblast", "GEMM" },
-    { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision_name, "f32 or f16", "PRECISION" },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision_name, "f32, f16 or bf16", "PRECISION" },
     { "cache-dir", 'c', 0, G_OPTION_ARG_FILENAME, &cache_dir, "where built kernels are kept", "DIR" },
     { "no-start", 0, 0, G_OPTION_ARG_NONE, &no_start, "do not measure start-up", NULL },
     { "start-only", 0, 0, G_OPTION_ARG_NONE, &start_only, "print seconds from process start to first features", NULL },

@@ -5,10 +5,10 @@
 #include "reference.h"
 
 static RvmLinear *
-make_linear (const float *kernel, guint k, guint n, const float *bias)
+make_linear (RvmElement type, const float *kernel, guint k, guint n, const float *bias)
 {
   g_autoptr (GError) error = NULL;
-  RvmLinear *linear = rvm_linear_new (check_device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, k, n, bias != NULL, &error);
+  RvmLinear *linear = rvm_linear_new (check_device, RVM_GEMM_NATIVE, type, k, n, bias != NULL, &error);
 
   if (linear == NULL || !rvm_linear_begin (linear, &error))
     g_error ("%s", error->message);
@@ -30,6 +30,7 @@ to_floats (const double *from, float *to, gsize count)
 /* What lies between two attentions: x += a W0 + b; h = GELU (LN (x) W1); x += h W2 + b; y = LN (x) W0. Then a layer that must not be joined:
  * z = y W3 with y read as (m, dim / 2), so that most of its rows come from other rows. */
 typedef struct {
+  RvmElement type; /* of the weights */
   guint m, dim, hidden;
   float *a, *x, *b, *scale, *w0, *w1, *w2, *w3;
 } Layers;
@@ -62,8 +63,8 @@ run_kernels (const Layers *l, RvmBuffer *x, RvmBuffer *y, RvmBuffer *z)
 {
   const guint m = l->m, dim = l->dim, hidden = l->hidden;
   const gsize count = (gsize) m * dim;
-  g_autoptr (RvmLinear) g0 = make_linear (l->w0, dim, dim, l->b), g1 = make_linear (l->w1, dim, hidden, NULL);
-  g_autoptr (RvmLinear) g2 = make_linear (l->w2, hidden, dim, l->b), g3 = make_linear (l->w3, dim / 2, dim, NULL);
+  g_autoptr (RvmLinear) g0 = make_linear (l->type, l->w0, dim, dim, l->b), g1 = make_linear (l->type, l->w1, dim, hidden, NULL);
+  g_autoptr (RvmLinear) g2 = make_linear (l->type, l->w2, hidden, dim, l->b), g3 = make_linear (l->type, l->w3, dim / 2, dim, NULL);
   g_autoptr (RvmBuffer) a = check_upload (l->a, count), norm_buffer = check_output (count), h = check_output ((gsize) m * hidden);
   g_autoptr (RvmBuffer) scale = check_upload (l->scale, dim);
   const RvmTensor tx = rvm_tensor (x, m, dim), norm = rvm_tensor (norm_buffer, m, dim), th = rvm_tensor (h, m, hidden);
@@ -80,16 +81,25 @@ run_kernels (const Layers *l, RvmBuffer *x, RvmBuffer *y, RvmBuffer *z)
   check_finish ();
 }
 
-static void
-check_layers (guint m, guint dim, guint hidden)
+/* That lose nothing when they are stored. */
+static float *
+random_weights (RvmElement type, gsize count)
 {
-  check_case ("rows %u, dim %u, hidden %u", m, dim, hidden);
+  g_autofree float *values = check_random (count, 0.2);
+
+  return check_round (type, values, count);
+}
+
+static void
+check_layers (RvmElement type, guint m, guint dim, guint hidden)
+{
+  check_case ("%s, rows %u, dim %u, hidden %u", rvm_element_get_name (type), m, dim, hidden);
 
   const gsize count = (gsize) m * dim;
   Layers l = {
-    m, dim, hidden, check_random (count, 1), check_random (count, 1), check_random (dim, 1), check_random (dim, 1),
-    check_random ((gsize) dim * dim, 0.2), check_random ((gsize) dim * hidden, 0.2), check_random ((gsize) dim * hidden, 0.2),
-    check_random ((gsize) dim / 2 * dim, 0.2),
+    type, m, dim, hidden, check_random (count, 1), check_random (count, 1), check_random (dim, 1), check_random (dim, 1),
+    random_weights (type, (gsize) dim * dim), random_weights (type, (gsize) dim * hidden), random_weights (type, (gsize) dim * hidden),
+    random_weights (type, (gsize) dim / 2 * dim),
   };
   g_autofree double *expected_x = g_new (double, count), *expected_y = g_new (double, count), *expected_z = g_new (double, count);
   g_autoptr (RvmBuffer) x = check_output (count), y = check_output (count), z = check_output (count);
@@ -112,12 +122,16 @@ check_layers (guint m, guint dim, guint hidden)
 static void
 check (gboolean quick)
 {
-  check_layers (1, 16, 48);
-  check_layers (7, 34, 70);
-  if (quick)
-    return;
-  check_layers (61, 96, 192);
-  check_layers (257, 64, 100);
+  static const RvmElement types[] = { RVM_ELEMENT_F32, RVM_ELEMENT_F16, RVM_ELEMENT_BF16 };
+
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++) {
+    check_layers (types[t], 1, 16, 48);
+    check_layers (types[t], 7, 34, 70);
+    if (quick)
+      continue;
+    check_layers (types[t], 61, 96, 192);
+    check_layers (types[t], 257, 64, 100);
+  }
 }
 
 const CheckOp check_chain = { "chain", check, NULL, NULL };

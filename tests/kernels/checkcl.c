@@ -74,6 +74,26 @@ check_random (gsize count, double scale)
   return values;
 }
 
+/* @value with @bits bits of mantissa, to nearest, ties to even; not for subnormal numbers. */
+static float
+round_mantissa (float value, int bits)
+{
+  int exponent;
+  const double mantissa = frexp (value, &exponent);
+
+  return ldexp (nearbyint (ldexp (mantissa, bits)), exponent - bits);
+}
+
+float *
+check_round (RvmElement type, const float *weights, gsize count)
+{
+  float *rounded = g_new (float, count);
+
+  for (gsize i = 0; i < count; i++)
+    rounded[i] = type == RVM_ELEMENT_F32 ? weights[i] : round_mantissa (weights[i], type == RVM_ELEMENT_F16 ? 11 : 8);
+  return rounded;
+}
+
 void
 check_finish (void)
 {

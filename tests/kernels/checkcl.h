@@ -29,6 +29,8 @@ void check_case (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* (transfer full) from -@scale to @scale. */
 float *check_random (gsize count, double scale);
+/* What is left of weights that are stored as @type: only they lose bits, so products with them are as exact as those of float32. */
+float *check_round (RvmElement type, const float *weights, gsize count);
 
 /* (transfer full) memory on the device. @data NULL: zeros. */
 RvmBuffer *check_upload_bytes (gconstpointer data, gsize size);

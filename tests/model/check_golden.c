@@ -17,7 +17,7 @@ static char *device, *gemm, *precision;
 static const GOptionEntry entries[] = {
   { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "OpenCL device: index or part of its name", "DEVICE" },
   { "gemm", 'g', 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "PROVIDER" },
-  { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "f32 or f16 storage of weights", "PRECISION" },
+  { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "f32, f16 or bf16 storage of weights", "PRECISION" },
   { "tolerance", 't', 0, G_OPTION_ARG_DOUBLE, &tolerance, "largest allowed relative error (default 1e-4)", "ERROR" },
   G_OPTION_ENTRY_NULL,
 };
