@@ -96,7 +96,7 @@ static void
 draw (RvmSampler *sampler, guint64 number, Drawn *drawn)
 {
   const RvmBatchShape shape = rvm_sampler_get_largest_shape (sampler, 1);
-  const RvmSample sample = { drawn->source, drawn->target, drawn->gaps, drawn->visible, NULL };
+  const RvmSample sample = { .source = drawn->source, .target = drawn->target, .gaps = drawn->gaps, .visible = drawn->visible };
   g_autoptr (GError) error = NULL;
 
   memset (drawn, 0, sizeof *drawn);

@@ -64,7 +64,7 @@ with tempfile.TemporaryDirectory() as name:
     output = pretrain(folder / "two", *common, processes=2)
     if "built without Open MPI" in output:
         sys.exit(77)
-    overlap = re.search(r"2 processes: [0-9.]+ MiB of gradients summed, ([0-9]+) % of them before the way back was over", output)
+    overlap = re.search(r"2 processes: [0-9.]+ MiB of gradients summed, ([0-9]+) % of them during the backward pass", output)
     assert overlap, output
     print(overlap.group(0))
     for a, b in zip(metrics_of(folder / "one"), metrics_of(folder / "two"), strict=True):
@@ -116,7 +116,7 @@ with tempfile.TemporaryDirectory() as name:
     videos.rename(folder / "away")
     output, _ = job.communicate(timeout=120)
     step = check_saved(out)
-    assert job.returncode == 1 and f"The {step} steps before are saved" in output and ("No such file" in output or "another process could not go on" in output), output
+    assert job.returncode == 1 and f"The {step} steps before are saved" in output and ("No such file" in output or "another process could not continue" in output), output
     job = begin("resume", out)
     output, _ = job.communicate(timeout=120)
     assert job.returncode == 1 and "are missing (6)" in output, output

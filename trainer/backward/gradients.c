@@ -1,4 +1,4 @@
-/* Two tables from weights to gradients, and the list of arrays that follows from them. */
+/* Two hash tables from weights to their gradients, and the list of arrays made from them. RvmGradients owns every gradient buffer. */
 #include "gradients.h"
 
 struct _RvmGradients {
@@ -31,7 +31,7 @@ add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParamete
     RvmLinearGradient *linear = g_hash_table_lookup (gradients->linears, parameter->linear);
 
     if (linear)
-      return TRUE; /* its neighbour was here first */
+      return TRUE; /* weights that share a buffer are in the list once */
     linear = rvm_linear_gradient_new (model->device, parameter->linear, error);
     if (linear == NULL)
       return FALSE;

@@ -1,6 +1,7 @@
-/* RvmGradients: the gradient of every weight of a trainable model, on the device, found by the weight it belongs to.
+/* RvmGradients: the gradient of every weight of a trainable model, on the device, looked up by the weight that it belongs to.
  *
- * A gradient starts empty: what is added first replaces it, so nothing has to be zeroed. */
+ * Gradients of weights accumulate (+=) until rvm_gradients_reset(). A reset only marks them as empty: the first sum after it overwrites (=), so
+ * that nothing has to be set to zero. */
 #pragma once
 
 #include "kernels/ops/linear_backward.h"
@@ -15,11 +16,11 @@ typedef struct {
   gboolean empty;
 } RvmVectorGradient;
 
-/* One flat array as the optimiser sees it. */
+/* One flat array, as the optimiser sees it. */
 typedef struct {
   RvmBuffer *value, *gradient; /* (transfer none) */
   guint count;                 /* floats */
-  gboolean is_kernel;          /* decays */
+  gboolean is_kernel;          /* weight decay applies */
   const char *name;            /* (transfer none) of the weight, or of the first of several side by side */
 } RvmGradientArray;
 
@@ -29,10 +30,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmGradients, rvm_gradients_free)
 
 RvmLinearGradient *rvm_gradients_find_linear (const RvmGradients *gradients, const RvmLinear *weights);
 RvmVectorGradient *rvm_gradients_find_vector (const RvmGradients *gradients, const RvmBuffer *vector);
-/* Of the array that @value is the memory of. */
+/* The gradient of the array whose memory is @value. */
 RvmBuffer *rvm_gradients_find_buffer (const RvmGradients *gradients, const RvmBuffer *value);
 
-void rvm_gradients_reset (RvmGradients *gradients); /* empties all */
+void rvm_gradients_reset (RvmGradients *gradients); /* marks all as empty */
 void rvm_gradients_refresh (RvmQueue *queue, RvmGradients *gradients); /* after the weights have changed */
 
 guint rvm_gradients_get_n_arrays (const RvmGradients *gradients);

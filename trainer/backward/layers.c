@@ -1,4 +1,4 @@
-/* Layers, from their output to their input. */
+/* Backward pass of single layers: from the output of each to its input. */
 #include "layers.h"
 
 #include "kernels/ops/attention_backward.h"

@@ -1,4 +1,4 @@
-/* Encoder, core, decoder and tokens, from their output to their input. */
+/* Backward pass of the parts of the network: from the output of each to its input. */
 #include "network.h"
 
 #include "kernels/ops/gate_backward.h"
@@ -42,7 +42,7 @@ rvm_encoder_backward (const RvmBackward *b, const RvmEncoder *encoder, const Rvm
   }
 }
 
-/* Adds the sum of @rows rows of each picture, from row @first of it on, to the gradient of a vector. */
+/* Adds to the gradient of a vector: the sum of @rows rows of each picture, beginning with its row @first. */
 static void
 add_row_sum (const RvmBackward *b, const RvmBuffer *vector, const RvmBuffer *x, guint dim, guint pictures, guint picture_rows, guint first,
     guint rows)

@@ -1,5 +1,5 @@
-/* rvm-cl-train bench: time of a training step by kernel, on random frames, against the best GEMM rate of the same process, which is
- * measured between the steps so that both see the same machine. */
+/* rvm-cl-train bench: the time of a training step on random frames, by kernel, beside the best GEMM rate that the same process reaches. That rate is
+ * measured between the steps, so that both are measured under the same load of the machine. */
 #include <stdio.h>
 
 #include "commands.h"
@@ -9,7 +9,7 @@
 #include "trainer/step/adamw.h"
 #include "trainer/step/step.h"
 
-/* 0: the recipe's. */
+/* 0: the value of the recipe. */
 static int samples, sources, targets, steps = 5, width, height;
 static double mask_ratio;
 
@@ -117,7 +117,7 @@ print_profile (RvmQueue *queue, guint n)
   }
 }
 
-/* Steps are timed as a run makes them, or with a clock on every kernel, which keeps the queue from joining launches. */
+/* Steps are timed as a run makes them, or with profiling, under which the queue does not join launches. */
 static gboolean
 run (RvmModel *model, gboolean profile, GError **error)
 {
@@ -193,12 +193,12 @@ rvm_command_bench (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
-    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &name, "where sizes come from: a file, or cpu (default), tiny or small16", "RECIPE" },
-    { "size", 0, 0, G_OPTION_ARG_STRING, &size, "pixels of a frame instead of the recipe's", "WxH" },
-    { "batch", 'b', 0, G_OPTION_ARG_INT, &samples, "samples instead", "N" },
-    { "sources", 0, 0, G_OPTION_ARG_INT, &sources, "source frames instead", "N" },
-    { "targets", 0, 0, G_OPTION_ARG_INT, &targets, "target frames instead", "N" },
-    { "mask-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &mask_ratio, "share of patches hidden instead", "R" },
+    { "recipe", 'r', 0, G_OPTION_ARG_FILENAME, &name, "recipe that sizes are taken from: a file, or cpu (default), tiny or small16", "RECIPE" },
+    { "size", 0, 0, G_OPTION_ARG_STRING, &size, "pixels of a frame (default: the recipe's)", "WxH" },
+    { "batch", 'b', 0, G_OPTION_ARG_INT, &samples, "samples of a batch (default: the recipe's)", "N" },
+    { "sources", 0, 0, G_OPTION_ARG_INT, &sources, "source frames of a sample (default: the recipe's)", "N" },
+    { "targets", 0, 0, G_OPTION_ARG_INT, &targets, "target frames of a sample (default: the recipe's)", "N" },
+    { "mask-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &mask_ratio, "share of hidden patches (default: the recipe's)", "R" },
     { "steps", 'n', 0, G_OPTION_ARG_INT, &steps, "steps to time (default 5)", "N" },
     G_OPTION_ENTRY_NULL,
   };

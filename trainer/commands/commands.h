@@ -1,5 +1,5 @@
-/* The subcommands of rvm-cl-train. Each gets its own arguments, argv[0] being its name, and returns the exit status: 0, 1 after a
- * failure, 2 for a wrong call. */
+/* The commands of rvm-cl-train. Each is given its own arguments, with its name in argv[0], and returns the exit status: 0, 1 after an error, 2 if
+ * the arguments are wrong. */
 #pragma once
 
 #include "kernels/runtime/device.h"
@@ -17,15 +17,15 @@ int rvm_command_reconstruct (int argc, char **argv);
 int rvm_command_evaluate (int argc, char **argv);
 int rvm_command_bench (int argc, char **argv);
 
-/* Says what failed on standard error, as "rvm-cl-train: ...". */
+/* Prints "rvm-cl-train: " and the error's message to standard error; returns @status. */
 int rvm_command_fail (const GError *error, int status);
 
-/* The help of --cache-dir, where a device is opened. */
-#define RVM_CACHE_DIR_HELP "where compiled kernels, also PoCL's, and what is known of videos are kept (default: the user's cache directory)"
-/* What the user should know about a device that was opened, on standard error, once. */
+/* Help of the option --cache-dir, for commands that open a device. */
+#define RVM_CACHE_DIR_HELP "folder for compiled kernels and the index of videos (default: the user's cache directory)"
+/* Prints to standard error what the user should know about the device that was opened, once. */
 void rvm_command_show_notice (RvmDevice *device);
 
-/* A recipe by name with --set values in it. */
+/* Loads a recipe and changes the values that --set names. */
 gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);
 
 G_END_DECLS

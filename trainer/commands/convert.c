@@ -34,7 +34,7 @@ parse_dtype (const char *text, RvmDType *dtype)
   return FALSE;
 }
 
-/* What is in the file that was read and not in the one that was written: a step, an optimiser's moments, the decoder if it was not wanted. */
+/* Prints which arrays of the file that was read are not in the one that was written: a step, an optimiser's moments, or the decoder. */
 static void
 print_left_out (const RvmConfig *config, const RvmWeights *weights)
 {
@@ -60,7 +60,7 @@ rvm_command_convert (int argc, char **argv)
   gboolean no_decoder = FALSE;
   const GOptionEntry entries[] = {
     { "dtype", 't', 0, G_OPTION_ARG_STRING, &type, "f32 (default), f16 or bf16", "TYPE" },
-    { "no-decoder", 0, 0, G_OPTION_ARG_NONE, &no_decoder, "leave out what only training needs", NULL },
+    { "no-decoder", 0, 0, G_OPTION_ARG_NONE, &no_decoder, "leave out the decoder, which only training needs", NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("IN OUT - the same weights in another format or type; arrays that the model does not need are left out");

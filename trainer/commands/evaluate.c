@@ -9,7 +9,7 @@
 #include "trainer/evaluate/evaluate.h"
 #include "trainer/run/initialise.h"
 
-/* "WIDTHxHEIGHT", checked against the patch sizes of the models. */
+/* Parses "WIDTHxHEIGHT"; both must be multiples of the models' patch sizes. */
 static gboolean
 parse_size (const char *text, RvmModel *const *models, guint n_models, RvmEvaluation *evaluation, GError **error)
 {
@@ -55,7 +55,7 @@ print_row (const char *name, const RvmScore *scores, guint kinds, gboolean point
   g_print ("|\n");
 }
 
-/* Over sequences, whose scores lie one after the other, @kinds of each. A single one has no deviation. */
+/* Means over the sequences, and their standard errors if there is more than one. @scores: (sequences, kinds). */
 static void
 print_means (const RvmScore *scores, guint count, guint kinds, gboolean points)
 {
@@ -119,7 +119,7 @@ evaluate (const RvmEvaluation *evaluation, RvmModel *const *models, char *const 
   return TRUE;
 }
 
-/* For each model, one of the same sizes that has learnt nothing; names of its kind go to the end of @files. */
+/* Adds, for each model, one of the same sizes with random weights, and its name to @files. */
 static gboolean
 add_untrained (GPtrArray *models, char ***files, const RvmModelOptions *options, GError **error)
 {
@@ -154,19 +154,19 @@ rvm_command_evaluate (int argc, char **argv)
   double temperature = 0.7;
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights (default: the bundled ones); may be repeated, for one table with all of them", "FILE" },
-    { "untrained", 'u', 0, G_OPTION_ARG_NONE, &untrained, "also the network of each with random weights", NULL },
+    { "untrained", 'u', 0, G_OPTION_ARG_NONE, &untrained, "also evaluate each network with random weights", NULL },
     { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
     { "points", 0, 0, G_OPTION_ARG_FILENAME, &points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
     { "size", 's', 0, G_OPTION_ARG_STRING, &size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
-    { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "only the first N of each sequence (default: all)", "N" },
+    { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "use the first N frames of each sequence (default: all)", "N" },
     { "warm-up", 'w', 0, G_OPTION_ARG_INT, &warm_up, "extra passes over the first frame (default 0, as published)", "N" },
-    { "every", 0, 0, G_OPTION_ARG_INT, &every, "only every Nth sequence", "N" },
-    { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &only, "only this sequence", "NAME" },
+    { "every", 0, 0, G_OPTION_ARG_INT, &every, "use every Nth sequence (default 1)", "N" },
+    { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &only, "use this sequence alone", "NAME" },
     { "context", 0, 0, G_OPTION_ARG_INT, &context, "context frames (default 20)", "N" },
-    { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "cells a match may be away, 0: any (default 20)", "N" },
-    { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches that count (default 7)", "N" },
-    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "of their softmax (default 0.7)", "T" },
-    { "standardise", 0, 0, G_OPTION_ARG_NONE, &standardise, "features to mean 0, deviation 1 in each channel of a frame (not as published)", NULL },
+    { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "largest distance of a match in cells; 0: any (default 20)", "N" },
+    { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches used for each cell (default 7)", "N" },
+    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "temperature of the softmax over matches (default 0.7)", "T" },
+    { "standardise", 0, 0, G_OPTION_ARG_NONE, &standardise, "standardise each channel of a frame to mean 0, deviation 1 (not as published)", NULL },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,

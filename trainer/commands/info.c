@@ -1,4 +1,4 @@
-/* rvm-cl-train info [FILE]: what a weight file is, in a screenful; its lists when they are asked for. */
+/* rvm-cl-train info [FILE]: a summary of a weight file on one screen; options print its long lists. */
 #include <string.h>
 
 #include "commands.h"
@@ -6,8 +6,8 @@
 #include "model/default_model.h"
 
 enum {
-  NAMES = 3,   /* files of a kind that are named unless all are asked for */
-  VALUE = 120, /* characters of a value that are shown unless all are asked for */
+  NAMES = 3,   /* files of each kind that are named without --files */
+  VALUE = 120, /* characters of a value that are shown without --metadata */
 };
 
 static void
@@ -16,7 +16,7 @@ print_transformer (const char *name, const RvmTransformerConfig *config)
   g_print ("%-12s width %u, %u layers, %u heads, MLP %u\n", name, config->dim, config->layers, config->heads, config->mlp);
 }
 
-/* What the model does not need and the file has all the same: a step, an optimiser's moments. */
+/* Counts the arrays of the file that the model does not need, such as an optimiser's moments. */
 static void
 print_others (const RvmConfig *config, const RvmWeights *weights)
 {
@@ -46,7 +46,7 @@ print_names (GKeyFile *file, const char *group, const char *key, gboolean all)
   g_print ("\n");
 }
 
-/* What a run says of its material: a group of names for now, others for what was used before, and one of changes. */
+/* Prints the material of a run: a group with the names of the files in use, one for each set used before, and one of changes. */
 static gboolean
 print_material (const char *text, gboolean all)
 {
@@ -92,7 +92,7 @@ print_recipe (const char *text)
     guint shown = 0;
 
     if (strcmp (groups[g], "model") == 0)
-      continue; /* said above */
+      continue; /* printed above */
     for (guint k = 0; keys && keys[k]; k++) {
       g_autofree char *value = g_key_file_get_value (file, groups[g], keys[k], NULL);
       g_autofree char *usual = g_key_file_get_value (defaults, groups[g], keys[k], NULL);
@@ -109,7 +109,7 @@ print_recipe (const char *text)
   return TRUE;
 }
 
-/* One line, cut where it is long. */
+/* Prints a value on one line and cuts it if it is long. */
 static void
 print_value (const char *key, const char *value)
 {
@@ -121,7 +121,7 @@ print_value (const char *key, const char *value)
   g_print ("%-12s %.*s%s\n", key, (int) shown, value, cut || (line_end && line_end[1]) ? " ... (--metadata prints all)" : "");
 }
 
-/* What the lines above have said, or what only programs read. */
+/* Keys whose values are printed above, or are for programs only. */
 static gboolean
 is_summed_up (const char *key)
 {
@@ -187,7 +187,7 @@ rvm_command_info (int argc, char **argv)
   }
   path = argc == 2 ? argv[1] : rvm_default_model_get_path ();
   weights = rvm_weights_open (path, &error);
-  /* A decoder that cannot be used is no reason not to describe what can. */
+  /* The rest is described even if the decoder cannot be used. */
   if (weights == NULL
       || (!rvm_config_from_weights (&config, weights, TRUE, &decoder_error) && !rvm_config_from_weights (&config, weights, FALSE, &error))) {
     if (argc == 1)

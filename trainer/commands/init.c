@@ -1,11 +1,11 @@
-/* rvm-cl-train init --config NAME OUT: weights to start training from, or to try the element with. */
+/* rvm-cl-train init --config NAME OUT: makes a weight file of random values, to start a training from or to try the element with. */
 #include "commands.h"
 #include "model/config.h"
 #include "trainer/recipes/recipe.h"
 #include "trainer/run/initialise.h"
 #include "trainer/run/interrupts.h"
 
-/* Sizes given one by one replace those of the named configuration, or of the recipe. */
+/* Sizes that are given as options replace those of the named configuration or the recipe. */
 static gboolean
 choose_sizes (RvmRecipe *recipe, const char *name, const char *recipe_name, const int sizes[12], gboolean no_decoder, GError **error)
 {

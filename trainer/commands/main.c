@@ -1,4 +1,5 @@
-/* rvm-cl-train: weight files of Recurrent Video Masked Autoencoders. Finds the subcommand, and sees to it that names print as they are. */
+/* rvm-cl-train: trains and evaluates Recurrent Video Masked Autoencoders. Runs the command that is named, and makes messages print file names as they
+ * are. */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,15 +11,15 @@ static const struct {
   const char *name, *summary;
   int (*run) (int argc, char **argv);
 } commands[] = {
-  { "info", "what a weight file is: sizes, material, recipe, arrays", rvm_command_info },
+  { "info", "describe a weight file: sizes, material, recipe, arrays", rvm_command_info },
   { "init", "make a weight file of random values", rvm_command_init },
-  { "convert", "npz to safetensors and back, f32, f16, bf16, without decoder", rvm_command_convert },
-  { "preview", "a contact sheet of training samples", rvm_command_preview },
+  { "convert", "convert npz to safetensors and back, to f32, f16 or bf16, or without decoder", rvm_command_convert },
+  { "preview", "draw a contact sheet of training samples", rvm_command_preview },
   { "pretrain", "pretrain on videos", rvm_command_pretrain },
-  { "resume", "go on with a run", rvm_command_resume },
-  { "reconstruct", "what a model makes of a video's masked frames", rvm_command_reconstruct },
-  { "evaluate", "how well features follow the masks of DAVIS", rvm_command_evaluate },
-  { "bench", "time of a training step by kernel", rvm_command_bench },
+  { "resume", "continue a run", rvm_command_resume },
+  { "reconstruct", "draw what a model makes of a video's masked frames", rvm_command_reconstruct },
+  { "evaluate", "measure how well features follow the masks of DAVIS", rvm_command_evaluate },
+  { "bench", "time a training step, by kernel", rvm_command_bench },
 };
 
 static void
@@ -30,7 +31,7 @@ print_usage (void)
   g_print ("\n'rvm-cl-train COMMAND --help' explains a command.\n");
 }
 
-/* Messages are UTF-8 but for names of files, which are any bytes; GLib alone would print question marks where no locale is set. */
+/* Messages are UTF-8, but file names in them may be any bytes. GLib's own handler would print question marks where no locale is set. */
 static void
 print_to (FILE *file, const char *message)
 {

@@ -1,4 +1,5 @@
-/* rvm-cl-train preview: the samples that a recipe makes of some material; reconstruct: what a model makes of a video's samples. */
+/* rvm-cl-train preview draws the samples that a recipe makes of some material; rvm-cl-train reconstruct draws what a model makes of samples of a
+ * video. */
 #include <gst/gst.h>
 
 #include "commands.h"
@@ -8,7 +9,7 @@
 #include "trainer/run/interrupts.h"
 #include "trainer/run/sheet.h"
 
-/* What is named, without a list that stays. */
+/* Opens the files that the command line names, without keeping a list of them. */
 static RvmSource *
 open_source (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
 {
@@ -38,7 +39,7 @@ rvm_command_preview (int argc, char **argv)
     { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "cut-outs with transparency that move in rendered video", "PATH" },
     { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value, see pretrain --help", "KEY=VALUE" },
     { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 8)", "N" },
-    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, "where is kept what is known of videos, instead of gst-rvm in the user's cache directory", "FOLDER" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, "folder for the index of videos (default: gst-rvm in the user's cache directory)", "FOLDER" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("OUT.png - a contact sheet of samples, masks and gaps");
@@ -75,7 +76,7 @@ rvm_command_preview (int argc, char **argv)
   return 0;
 }
 
-/* The recipe a model was trained with, if its file says so. */
+/* The recipe that a model was trained with, if its file has one. */
 static gboolean
 read_recipe (const char *path, RvmRecipe *recipe, GError **error)
 {
@@ -131,7 +132,7 @@ rvm_command_reconstruct (int argc, char **argv)
   g_auto (GStrv) settings = NULL;
   int samples = 4;
   const GOptionEntry entries[] = {
-    { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value, see pretrain --help; others are those of the training",
+    { "set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a recipe value (see pretrain --help) to use instead of the training's",
         "KEY=VALUE" },
     { "samples", 'n', 0, G_OPTION_ARG_INT, &samples, "samples to show (default 4)", "N" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },

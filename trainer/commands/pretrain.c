@@ -1,4 +1,4 @@
-/* rvm-cl-train pretrain: a new run in a folder, from random weights or from a weight file; resume: goes on with one. */
+/* rvm-cl-train pretrain begins a run in a folder, from random weights or from a weight file; rvm-cl-train resume continues one. */
 #include <gst/gst.h>
 #include <signal.h>
 
@@ -8,7 +8,7 @@
 #include "trainer/run/run_files.h"
 #include "trainer/step/parallel.h"
 
-/* The other processes cannot go on without this one. */
+/* Ends all processes: the others cannot continue without this one. */
 static int
 fail (GError *error)
 {
@@ -25,7 +25,7 @@ train (const RvmRunOptions *options, RvmSampler *opened)
   g_autoptr (GError) error = NULL;
   const RvmRunResult result = rvm_run_resume (options, opened, &error);
 
-  /* Everything is saved: nobody who would read how it ended must not change how it ends. */
+  /* Everything is saved. An output that nobody reads must not change the exit status. */
   signal (SIGPIPE, SIG_IGN);
   if (result != RVM_RUN_FAILED)
     rvm_parallel_stop ();
@@ -36,7 +36,7 @@ train (const RvmRunOptions *options, RvmSampler *opened)
       return 0;
     case RVM_RUN_INTERRUPTED:
       if (writes)
-        g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' goes on\n", options->folder, options->folder);
+        g_print ("%s: stopped and saved; 'rvm-cl-train resume %s' continues\n", options->folder, options->folder);
       return rvm_interrupts_get_status () ? rvm_interrupts_get_status () : 128 + SIGINT;
     case RVM_RUN_FAILED:
       break;
@@ -74,7 +74,7 @@ rvm_command_pretrain (int argc, char **argv)
     { "init", 'i', 0, G_OPTION_ARG_FILENAME, &init, "start from these weights; their sizes replace the recipe's", "FILE" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
-    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
+    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step, as Ctrl-C would", "STEP" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- pretrain on videos");
@@ -116,16 +116,16 @@ rvm_command_resume (int argc, char **argv)
   g_auto (GStrv) sprites = NULL;
   gint64 stop_at = 0, from = RVM_RUN_LATEST;
   const GOptionEntry entries[] = {
-    { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "other videos from here on, or the same from another place; repeatable", "PATH" },
-    { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "the same for photos", "PATH" },
-    { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "the same for cut-outs", "PATH" },
-    { "from", 0, 0, G_OPTION_ARG_INT64, &from, "go on from the checkpoint of this step instead of the latest", "STEP" },
+    { "data", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &data, "use these videos from here on: others, or the same in another place; may be repeated", "PATH" },
+    { "photos", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &photos, "use these photos from here on", "PATH" },
+    { "sprites", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sprites, "use these cut-outs from here on", "PATH" },
+    { "from", 0, 0, G_OPTION_ARG_INT64, &from, "continue from the checkpoint of this step instead of the latest", "STEP" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
-    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step as Ctrl-C would", "STEP" },
+    { "stop-at", 0, 0, G_OPTION_ARG_INT64, &stop_at, "stop after this step, as Ctrl-C would", "STEP" },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("FOLDER - go on with a run where its last checkpoint is");
+  g_autoptr (GOptionContext) context = g_option_context_new ("FOLDER - continue a run from its last checkpoint");
   g_autoptr (GError) error = NULL;
   RvmRunOptions options = { 0 };
 

@@ -1,4 +1,4 @@
-/* Frames are decoded and kept in stretches: entering a video costs as much as decoding a few dozen frames. */
+/* Frames are decoded and kept in stretches of STRETCH frames, because seeking costs as much as decoding a few dozen frames. */
 #include "clips.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ typedef struct {
   RvmVideoIndex *index;
 } Clip;
 
-/* Some of the clips, in order. */
+/* Some of the clips, in their order. */
 typedef struct {
   GArray *numbers; /* guint */
   GArray *before;  /* guint64: frames of those before each */
@@ -82,7 +82,7 @@ add_clip (RvmClips *clips, const Clip *clip)
   selection_add (g_ptr_array_index (clips->by_argument, argument), number, clip->index->n_frames);
 }
 
-/* Frames of one stretch, as they come. */
+/* Collects the frames of one stretch while a video is read. */
 typedef struct {
   RvmClips *clips;
   guint clip;
@@ -110,7 +110,7 @@ on_frame (guint frame, const guint8 *pixels, const RvmVideoIndex *index, gpointe
   g_byte_array_append (gathered->frames, pixels, index->width * index->height * 3);
 }
 
-/* NULL when the video is of no use. */
+/* NULL if the video cannot be used. */
 static RvmVideoIndex *
 open_clip (RvmClips *clips, const char *path, GError **error)
 {
@@ -253,7 +253,7 @@ take_frames (const Clip *clip, RvmReader *reader, guint n, const guint8 *first, 
   return frames->len == n * size ? g_byte_array_free_to_bytes (g_steal_pointer (&frames)) : NULL;
 }
 
-/* Some files cannot be entered in the middle, or not where the frames were when read from the start: those are read from the start. */
+/* Some files cannot be seeked in, or have other frames after seeking than when read from the start. Those are read from the start. */
 static GBytes *
 decode (const Clip *clip, guint short_side, guint first, guint n, GError **error)
 {
@@ -299,7 +299,7 @@ rvm_clips_get_frame (RvmClips *clips, guint number, guint frame, GError **error)
 
   if (frames == NULL) {
     frames = decode (clip, clips->options.short_side, first, MIN (STRETCH, clip->index->n_frames - first), error);
-    /* Once more: it may have been written to while it was read. */
+    /* Checked again: the file may have been written to while it was read. */
     if (frames == NULL || !rvm_material_file_check (clip->file, error))
       return NULL;
     rvm_store_put (clips->store, name, frames, g_bytes_get_size (frames));

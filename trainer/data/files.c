@@ -1,5 +1,5 @@
-/* Links are followed when everything that can be reached without them has been seen, so a file that is found twice keeps its own name.
- * Files and folders are known by device and inode: a link that leads upwards leads to a folder that has been seen. */
+/* Symbolic links are followed last, so that a file that is found twice is listed under its own name. Files and folders are identified by device and
+ * inode: a link to a folder above it leads to one that has been seen, and ends there. */
 #include "files.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ compare (gconstpointer a, gconstpointer b)
   return strcmp (*(char *const *) a, *(char *const *) b);
 }
 
-/* Size and time, too: there are file systems whose inodes have no numbers of their own. */
+/* Size and time are part of it, because some file systems do not have unique inode numbers. */
 static char *
 make_key (const GStatBuf *status)
 {
@@ -91,7 +91,7 @@ check_exists (const char *path, GError **error)
   return FALSE;
 }
 
-/* Puts the paths that @list holds at the end of @paths. */
+/* Appends the paths in the file @list to @paths. */
 static gboolean
 read_list (GPtrArray *paths, const char *list, GError **error)
 {
@@ -122,7 +122,7 @@ read_list (GPtrArray *paths, const char *list, GError **error)
   return TRUE;
 }
 
-/* @names as paths, lists replaced by what they hold. */
+/* @names as absolute paths, with lists replaced by their contents. */
 static GPtrArray *
 collect (const char *const *names, GError **error)
 {
@@ -153,7 +153,7 @@ rvm_files_expand (const char *const *names, GError **error)
 
   if (search.links == NULL)
     return NULL;
-  /* First without following, then what that has left, and what those lead to. */
+  /* First without following links, then the links that were found, and so on. */
   for (guint round = 0; search.links->len; round++) {
     g_clear_pointer (&links, g_ptr_array_unref);
     links = search.links;

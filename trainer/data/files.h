@@ -1,15 +1,14 @@
-/* What the arguments --data, --photos and --sprites name: files, folders (searched to the bottom) and lists (.txt, a path per line, paths
- * relative to the list's folder). */
+/* Finds the files that the arguments --data, --photos and --sprites name. An argument is a file, a folder, which is searched recursively, or a list
+ * (.txt) with a path on each line, relative to the list's folder. */
 #pragma once
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-/* (transfer full) (element-type filename): absolute paths, sorted, so that the same material gives the same samples in any order of
- * arguments. Every file is there once, however many links lead to it: under its own name, if that was found, or else the first of the
- * others. Hidden files and folders are left out; what is neither a file nor a folder, such as a link to nothing, is not. A name that
- * does not exist is RVM_ERROR_FILE. */
+/* (transfer full) (element-type filename): absolute paths, sorted, so that the order of the arguments does not matter. A file that several links lead
+ * to is listed once: under its own name if that was found, otherwise under the first of the others. Hidden files and folders are left out. Broken
+ * links and special files are listed: the caller reports them. A name in @names that does not exist is RVM_ERROR_FILE. */
 GPtrArray *rvm_files_expand (const char *const *names, GError **error);
 
 /* (transfer full) (nullable): the same text for every path that leads to the same file or folder; NULL if none is there. */

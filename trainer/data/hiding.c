@@ -1,5 +1,5 @@
-/* Occluders are drawn into all frames, as things that pass in front of the camera; then frames are dropped or black, and the patches of the
- * others covered. Positions and sizes of occluders are in widths and heights of the frame. */
+/* Occluders are drawn first, like objects that pass in front of the camera. Then whole frames are made grey or black, and patches of the others are
+ * covered. Positions and sizes of occluders are in widths and heights of the frame. */
 #include "hiding.h"
 
 #include <cairo.h>
@@ -16,7 +16,7 @@ get_frame (const RvmHidingFrames *frames, guint number)
   return frames->pixels + (gsize) number * frames->width * frames->height * 3;
 }
 
-/* What becomes of each frame from number @first on. If none would be left, one of them is. */
+/* Chooses what happens to each frame from number @first on. One frame is always left. */
 static void
 draw_kinds (const RvmRecipe *recipe, GRand *rng, guint first, guint n, FrameKind *kinds)
 {

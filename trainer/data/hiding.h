@@ -1,5 +1,5 @@
-/* RvmHiding: covers parts of the source frames of a sample, so that what a target asks for is not all in the last of them: a model that
- * predicts it has to remember the frames before. Target frames are never covered. Which parts, and how many, is the recipe's group [hidden]. */
+/* RvmHiding: covers parts of a sample's source frames. What a target asks for is then not all in the last source frame, so a model has to remember
+ * the frames before it. Target frames are never covered. The group [hidden] of the recipe says which parts are covered, and how many. */
 #pragma once
 
 #include "trainer/recipes/recipe.h"
@@ -14,7 +14,7 @@ typedef struct {
 
 enum { RVM_HIDING_GREY = 128 }; /* of every channel of a pixel that is covered */
 
-/* Covers parts of @frames in place; everything random comes from @rng. At least one frame is neither dropped nor black. RVM_ERROR_MEMORY. */
+/* Covers parts of @frames in place. All random choices come from @rng. At least one frame is neither dropped nor black. */
 gboolean rvm_hiding_apply (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *frames, GError **error);
 
 G_END_DECLS

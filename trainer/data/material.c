@@ -1,4 +1,4 @@
-/* The list itself: what is in it, how it follows from what was named and from an earlier list, and what weights say of it. */
+/* The list itself: how it is made from the command line and from an earlier list, and how it is described in the metadata of weights. */
 #include "material.h"
 
 #include <errno.h>
@@ -83,7 +83,7 @@ rvm_material_free (RvmMaterial *material)
   g_free (material);
 }
 
-/* Of several names, a file is that of the first that leads to it. Links may lead there by another path. */
+/* Stores which argument each file came from: the first that leads to it. Files are compared by identity, since links give them other paths. */
 static gboolean
 number_arguments (GPtrArray *files, const char *const *names, GError **error)
 {
@@ -204,7 +204,7 @@ make_key (const RvmMaterialFile *file)
   return g_strdup_printf ("%" G_GUINT64_FORMAT " %s", file->size, file->hash ? file->hash : "");
 }
 
-/* The file with the content of @wanted, and its name if there is one; taken out of @index, key -> GQueue of RvmMaterialFile. */
+/* Takes a file with the content of @wanted out of @index (key -> GQueue of RvmMaterialFile), one of the same name if there is one. */
 static RvmMaterialFile *
 take_same (GHashTable *index, const RvmMaterialFile *wanted)
 {
@@ -254,7 +254,7 @@ rvm_material_match (RvmMaterial *material, const RvmMaterial *other, RvmMaterial
   }
   if (same->len + useless->len < files->len)
     return FALSE;
-  /* Every file is in one of the two. */
+  /* Every file is in one of the two lists. */
   while (files->len)
     g_ptr_array_steal_index (files, files->len - 1);
   for (guint i = 0; i < same->len; i++) {
@@ -328,7 +328,7 @@ rvm_material_note (RvmMaterial *material, guint64 step, const char *text)
   g_array_append_val (material->changes, change);
 }
 
-/* As a key file's value. */
+/* The names as the value of a key file. */
 char *
 rvm_material_list_names (const RvmMaterial *material, RvmMaterialKind kind)
 {

@@ -1,5 +1,5 @@
-/* Whether a file is what it was: told by size and time, and where these differ by size and a hash of its beginning, its end and two
- * parts between. Reading all files whole would take as long as a first look at all the video does. */
+/* Tells whether a file has changed: by size and time, and if the time differs by a hash of its beginning, its end and two parts between them. Reading
+ * whole files would take as long as reading all videos for the first time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "kernels/error.h"
 #include "material.h"
 
-enum { BLOCK = 1 << 16, BLOCKS = 4 }; /* bytes of a part that is hashed; parts of a file. One of at most so many bytes is hashed whole. */
+enum { BLOCK = 1 << 16, BLOCKS = 4 }; /* bytes of a hashed part; parts of a file. Smaller files are hashed whole. */
 
-/* Unsigned, since there are file systems with times that do not fit. */
+/* Unsigned arithmetic, because times of some file systems would overflow. */
 static gint64
 get_modified (const GStatBuf *status)
 {
@@ -42,7 +42,7 @@ hash_block (int fd, guint64 offset, guint64 size, guint8 *block, XXH3_state_t *s
       continue;
     if (count < 0)
       return FALSE;
-    if (count == 0) /* it has just become shorter, and hashes to something else */
+    if (count == 0) /* the file has just been truncated; its hash will differ */
       return TRUE;
     XXH3_128bits_update (state, block, count);
     offset += count;
@@ -87,7 +87,7 @@ look_at (const char *path, GStatBuf *status, GError **error)
     return fail (path, error);
   if (S_ISREG (status->st_mode))
     return TRUE;
-  rvm_error_set (error, RVM_ERROR_FILE, "%s: is no file any more", path);
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: is no longer a file", path);
   return FALSE;
 }
 
@@ -141,7 +141,7 @@ rvm_material_hash (RvmMaterial *material, GError **error)
       if (file->hash == NULL && (file->hash = hash_file (file->path, file->size, error)) == NULL)
         return FALSE;
     }
-    /* What is not used need not be readable. */
+    /* Files that are not used need not be readable. */
     for (guint i = 0; i < material->skipped[kind]->len; i++) {
       RvmMaterialFile *file = g_ptr_array_index (material->skipped[kind], i);
 

@@ -1,7 +1,7 @@
-/* material.jsonl: a line of JSON for everything that a list of material holds.
+/* The format of material.jsonl: a line of JSON for each entry of a list of material.
  *
- *   {"material":1,"since":0}                        the format's version; the first step that used these files
- *   {"given":"clips","path":"/data"}                what was named: clips (--data), photos or sprites
+ *   {"material":1,"since":0}                        version of the format; first step that used these files
+ *   {"given":"clips","path":"/data"}                a command-line argument: clips (--data), photos or sprites
  *   {"file":"clips","path":"/data/a.mkv","size":..,"modified":..,"hash":"..","frames":60}
  *                                                   and "argument":1 if the second of several --data led to it
  *   {"skipped":"clips","path":"/data/notes.text","size":..,"modified":..,"hash":"..","reason":".."}
@@ -131,7 +131,7 @@ rvm_material_save (const RvmMaterial *material, const char *path, GError **error
   return ok;
 }
 
-/* The members of a line; what is missing or of another type is noted as @wrong. */
+/* A line of the file. If a member is missing or has the wrong type, @wrong says what was expected. */
 typedef struct {
   JsonObject *object;
   const char *wrong; /* what was expected, or NULL */

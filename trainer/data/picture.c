@@ -1,4 +1,4 @@
-/* Halving is done by cairo: two by two pixels become one. */
+/* Each level of the pyramid is made of the one before by cairo: two by two pixels become one. */
 #include "picture.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 #include "kernels/error.h"
 #include "reader.h"
 
-/* cairo's pixels have their alpha multiplied in. */
+/* To cairo's format, in which colours are multiplied by alpha. */
 static cairo_surface_t *
 make_surface (const guint8 *pixels, guint width, guint height)
 {
@@ -116,14 +116,14 @@ rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *
   cairo_matrix_t from;
   cairo_pattern_t *pattern;
 
-  /* The level that is drawn at 0.7 to 1.4 times its size. */
+  /* Choose the level that is drawn at 0.7 to 1.4 times its size. */
   while (level + 1 < picture->n_levels && scale * (2 << level) < 1.4)
     level++;
   from = *place;
   if (cairo_matrix_invert (&from) != CAIRO_STATUS_SUCCESS)
     return;
   pattern = cairo_pattern_create_for_surface (picture->levels[level]);
-  /* Of the level's own pixels: its sizes are rounded down. */
+  /* Sizes of a level are rounded down: scale by its own pixels. */
   cairo_matrix_t shrink;
   cairo_matrix_init_scale (&shrink, (double) cairo_image_surface_get_width (picture->levels[level]) / picture->width,
       (double) cairo_image_surface_get_height (picture->levels[level]) / picture->height);

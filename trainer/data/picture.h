@@ -1,4 +1,4 @@
-/* RvmPicture: a photo or a cut-out as cairo surfaces of falling size, so that it can be drawn at any scale without aliasing. */
+/* RvmPicture: a photo or a cut-out as a pyramid of cairo surfaces, so that it can be drawn at any scale without aliasing. Reference counted. */
 #pragma once
 
 #include <cairo.h>
@@ -24,8 +24,8 @@ guint64 rvm_picture_get_size (const RvmPicture *picture); /* bytes */
 /* Whether the picture covers what is behind it at (@x, @y), in its pixels; outside of it, it does not. */
 gboolean rvm_picture_is_opaque (const RvmPicture *picture, double x, double y);
 
-/* Paints the picture over @cr. @place: from pixels of the picture to those of @cr's surface. @mirrored edges fill the rest of the surface
- * with the picture's mirror image. */
+/* Paints the picture. @place maps pixels of the picture to those of the surface of @cr. @mirrored: the surface around the picture is filled with its
+ * mirror image. */
 void rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *place, gboolean mirrored);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* uridecodebin ! appsink; the picture of each frame is that of rvmencode (video/analysis.c). */
+/* The pipeline is uridecodebin ! appsink. Frames are converted as rvmencode converts them (video/analysis.c). */
 #include "reader.h"
 
 #include <gst/app/gstappsink.h>
@@ -9,19 +9,19 @@
 #include "video/analysis.h"
 #include "video/orientation_tags.h"
 
-#define STALL (30 * GST_SECOND) /* no frame for so long: the file is given up */
+#define STALL (30 * GST_SECOND) /* a file that gives no frame for so long is given up */
 
 struct _RvmReader {
   char *path;
   GstElement *pipeline;
   GstAppSink *sink;
   GstVideoFormat format;
-  guint short_side;    /* bound, when the frames are not stretched */
+  guint short_side;    /* limit, if frames are not scaled to one size */
   gboolean stretched;
   guint width, height; /* 0 before the first frame */
   RvmOrientationTags tags;
   RvmAnalysis *analysis;
-  GstSample *pending; /* read to learn the size */
+  GstSample *pending; /* the first frame, read to learn the size */
 };
 
 void
@@ -68,7 +68,7 @@ on_no_more_pads (GstElement *decoder, gpointer user_data)
     GST_ELEMENT_ERROR (decoder, STREAM, WRONG_TYPE, ("there is no video in it"), (NULL));
 }
 
-/* Whatever went wrong first, in one line. */
+/* The first error on the bus, as one line. */
 static gboolean
 check_bus (RvmReader *reader, GError **error)
 {
@@ -82,7 +82,7 @@ check_bus (RvmReader *reader, GError **error)
   return fail (reader, RVM_ERROR_FORMAT, reason->message, error);
 }
 
-/* NULL without an error at the end. Tags come in between. */
+/* The next sample; NULL without an error at the end of the file. Takes tags from the bus meanwhile. */
 static GstSample *
 pull (RvmReader *reader, GError **error)
 {
@@ -107,7 +107,7 @@ pull (RvmReader *reader, GError **error)
   return NULL;
 }
 
-/* Square pixels, shorter side at most the bound. */
+/* The size with square pixels, and at most the limit on the shorter side. */
 static gboolean
 choose_size (const RvmReader *reader, const RvmView *view, guint *width, guint *height)
 {
@@ -118,7 +118,7 @@ choose_size (const RvmReader *reader, const RvmView *view, guint *width, guint *
   return rvm_view_get_square_size (view, reader->short_side, width, height);
 }
 
-/* Makes ready for frames such as the one of @sample. */
+/* Prepares the conversion of frames like that of @sample. */
 static gboolean
 prepare (RvmReader *reader, GstSample *sample, GError **error)
 {
@@ -135,9 +135,9 @@ prepare (RvmReader *reader, GstSample *sample, GError **error)
     return TRUE;
   if (!reader->stretched) {
     if (!choose_size (reader, &view, &width, &height))
-      return fail (reader, RVM_ERROR_FORMAT, "its frames are too long with square pixels", error);
+      return fail (reader, RVM_ERROR_FORMAT, "its frames are too large with square pixels", error);
     if (reader->width && (width != reader->width || height != reader->height))
-      return fail (reader, RVM_ERROR_FORMAT, "its frames change size on the way", error);
+      return fail (reader, RVM_ERROR_FORMAT, "its frames change size", error);
     reader->width = width;
     reader->height = height;
   }
@@ -182,7 +182,7 @@ build (RvmReader *reader, const char *uri, GError **error)
   return TRUE;
 }
 
-/* Stretched to @width x @height unless these are 0. */
+/* Frames are scaled to @width x @height unless these are 0. */
 static RvmReader *
 open_file (const char *path, RvmReaderFormat format, guint short_side, guint width, guint height, GError **error)
 {
@@ -248,11 +248,11 @@ gboolean
 rvm_reader_seek (RvmReader *reader, guint64 pts, GError **error)
 {
   g_clear_pointer (&reader->pending, gst_sample_unref);
-  /* To the key frame before, not accurately: that would cut the end of an earlier frame out and give it the time asked for.
-   * Seeking is only possible once the first frame has come through. */
+  /* To the key frame before it: an accurate seek would clip an earlier frame and give it the time asked for. Seeking is possible only after the
+   * first frame. */
   gst_element_get_state (reader->pipeline, NULL, NULL, STALL);
   if (!gst_element_seek_simple (reader->pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_KEY_UNIT | GST_SEEK_FLAG_SNAP_BEFORE,
           pts))
-    return check_bus (reader, error) && fail (reader, RVM_ERROR_FORMAT, "it cannot be entered in the middle", error);
+    return check_bus (reader, error) && fail (reader, RVM_ERROR_FORMAT, "it cannot be seeked in", error);
   return TRUE;
 }

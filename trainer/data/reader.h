@@ -1,5 +1,5 @@
-/* RvmReader: the frames of one video or picture file, decoded by GStreamer, one after the other, as packed pixels of a bounded size.
- * They are what rvmencode would analyse in that size: a phone's rotation is undone and pixels are made square. */
+/* RvmReader: decodes the frames of one video or picture file with GStreamer, in order, to packed pixels of a bounded size. The frames are those that
+ * rvmencode would analyse at that size: a phone's rotation is undone, and pixels are made square. */
 #pragma once
 
 #include <glib.h>
@@ -10,13 +10,13 @@ typedef struct _RvmReader RvmReader;
 
 typedef enum {
   RVM_READER_RGB,  /* 3 bytes a pixel */
-  RVM_READER_BGRA, /* 4 bytes a pixel, alpha not multiplied in */
+  RVM_READER_BGRA, /* 4 bytes a pixel, straight alpha */
 } RvmReaderFormat;
 
-/* Takes a file up to its first frame. The shorter side becomes at most @short_side pixels (0: any size); never enlarged. Errors name the
- * file: not a video, no video in it, unreadable. */
+/* Opens a file and decodes its first frame. Frames are scaled down, never up, to at most @short_side pixels on the shorter side (0: no limit). Errors
+ * name the file and say why it cannot be used. */
 RvmReader *rvm_reader_new (const char *path, RvmReaderFormat format, guint short_side, GError **error);
-/* The same, with all frames stretched to @width x @height. */
+/* The same, with all frames scaled to @width x @height, whatever their shape. */
 RvmReader *rvm_reader_new_stretched (const char *path, RvmReaderFormat format, guint width, guint height, GError **error);
 void rvm_reader_free (RvmReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmReader, rvm_reader_free)
@@ -24,11 +24,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmReader, rvm_reader_free)
 guint rvm_reader_get_width (const RvmReader *reader);
 guint rvm_reader_get_height (const RvmReader *reader);
 
-/* The next frame: (height, width, 3 or 4) bytes, the reader's until the next call; its time in @pts (nanoseconds). NULL without an error
- * at the end. A video whose frames change shape is an error, unless they are stretched. */
+/* The next frame, (height, width, 3 or 4) bytes, owned by the reader and valid until the next call; @pts: its time in nanoseconds. NULL without an
+ * error at the end of the file. A video whose frames change shape is an error, unless all are scaled to one size. */
 const guint8 *rvm_reader_next (RvmReader *reader, guint64 *pts, GError **error);
 
-/* The next frame will be one at or before @pts, if the file can be entered there; the caller looks at the frames' own times. */
+/* Seeks, so that the next frame is one at or before @pts, which the caller checks by its time. Fails if the file cannot be seeked in. */
 gboolean rvm_reader_seek (RvmReader *reader, guint64 pts, GError **error);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
-/* Each sample has its own random number generator, seeded by the run's seed and the sample's number. What is hidden of it has another one,
- * so that a recipe that hides something has the frames of one that does not. */
+/* Each sample has its own random number generator, seeded with the run's seed and the sample's number. What is hidden is drawn from another one, so
+ * that hiding does not change which frames and crops are used. */
 #include "sampler.h"
 
 #include <math.h>
@@ -51,7 +51,7 @@ check_given (const RvmRecipe *recipe, const RvmMaterial *material, GError **erro
   return FALSE;
 }
 
-/* What was found to be no file before any was opened. */
+/* Reports the arguments that are not files, which were found before any file was opened. */
 static void
 tell_skipped (RvmMaterial *material, RvmMaterialKind kind)
 {
@@ -181,7 +181,7 @@ rvm_sampler_get_largest_shape (const RvmSampler *sampler, guint samples)
   };
 }
 
-/* As many small sides as large ones, by ratio. */
+/* Sides are distributed evenly on a logarithmic scale. */
 static guint
 draw_side (const RvmRecipe *recipe, GRand *rng, guint side)
 {
@@ -234,14 +234,14 @@ draw_visible (const RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape,
   }
 }
 
-/* The frames of a sample. */
+/* Which frames of which clip a sample takes. */
 typedef struct {
   guint clip, first, stride, sources;
-  guint last; /* source frame */
+  guint last; /* number of the last source frame */
 } Stretch;
 
-/* One of the arguments of --data, by their weights; without weights all of them, and nothing is drawn. It is drawn once for a sample: a source
- * whose stretches are often refused has its share nevertheless. */
+/* Draws one of the arguments of --data by their weights. Without weights nothing is drawn, and all videos are used. It is drawn once for a sample, so
+ * that a source whose stretches are often rejected still has its share. */
 static gint
 draw_argument (const RvmSampler *sampler, GRand *rng)
 {
@@ -277,7 +277,7 @@ draw_stretch (const RvmSampler *sampler, GRand *rng, gint argument, guint source
   if (stretch->last + recipe->gap_min >= index->n_frames)
     return FALSE;
   for (guint i = 0; i < recipe->targets; i++) {
-    /* Near its end a video has only short gaps. */
+    /* Near the end of a video only short gaps are possible. */
     gaps[i] = g_rand_int_range (rng, recipe->gap_min, MIN (recipe->gap_max, index->n_frames - 1 - stretch->last) + 1);
     end = MAX (end, stretch->last + gaps[i]);
   }
@@ -366,7 +366,7 @@ crop_moves (const guint8 *a, const guint8 *b, gsize size)
   return sum > STILL * size;
 }
 
-/* Frames of a crop in which something moves between the last source frame and a target, if one is found. */
+/* Reads the frames of a crop, if possible one in which something moves between the last source frame and the first target. */
 static gboolean
 take_clip (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const Stretch *stretch, const RvmSample *sample, GError **error)
 {
@@ -416,7 +416,7 @@ render (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const RvmSa
   return TRUE;
 }
 
-/* Covers parts of the source frames, if the recipe says so and for its share of the samples. */
+/* Covers parts of the source frames, in the share of the samples that the recipe says. */
 static gboolean
 hide (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
@@ -486,8 +486,8 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shap
       ok = take_clip (sampler, rng, shape, &stretch, sample, error);
     else {
       rvm_error_set (error, RVM_ERROR_FILE,
-          "in %u tries no stretch of the videos was found that is long enough, has no cut and moves; "
-          "cross-cuts=true or still-share=1 would take others", TIMES);
+          "no stretch of the videos was found in %u tries that is long enough, has no cut and moves; "
+          "data.cross-cuts=true or data.still-share=1 would accept others", TIMES);
       ok = FALSE;
     }
   }

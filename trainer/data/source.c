@@ -1,4 +1,4 @@
-/* One producer, one consumer, a few batches between them. The sampler belongs to whoever holds @sampling. */
+/* One producer, one consumer, and a queue of a few batches between them. The lock @sampling protects the sampler. */
 #include "source.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 
 enum { AHEAD = 3 }; /* batches made before they are asked for */
 
-/* Passes count from 0: no run gets here. */
+/* The batch of pictures: no run has so many passes. */
 #define PROBE_PASS (G_GUINT64_CONSTANT (1) << 40)
 
 struct _RvmSource {
@@ -85,11 +85,11 @@ work (gpointer user_data)
       batch = make_batch (source, source->pass, &shape, &error);
       g_mutex_lock (&source->lock);
       source->pass++;
-      /* The numbers of samples are promised: a batch is made or ends the run, it is never left out. */
+      /* A batch that cannot be made ends the run. It is never left out, since numbers of samples must not shift. */
       if (batch)
         g_queue_push_tail (&source->ready, batch);
       else if (error == NULL)
-        rvm_error_set (&error, RVM_ERROR_FORMAT, "batch %" G_GUINT64_FORMAT " could not be made, and nothing said why", source->pass - 1);
+        rvm_error_set (&error, RVM_ERROR_FORMAT, "batch %" G_GUINT64_FORMAT " could not be made, for an unknown reason", source->pass - 1);
       source->failure = error;
       g_cond_broadcast (&source->changed);
     }

@@ -1,4 +1,4 @@
-/* A hash table into a queue in order of use. */
+/* A hash table whose values are links of a queue in order of use. */
 #include "store.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* RvmStore: decoded things by name, the least recently used thrown away when they take more than a limit. One thread at a time. */
+/* RvmStore: a cache of decoded objects by name. The least recently used are dropped when all together exceed a limit. Not thread-safe. */
 #pragma once
 
 #include <glib.h>
@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 typedef struct _RvmStore RvmStore;
 
-/* @ref, @unref: of the things kept. @limit: bytes; the newest thing stays whatever its size. */
+/* @ref, @unref: for the objects in it. @limit: bytes; the newest object is kept whatever its size. */
 RvmStore *rvm_store_new (guint64 limit, gpointer (*ref) (gpointer), GDestroyNotify unref);
 void rvm_store_free (RvmStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStore, rvm_store_free)

@@ -1,4 +1,4 @@
-/* Positions are in widths of the frame, times in lengths of the clip (0 to 1), so that nothing depends on the resolution. */
+/* Positions are in widths of the frame and times in lengths of the clip (0 to 1), so that a clip looks the same at every resolution. */
 #include "synthetic.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ struct _RvmSyntheticClip {
   cairo_surface_t *surface;
 };
 
-/* Pictures are decoded when first drawn, but a file that is none must not end a run after days: the list is checked first. */
+/* Pictures would be decoded when first drawn. All are decoded once before, since a file that is not a picture must not end a run after days. */
 static gboolean
 choose_pictures (RvmSynthetic *synthetic, RvmMaterial *material, RvmMaterialKind kind, guint64 offset, GError **error)
 {
@@ -107,7 +107,7 @@ take_picture (RvmSynthetic *synthetic, const GPtrArray *files, guint64 offset, g
   return picture;
 }
 
-/* Small values more often than large ones, either sign. */
+/* Either sign; small values are more frequent than large ones. */
 static double
 draw_signed (GRand *rng, double most)
 {
@@ -131,7 +131,7 @@ track_at (const Track *track, double t)
   return track->start + track->speed * t + track->swing * (sin (2 * G_PI * (track->turns * t + track->phase)) - sin (2 * G_PI * track->phase));
 }
 
-/* A window of 0.15 to 0.8 of the photo's shorter side, in the middle of what the camera sees half way. */
+/* The camera's window is 0.15 to 0.8 of the photo's shorter side. */
 static void
 draw_background (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
 {
@@ -146,7 +146,7 @@ draw_background (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
   actor->flip = g_rand_boolean (rng);
 }
 
-/* 0.15 to 0.8 of the frame in size; somewhere in the frame at a random time. */
+/* A sprite has 0.15 to 0.8 of the frame's size, and is inside the frame at one random time. */
 static void
 draw_sprite (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
 {

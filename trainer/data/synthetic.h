@@ -1,5 +1,5 @@
-/* RvmSynthetic: video made of pictures. A photo moves, grows, turns and leans as seen by a moving camera; cut-outs move over it, turn,
- * change size and hide each other. Every frame is exact for its time: there is no drift and no compression. One thread at a time. */
+/* RvmSynthetic: renders video from pictures. A photo moves, grows, turns and shears as if seen by a moving camera; cut-outs move over it, turn,
+ * change size and hide each other. Every frame is computed from its time, without drift or compression. Not thread-safe. */
 #pragma once
 
 #include "material.h"
@@ -9,9 +9,9 @@ G_BEGIN_DECLS
 typedef struct _RvmSynthetic RvmSynthetic;
 typedef struct _RvmSyntheticClip RvmSyntheticClip; /* one video */
 
-/* The photos and sprites of @material, which outlives the result. Files that are no pictures are told in one line and skipped, or, if
- * they are settled, an error; no photo that is one is RVM_ERROR_FILE. @side: the longest one of a frame. @motion: of everything, 1: a
- * camera moves up to two widths of the frame in a clip. @memory: bytes of decoded pictures kept. */
+/* Opens the photos and sprites of @material, which must outlive the result. Files that are not pictures are skipped with a line on standard error, or
+ * are an error if they are settled. RVM_ERROR_FILE if there is no photo. @side: the longest side of a frame. @motion: factor of all movement; at 1 a
+ * camera moves up to two widths of the frame in a clip. @memory: bytes of decoded pictures that are kept. */
 RvmSynthetic *rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)

@@ -1,4 +1,4 @@
-/* A frame is compared with the one before on a coarse grid of mean brightness, which noise and compression hardly touch. */
+/* A frame is compared with the one before on a coarse grid of mean brightness, which noise and compression hardly change. */
 #include "video_index.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ enum {
 };
 
 static void
-shrink (const guint8 *pixels, guint width, guint height, guint8 cells[GRID * GRID])
+average_cells (const guint8 *pixels, guint width, guint height, guint8 cells[GRID * GRID])
 {
   for (guint cy = 0; cy < GRID; cy++)
     for (guint cx = 0; cx < GRID; cx++) {
@@ -49,7 +49,7 @@ compare (const guint8 a[GRID * GRID], const guint8 b[GRID * GRID], guint8 *moved
   *difference = sum / (GRID * GRID);
 }
 
-/* A pan differs all the time, a cut once. */
+/* In a pan all frames differ from those before them, at a cut only one does. */
 static void
 find_cuts (const guint8 *difference, guint n, guint8 *cut)
 {
@@ -95,7 +95,7 @@ read_video (const char *path, guint short_side, RvmVideoSeen seen, gpointer user
     const guint n = times->len;
     guint8 moved = 0, mean = 0;
 
-    shrink (pixels, index->width, index->height, cells[n % 2]);
+    average_cells (pixels, index->width, index->height, cells[n % 2]);
     if (n)
       compare (cells[n % 2], cells[(n + 1) % 2], &moved, &mean);
     g_array_append_val (times, pts);
@@ -116,11 +116,11 @@ read_video (const char *path, guint short_side, RvmVideoSeen seen, gpointer user
   return g_steal_pointer (&index);
 }
 
-/* Version of the format and of how motion is measured, the sizes, the arrays. */
+/* Version of the format and of the measure of motion, sizes, arrays. */
 #define VARIANT "(uuuatayay)"
 #define VERSION 2
 
-/* For all videos, (transfer full); NULL: none. */
+/* (transfer full) (nullable): the folder for the indices of all videos. */
 static char *
 get_folder (const char *cache_dir)
 {
@@ -145,7 +145,7 @@ get_folder (const char *cache_dir)
   return copy;
 }
 
-/* Empty: nothing is kept. */
+/* (transfer full): the file for a video's index; "" if none is kept. */
 static char *
 cache_path (const char *path, guint short_side, const char *cache_dir, GError **error)
 {
@@ -172,7 +172,7 @@ take_array (GVariant *array, gsize size, guint expected)
   return copy;
 }
 
-/* NULL when there is none or it is not what we would write. */
+/* NULL if there is none, or it is of another version or damaged. */
 static RvmVideoIndex *
 load (const char *file)
 {
@@ -209,7 +209,7 @@ save (const char *file, const RvmVideoIndex *index)
       g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, index->motion, index->n_frames, 1),
       g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, index->cut, index->n_frames, 1)));
 
-  /* A cache: where nothing can be written the video is read again. */
+  /* Errors are ignored: without the cache the video is read again. */
   if (g_mkdir_with_parents (folder, 0777) == 0)
     g_file_set_contents (file, g_variant_get_data (variant), g_variant_get_size (variant), NULL);
 }

@@ -1,5 +1,5 @@
-/* RvmVideoIndex: what one pass over a video tells: when its frames are shown, where its shots begin, where something moves. Kept in the
- * user's cache directory between runs, for as long as the file's size and date stay. */
+/* RvmVideoIndex: what is known of a video after reading it once: the times of its frames, where shots begin, and how much moves. It is kept in the
+ * user's cache directory for as long as the file's size and date stay the same. */
 #pragma once
 
 #include <glib.h>
@@ -14,10 +14,10 @@ typedef struct {
   guint8 *cut;         /* (n_frames) 1: a shot begins */
 } RvmVideoIndex;
 
-/* Called with every decoded frame, (height, width, 3), when the video has to be read. */
+/* Called with every decoded frame, (height, width, 3), if the video has to be read. */
 typedef void (*RvmVideoSeen) (guint frame, const guint8 *pixels, const RvmVideoIndex *index, gpointer user_data);
 
-/* @cache_dir: NULL for the user's, "" for none; it need not be writable. @seen: (nullable). */
+/* From the cache, or by reading the video. @cache_dir: NULL for the user's, "" for none; it need not be writable. @seen: (nullable). */
 RvmVideoIndex *rvm_video_index_new (const char *path, guint short_side, const char *cache_dir, RvmVideoSeen seen, gpointer user_data,
     GError **error);
 void rvm_video_index_free (RvmVideoIndex *index);

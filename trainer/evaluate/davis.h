@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 typedef struct {
   char *name;
-  char *video;      /* one file with all frames, or NULL: */
-  GPtrArray *pictures; /* (element-type filename) one for each frame */
+  char *video;      /* (nullable) one file with all frames */
+  GPtrArray *pictures; /* (element-type filename) (nullable) otherwise: one file for each frame */
   GPtrArray *masks; /* (element-type filename) one for each frame */
 } RvmDavisSequence;
 

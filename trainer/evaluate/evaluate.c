@@ -1,4 +1,4 @@
-/* One sequence through all kinds of features at once: each frame is read once, each model runs once and gives both of its kinds. */
+/* All kinds of features are evaluated at once: each frame is read once, and each model runs once and gives both of its kinds. */
 #include "evaluate.h"
 
 #include <math.h>
@@ -18,10 +18,10 @@ typedef struct {
   guint right; /* points */
 } Kind;
 
-/* Points of the first marked frame that were visible there, and those of the frame that is looked at. */
+/* The points that are visible in the first marked frame, and those of the current frame. */
 typedef struct {
   const RvmMarkedPoints *marked;
-  const RvmMarkedFrame *start, *now; /* now: NULL where nothing is marked */
+  const RvmMarkedFrame *start, *now; /* now: NULL if nothing is marked in the current frame */
   guint n, *which;
   double reach; /* pixels */
   guint asked;
@@ -41,7 +41,7 @@ kind_init (Kind *kind, const RvmEvaluation *evaluation, RvmDevice *device, guint
   kind->rows = evaluation->height / patch;
   kind->columns = evaluation->width / patch;
   kind->dim = dim;
-  /* Room for the class token, too: features come from the device with it. */
+  /* With room for the class token, which the device writes first. */
   kind->features = g_new (float, ((gsize) kind->rows * kind->columns + 1) * dim);
   kind->propagation = rvm_propagation_new (device, kind->rows, kind->columns, dim, &evaluation->propagation, error);
   return kind->propagation != NULL;

@@ -1,5 +1,4 @@
-/* Video object segmentation by label propagation (model.md 7): how well features follow the masks of DAVIS, beside answers that need no
- * learning. */
+/* Video object segmentation by label propagation (docs/model.md): how well features follow the masks of DAVIS, beside baselines without learning. */
 #pragma once
 
 #include "davis.h"
@@ -20,7 +19,7 @@ typedef struct {
 typedef struct {
   double j, f; /* means over objects and frames; as in DAVIS's own code without the first frame, which is given, and the sequence's last */
   double jf;   /* the mean of the two */
-  double pck;  /* of points: the share that is no further away than 0.2 times the root of the object's area */
+  double pck;  /* of points: the share within 0.2 times the root of the object's area */
 } RvmScore;
 
 /* The kinds of features, in the order of scores: the first mask copied, raw colours of patches (of @patch pixels), then for each model the

@@ -1,4 +1,4 @@
-/* Every value is looked at before it is used: the file comes from elsewhere. */
+/* Every value is checked before it is used. */
 #include "points.h"
 
 #include <json-glib/json-glib.h>

@@ -1,4 +1,4 @@
-/* One table of fields; parsing, writing and explaining walk over it. */
+/* One table of fields, which parsing, writing and the help go through. */
 #include "recipe.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ static const Field fields[] = {
   UINT ("data", "width", width, 1, 16384, 64, "pixels of a training frame"),
   UINT ("data", "height", height, 1, 16384, 64, "pixels of a training frame"),
   UINT ("data", "side-max", side_max, 0, 16384, 0,
-      "0, or: every batch draws both sides from width and height to this, with fewer samples, as many pixels"),
+      "if not 0, every batch draws its sides from width and height to this, with fewer samples of as many pixels in all"),
   UINT ("data", "sources-min", sources_min, 1, 64, 4, "fewest source frames of a sample"),
   UINT ("data", "sources-max", sources_max, 1, 64, 4, "most source frames of a sample"),
   UINT ("data", "targets", targets, 1, 64, 4, "target frames of a sample"),
@@ -48,11 +48,11 @@ static const Field fields[] = {
   UINT ("data", "stride-max", stride_max, 1, 64, 1, "frames from one source frame to the next: drawn from 1 to this"),
   REAL ("data", "synthetic", synthetic, 0, 1, 0.5, "share of samples rendered from pictures and sprites"),
   UINT ("data", "sprites-max", sprites_max, 1, 64, 5, "most sprites of a rendered sample"),
-  REAL ("data", "motion", motion, 0, 100, 1, "how much rendered video moves; 1: the camera goes up to two widths of the frame"),
+  REAL ("data", "motion", motion, 0, 100, 1, "factor of all movement in rendered video; at 1 the camera moves up to two widths of the frame"),
   REAL ("data", "crop-min", crop_min, 0.05, 1, 0.4, "smallest crop, as a share of the picture's shorter side"),
   BOOL ("data", "flip", flip, 1, "mirror half of the samples"),
   BOOL ("data", "cross-cuts", cross_cuts, 0, "samples may cross shot cuts"),
-  REAL ("data", "still-share", still_share, 0, 1, 0.25, "share of the samples without motion that is used"),
+  REAL ("data", "still-share", still_share, 0, 1, 0.25, "share of the samples without motion that are used"),
   UINT ("data", "clip-memory", clip_memory, 16, 1048576, 1024, "MiB of decoded frames kept in memory"),
   WEIGHTS ("data", "weights", weights, 0, 1e6,
       "a weight for each --data, in their order, with ';' between them: its share of the samples of videos; none: videos are drawn by frame"),
@@ -66,30 +66,30 @@ static const Field fields[] = {
   UINT ("training", "batch", batch, 1, 65536, 16, "samples of a pass"),
   UINT ("training", "accumulate", accumulate, 1, 65536, 1, "passes of a step"),
   REAL ("training", "mask-ratio", mask_ratio, 0, 0.9999, 0.95, "share of a target's patches that is hidden; at least one is visible"),
-  UINT ("training", "context", context, 0, 64, 0, "last states of a sample that the decoder sees; 0: all of them"),
+  UINT ("training", "context", context, 0, 64, 0, "how many of a sample's last states the decoder sees; 0: all"),
   BOOL ("training", "context-position", context_position, 0,
-      "the decoder adds the code of their places to the states, which then need not hold it; false: as published"),
-  REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "with the first weights the positional code counts this times as much"),
-  REAL ("training", "core-residual", core_residual, 0, 1000, 1, "in random first weights what the core's layers add counts this times as much"),
-  REAL ("training", "update-gate", update_gate, -20, 20, 0, "random first weights add this to the core's update gate before its sigmoid"),
-  REAL ("training", "gate-shift", gate_shift, -20, 20, 0, "given first weights (--init): this much more goes into the sigmoid of the update gate"),
-  BOOL ("training", "loss-all", loss_all, 0, "mean of the error over all patches instead of the hidden ones"),
+      "the decoder adds positional encodings to the states, which then need not store positions; false: as published"),
+  REAL ("training", "position-scale", position_scale, 0.001, 1000, 1, "factor of the positional encoding in the initial weights"),
+  REAL ("training", "core-residual", core_residual, 0, 1000, 1, "factor of what the core's layers add, in random initial weights"),
+  REAL ("training", "update-gate", update_gate, -20, 20, 0, "added to the input of the sigmoid of the core's update gate, in random initial weights"),
+  REAL ("training", "gate-shift", gate_shift, -20, 20, 0, "the same, in given initial weights (--init)"),
+  BOOL ("training", "loss-all", loss_all, 0, "the loss is the mean over all patches instead of the hidden ones"),
   REAL ("training", "places", places, 0, 1e6, 0,
       "weight of a second loss, on rendered samples: patches of the last source frame find their places in the first by the states; 0: as published"),
   REAL ("training", "places-temperature", places_temperature, 0.001, 10, 0.1, "of that loss: by what cosines are divided"),
-  LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "of weights, samples and masks"),
+  LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "seed of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),
   REAL ("optimiser", "rate-end", rate_end, 0, 1, 0, "learning rate at the end of the cosine"),
-  REAL ("optimiser", "hold", hold, 0, 1, 0, "share of the steps after the warm-up at the full rate, before the cosine"),
+  REAL ("optimiser", "hold", hold, 0, 1, 0, "share of the steps after the warm-up with the full rate, before the cosine"),
   LONG ("optimiser", "warmup", warmup, 0, 1e12, 200, "steps of linear warm-up"),
   REAL ("optimiser", "b1", b1, 0, 0.999999, 0.9, "decay of the first moment"),
   REAL ("optimiser", "b2", b2, 0, 0.999999, 0.95, "decay of the second moment"),
   REAL ("optimiser", "epsilon", epsilon, 1e-30, 1, 1e-8, "added to the root of the second moment"),
   REAL ("optimiser", "decay", decay, 0, 10, 0.05, "decoupled weight decay, of kernels"),
-  REAL ("optimiser", "clip-norm", clip_norm, 0, 1e9, 1, "largest global norm of the gradients; 0: any"),
+  REAL ("optimiser", "clip-norm", clip_norm, 0, 1e9, 1, "gradients of a larger global norm are scaled down to this; 0: never"),
   UINT ("run", "checkpoint-every", checkpoint_every, 1, 1e9, 500, "steps between checkpoints"),
-  UINT ("run", "keep", keep, 1, 1e6, 3, "latest checkpoints that stay"),
-  UINT ("run", "keep-every", keep_every, 0, 1e9, 0, "checkpoints of multiples of this step stay for good; 0: none"),
+  UINT ("run", "keep", keep, 1, 1e6, 3, "how many of the latest checkpoints are kept"),
+  UINT ("run", "keep-every", keep_every, 0, 1e9, 0, "checkpoints of steps that are multiples of this are kept for good; 0: none"),
   UINT ("run", "picture-every", picture_every, 0, 1e9, 500, "steps between pictures of reconstructions; 0: never"),
 };
 
@@ -206,7 +206,7 @@ find_field (const char *group, const char *key, const char *origin, GError **err
       return &fields[i];
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
     const guint other = strlen (fields[i].key);
-    const guint least = MAX (length, other) - MIN (length, other); /* there is no less, which spares most of the work */
+    const guint least = MAX (length, other) - MIN (length, other); /* a lower bound, which saves most of the work */
     const guint d = least < distance ? edit_distance (key, fields[i].key) : distance;
 
     if (d < distance) {

@@ -1,5 +1,5 @@
-/* RvmRecipe: everything that decides what a training run computes, as a key file (trainer/recipes/). Every value has a name, a range and a
- * default (the published small16 run, model.md 4, at a size a CPU can try); unknown names are errors with a suggestion. */
+/* RvmRecipe: all settings that decide what a training run computes, as a key file (trainer/recipes/). Every value has a name, a range and a
+ * default; the defaults are those of the published small16 run at a size that a CPU can train. An unknown name is an error with a suggestion. */
 #pragma once
 
 #include "model/config.h"
@@ -18,7 +18,7 @@ typedef struct {
   RvmConfig model; /* core.dim follows encoder.dim */
   /* [data] */
   guint width, height;           /* pixels of a training frame, multiples of the patch */
-  guint side_max;                /* 0, or: each batch draws both sides from these to this, and has as many samples as fit into batch frames of width x height */
+  guint side_max;                /* not 0: each batch draws its sides from width and height to this, with as many pixels in all */
   guint sources_min, sources_max; /* source frames of a sample; every batch draws one number */
   guint targets;
   guint gap_min, gap_max;        /* frames between the last source frame and a target */
@@ -45,11 +45,11 @@ typedef struct {
   guint accumulate;              /* passes of a step */
   double mask_ratio;
   guint context;                 /* states of a sample that the decoder sees: the last ones; 0: all */
-  gboolean context_position;     /* the decoder adds the code of their places to them; FALSE: as published */
-  double position_scale;         /* of the first weights, as the next two: the encoder's positional code counts this times as much */
-  double core_residual;          /* of random ones: what the core's layers add to its tokens counts this times as much */
-  double update_gate;            /* of random ones: what goes into the sigmoid of the core's update gate is this much more */
-  double gate_shift;             /* of given ones: the same, on top of what they have */
+  gboolean context_position;     /* the decoder adds positional encodings to the states; FALSE: as published */
+  double position_scale;         /* of the initial weights: factor of the encoder's positional encoding */
+  double core_residual;          /* of random initial weights: factor of what the core's layers add to its tokens */
+  double update_gate;            /* of random initial weights: added to the input of the sigmoid of the core's update gate */
+  double gate_shift;             /* of given initial weights: the same */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
   double places_temperature;
@@ -69,14 +69,14 @@ gboolean rvm_recipe_load (RvmRecipe *recipe, const char *name, GError **error);
 gboolean rvm_recipe_parse (RvmRecipe *recipe, const char *text, const char *origin, GError **error);
 /* @assignment: "key=value" or "group.key=value". */
 gboolean rvm_recipe_set (RvmRecipe *recipe, const char *assignment, GError **error);
-/* What no single value can tell. */
+/* Checks that depend on several values. */
 gboolean rvm_recipe_validate (const RvmRecipe *recipe, GError **error);
 
 char *rvm_recipe_to_text (const RvmRecipe *recipe); /* every value, with its explanation */
-char *rvm_recipe_describe (void); /* names, ranges, defaults: for --help-recipe */
+char *rvm_recipe_describe (void); /* (transfer full): names, ranges and defaults, for pretrain --help */
 
 guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame of width x height */
-guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* of one of so many patches; at least 1 */
+guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* visible patches of a target of @patches patches; at least 1 */
 double rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step); /* learning rate of update @step, from 0 */
 
 G_END_DECLS

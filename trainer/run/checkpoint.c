@@ -1,4 +1,4 @@
-/* Device memory to a file and back, one array at a time. */
+/* Copies device memory to a file and back, one array at a time. */
 #include "checkpoint.h"
 
 #include <stdlib.h>
@@ -76,7 +76,7 @@ format_hash (XXH3_state_t *state)
   return g_strdup_printf ("%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER "x", (guint64) hash.high64, (guint64) hash.low64);
 }
 
-/* Over names and values in order. */
+/* The hash of all names and values, in order. */
 static char *
 hash_arrays (const RvmArray *arrays, guint n, RvmWeightsSource source, gpointer user_data, GError **error)
 {
@@ -118,7 +118,7 @@ read_from_file (const RvmArray *array, float *values, gpointer user_data, GError
   return rvm_weights_read (user_data, rvm_weights_find (user_data, array->name), values, error);
 }
 
-/* What a checkpoint is read for: the model's arrays and their moments, sorted. Others are not needed, and not looked at. */
+/* The arrays of a checkpoint that are read: the model's and their moments, sorted. Others are ignored. */
 static GArray *
 list_needed (RvmWeights *weights, GError **error)
 {
@@ -171,8 +171,8 @@ verify (RvmWeights *weights, guint64 *step, GError **error)
   return TRUE;
 }
 
-/* What was written is read again, all of it, before it gets its name: it costs less than a tenth of the writing, and what cannot be read must
- * not take the place of what can. */
+/* The whole file is read back before it gets its name, so that one that cannot be read never replaces one that can. It takes less than a tenth of the
+ * time of writing. */
 static gboolean
 check_written (RvmWeights *weights, gpointer user_data, GError **error)
 {
@@ -193,7 +193,7 @@ rvm_checkpoint_save (const char *path, RvmModel *model, const RvmOptimiser *opti
   gpointer key, value;
   gboolean ok;
 
-  /* The file's order need not be ours: the hash is over sorted names. */
+  /* The hash is over sorted names, since the file may have another order. */
   g_array_set_clear_func (sorted, NULL);
   g_array_sort (sorted, compare_names);
   hash = hash_arrays ((const RvmArray *) sorted->data, sorted->len, read_values, &job, error);
@@ -322,7 +322,7 @@ rvm_checkpoint_prune (const char *folder, guint64 step, guint keep, guint keep_e
 {
   g_autoptr (GArray) steps = rvm_checkpoint_list (folder, NULL);
 
-  /* Those of later steps are of what the run has gone back from. */
+  /* Checkpoints of later steps are from before the run went back. */
   while (steps && steps->len && g_array_index (steps, guint64, steps->len - 1) > step)
     g_array_set_size (steps, steps->len - 1);
   for (guint i = 0; steps && i + keep < steps->len; i++) {

@@ -7,22 +7,21 @@
 
 G_BEGIN_DECLS
 
-/* @optimiser may be NULL: weights only. @metadata: (nullable) string -> string, added to what is said above. The file gets its name
- * when it is on the disk and all of it was read back. */
+/* @optimiser: NULL to save weights only. @metadata: (nullable) string -> string, added to the metadata above. The file gets its name after it was
+ * written to the disk and read back completely. */
 gboolean rvm_checkpoint_save (const char *path, RvmModel *model, const RvmOptimiser *optimiser, RvmQueue *queue, guint64 step,
     GHashTable *metadata, GError **error);
 
-/* Takes up the moments and the step of @path, from which @model was loaded. A file whose values are not those that were saved is an
- * error (RVM_ERROR_FORMAT). */
+/* Reads the moments and the step from @path, from which @model was loaded. A damaged file is RVM_ERROR_FORMAT. */
 gboolean rvm_checkpoint_restore (const char *path, RvmModel *model, RvmOptimiser *optimiser, RvmQueue *queue, GError **error);
-/* Only checks, and tells the step and the metadata: (out) (optional) (transfer full). */
+/* Checks the file without loading it. @step, @metadata: (out) (optional) (transfer full). */
 gboolean rvm_checkpoint_verify (const char *path, guint64 *step, GHashTable **metadata, GError **error);
 
 /* In a run's folder: "checkpoint-00001200.safetensors". */
 char *rvm_checkpoint_get_path (const char *folder, guint64 step);
 /* Steps of the checkpoints in a folder, ascending: (transfer full) (element-type guint64). Nothing is opened but the folder. */
 GArray *rvm_checkpoint_list (const char *folder, GError **error);
-/* Deletes all up to @step but the last @keep, multiples of @keep_every (if not 0), and step 0. */
+/* Deletes the checkpoints up to @step, except the last @keep, multiples of @keep_every (if not 0), and step 0. */
 void rvm_checkpoint_prune (const char *folder, guint64 step, guint keep, guint keep_every);
 
 G_END_DECLS

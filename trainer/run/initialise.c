@@ -8,7 +8,7 @@
 #include "interrupts.h"
 #include "kernels/error.h"
 
-/* Standard normal by Box and Muller. */
+/* Standard normal, by the method of Box and Muller. */
 static double
 normal (GRand *rand)
 {
@@ -58,9 +58,9 @@ rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *ke
       kernel[(gsize) i * dim + j] += shift * bias[i] / squares;
 }
 
-/* Random gates are as good as constant: most of an encoder output is the same for all patches of all frames, so each channel of the state
- * is nearly always replaced or nearly never. They have no bias to open them all with, but the encoder's last LayerNorm has one, and without
- * it its outputs sum to 0: a bias of 1/4 on each of them, and as much more in each weight, is one. */
+/* With random weights the gates are nearly constant, since most of an encoder output is the same for all patches of all frames: each channel of the state
+ * is replaced nearly always or nearly never. The gates have no bias that would open them all. But the encoder's last LayerNorm has one, and without it
+ * its outputs sum to 0. So a bias of 1/4 on each output, together with the same addition to every weight of a gate, acts as a bias of the gate. */
 static void
 open_core (const RvmSchemaEntry *entry, const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
 {
@@ -135,7 +135,7 @@ rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error)
   return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, (gpointer) recipe, metadata, error);
 }
 
-/* The file loses its name before the model is loaded, which may take a minute in which the process may be ended. */
+/* The file is unlinked before the model is loaded, so that none is left if the process is ended meanwhile, which may take a minute. */
 RvmModel *
 rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error)
 {
@@ -154,7 +154,7 @@ rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, g
     written = rvm_initialise_file (path, &recipe, error);
     fd = written ? g_open (path, O_RDONLY | O_CLOEXEC, 0) : -1;
     open_path = g_strdup_printf ("/proc/self/fd/%d", fd);
-    named = g_access (open_path, R_OK) != 0; /* where there is no /proc it keeps its name for so long */
+    named = g_access (open_path, R_OK) != 0; /* without /proc it is unlinked after loading */
     if (!named || !written) {
       g_unlink (path);
       g_rmdir (folder);

@@ -1,6 +1,6 @@
 /* Random initial weights (model.md 4): MLP layers Xavier uniform; attention projections, gates, embedders, detokenizer and patch embedding
- * LeCun normal; class and mask token normal of deviation 0.02; biases 0, scales 1. A recipe can have the core start as something near to the
- * encoder that it reads: `core-residual` and `update-gate`, and `position-scale`. */
+ * LeCun normal; class and mask token normal of deviation 0.02; biases 0, scales 1. With `core-residual`, `update-gate` and `position-scale` a
+ * recipe can make the core's initial output close to that of the encoder. */
 #pragma once
 
 #include "model/format/weights.h"
@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 /* Fills @values of @array. They depend on @recipe and the array's name only, not on the order of arrays. */
 void rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *values);
 
-/* The part of it that is for given weights, too: the encoder normalises every sum of tokens before it uses it, so what is added to the
- * positional code times 1 / @scale is the same as the code times @scale. */
+/* The factor of the positional encoding, for given weights too. The encoder normalises its tokens before each use, so scaling all that is added to
+ * the encoding by 1 / @scale is the same as scaling the encoding by @scale. */
 void rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values);
 
 extern const RvmSite rvm_initialise_update_gate;  /* the layer of the core's update gate that reads the encoder's output */
@@ -26,7 +26,7 @@ void rvm_initialise_shift_gate (const float *bias, guint dim, double shift, floa
 /* A weight file (.npz or .safetensors) of the recipe's network. */
 gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error);
 
-/* The published start of seed 0, without a file that stays. @trainable: as rvm_model_load_trainable(). */
+/* A model with the published initialisation and seed 0, without keeping a file. @trainable: as rvm_model_load_trainable(). */
 RvmModel *rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error);
 
 G_END_DECLS

@@ -1,13 +1,13 @@
-/* The handler touches two sig_atomic_t and nothing else. */
+/* The handler only writes two variables of type sig_atomic_t. */
 #include "interrupts.h"
 
 #include <signal.h>
 
 static const struct {
   int number;
-  gboolean may_be_ignored; /* if so it stays */
+  gboolean may_be_ignored; /* TRUE: it stays ignored if it was */
 } caught[] = {
-  /* A shell that is not interactive ignores SIGINT for what it puts into the background; whoever sends it all the same means it. */
+  /* A shell without job control ignores SIGINT for commands in the background. If it is sent nevertheless, it is meant. */
   { SIGINT, FALSE }, { SIGTERM, FALSE }, { SIGHUP, TRUE }, { SIGPIPE, TRUE }, { SIGXCPU, TRUE },
 };
 
@@ -25,9 +25,9 @@ on_signal (int number)
   count++;
 }
 
-/* Notes what whoever started the process has had ignored, as nohup does with SIGHUP. Libraries set handlers of their own: LLVM's remove temporary files,
- * and UCX, which Open MPI 5 loads, takes SIGHUP for its debugger in a constructor, whether it is ignored or not. So this runs before the constructors
- * of all libraries, which is also before a sanitizer is ready. */
+/* Remembers which signals were ignored when the process was started, as nohup does with SIGHUP. Libraries set their own handlers: LLVM's remove
+ * temporary files, and UCX, which Open MPI 5 loads, takes SIGHUP for its debugger in a constructor, even if it is ignored. So this runs before the
+ * constructors of all libraries, which is also before a sanitizer is ready. */
 __attribute__ ((no_sanitize ("address", "undefined", "thread"))) static void
 remember (int argc, char **argv, char **environment)
 {
@@ -49,7 +49,7 @@ rvm_interrupts_catch (void)
   count = first = 0;
   for (guint i = 0; i < G_N_ELEMENTS (caught); i++)
     sigaction (caught[i].number, ignored[i] ? &ignore : &action, &before[i]);
-  /* A file that may not grow any further is an error of the write, as a full disk is. */
+  /* Without the signal, a file that may not grow is a write error, as on a full disk. */
   sigaction (SIGXFSZ, &ignore, &before_file_size);
 }
 

@@ -12,7 +12,7 @@
 
 enum {
   RECENT = 50,    /* steps */
-  PENDING = 4096, /* bytes that are gathered before they are written */
+  PENDING = 4096, /* bytes that are collected before they are written */
 };
 
 struct _RvmMetrics {
@@ -44,7 +44,7 @@ parse_line (const char *line, gsize length, RvmMetric *metric)
   return TRUE;
 }
 
-/* How many bytes of @text are lines up to @step. A line that is no step's stays if one follows that is. */
+/* How many bytes of @text are lines up to @step. A line that cannot be read is kept if one that can follows. */
 static gsize
 read_lines (RvmMetrics *metrics, const char *text, gsize size, guint64 step)
 {
@@ -77,7 +77,7 @@ rvm_metrics_open (const char *folder, guint64 step, GError **error)
   metrics->file = -1;
   if (g_file_get_contents (metrics->path, &text, &size, &reason))
     metrics->written = read_lines (metrics, text, size, step);
-  else if (!g_error_matches (reason, G_FILE_ERROR, G_FILE_ERROR_NOENT)) { /* or what cannot be read now would be cut off */
+  else if (!g_error_matches (reason, G_FILE_ERROR, G_FILE_ERROR_NOENT)) { /* otherwise lines that cannot be read now would be lost */
     g_propagate_error (error, g_steal_pointer (&reason));
     rvm_metrics_free (metrics);
     return NULL;
@@ -122,7 +122,7 @@ rvm_metrics_add (RvmMetrics *metrics, const RvmMetric *metric, double gradient_n
   }
   g_string_append_printf (metrics->pending, ",\"time\":%" G_GINT64_FORMAT "}\n", g_get_real_time () / G_USEC_PER_SEC);
   if (metrics->pending->len > PENDING)
-    rvm_metrics_flush (metrics, NULL); /* whether it is possible is told with the next checkpoint */
+    rvm_metrics_flush (metrics, NULL); /* an error is reported with the next checkpoint */
 }
 
 gboolean
@@ -137,7 +137,7 @@ rvm_metrics_flush (RvmMetrics *metrics, GError **error)
       continue;
     if (count <= 0) {
       rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", metrics->path, g_strerror (errno));
-      /* Should this fail, too, the torn line is overwritten by the next call or dropped by the next start. */
+      /* If this fails too, the incomplete line is overwritten by the next call, or dropped when the run is resumed. */
       (void) !ftruncate (metrics->file, metrics->written);
       return FALSE;
     }

@@ -1,4 +1,4 @@
-/* Curves with cairo. */
+/* Draws the curves with cairo. */
 #include "plot.h"
 
 #include <cairo.h>
@@ -74,7 +74,7 @@ value_of (const RvmMetric *metric, const Curve *curve)
   return *(const double *) ((const guint8 *) metric + curve->offset);
 }
 
-/* Means over stretches: as many points as there are pixels is more than enough. */
+/* Means over stretches of steps, so that there are no more points than pixels. */
 static void
 draw_curve (cairo_t *cr, const Axes *axes, const RvmMetric *metrics, gsize count, const Curve *curve, guint points)
 {
@@ -107,7 +107,7 @@ text_at (cairo_t *cr, double x, double y, double align, const char *format, ...)
   cairo_text_extents (cr, text, &extents);
   cairo_move_to (cr, x - align * extents.x_advance, y);
   cairo_show_text (cr, text);
-  cairo_new_path (cr); /* or the next curve would begin at the text's end */
+  cairo_new_path (cr); /* otherwise the next curve would begin at the end of the text */
 }
 
 /* 1, 2 or 5 times a power of ten, about a sixth of @range. */
@@ -153,7 +153,7 @@ rvm_plot_losses (const char *path, const RvmMetric *metrics, gsize count, GError
     baselines = MAX (baselines, MAX (metrics[i].mean_colour, metrics[i].copy));
     masked = MAX (masked, metrics[i].masked);
   }
-  /* The first steps of an untrained network are far off: the baselines set the scale. */
+  /* The loss of the first steps is far above all others, so the baselines set the scale. */
   axes.high = MAX (MIN (masked, 1.2 * baselines), 1e-6);
   cairo_set_source_rgb (cr, 1, 1, 1);
   cairo_paint (cr);

@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* One line of metrics.jsonl. The last two are what no learning would reach: see baseline.h. */
+/* One line of metrics.jsonl. The last two are baselines without learning: see step/baseline.h. */
 typedef struct {
   guint64 step;
   double masked, all; /* RvmLoss */

@@ -1,10 +1,10 @@
-/* Rates are averages that forget: what matters is how fast it goes now. */
+/* Rates are exponential averages, which follow the present speed. */
 #include "progress.h"
 
 #include <math.h>
 #include <unistd.h>
 
-#define PLAIN_SECONDS 30 /* between two lines when nobody watches */
+#define PLAIN_SECONDS 30 /* between two lines, if standard output is not a terminal */
 
 struct _RvmProgress {
   guint64 step, last;

@@ -1,4 +1,4 @@
-/* RvmProgress: what a long job says while it works: one line that renews itself on a terminal, a plain line now and then elsewhere. */
+/* RvmProgress: the progress of a long job: one line that is rewritten on a terminal, and otherwise a new line from time to time. */
 #pragma once
 
 #include <glib.h>
@@ -7,14 +7,14 @@ G_BEGIN_DECLS
 
 typedef struct _RvmProgress RvmProgress;
 
-RvmProgress *rvm_progress_new (guint64 first, guint64 last, gboolean rewrite); /* steps: done before, in all; may the line renew itself */
+RvmProgress *rvm_progress_new (guint64 first, guint64 last, gboolean rewrite); /* steps that were done before; all steps; whether the line may be rewritten */
 void rvm_progress_free (RvmProgress *progress); /* ends the line */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmProgress, rvm_progress_free)
 
-/* After step @step. @text is put behind step and share; @waited: seconds since the last call in which the device had nothing to do. */
+/* Called after step @step. @text: printed after the step's number. @waited: seconds since the last call in which the device was idle. */
 void rvm_progress_update (RvmProgress *progress, guint64 step, double waited, const char *text);
 
-double rvm_progress_get_rate (const RvmProgress *progress); /* steps a second, lately */
-double rvm_progress_get_utilisation (const RvmProgress *progress); /* 0..1, lately */
+double rvm_progress_get_rate (const RvmProgress *progress); /* steps a second, recent average */
+double rvm_progress_get_utilisation (const RvmProgress *progress); /* 0..1, recent average */
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* The loop of a training run. */
+/* The loop of a training run. A Run owns everything that it has opened; run_clear() frees it. */
 #include "run.h"
 
 #include <sys/resource.h>
@@ -26,11 +26,11 @@ typedef struct {
   RvmStep *trainer;
   RvmReduce *reduce; /* NULL in the only process of a run */
   RvmOptimiser *optimiser;
-  GHashTable *metadata; /* of all weights that this process writes: files may come and go while it trains */
+  GHashTable *metadata; /* of all weights that this process writes, made once since files may change meanwhile */
   RvmSource *source;
   RvmMetrics *metrics;   /* rank 0 has these two */
   RvmProgress *progress;
-  gboolean alone;        /* this process has failed where the others cannot know of it */
+  gboolean alone;        /* this process has failed, and the others do not know */
 } Run;
 
 static void
@@ -68,7 +68,7 @@ announce (const Run *run)
       data / 1048576.0, (weights + activations + data) / 1048576.0);
 }
 
-/* The checkpoint to go on from, the same for all processes. */
+/* The checkpoint to continue from, the same for all processes. */
 static char *
 find_checkpoint (Run *run, GError **error)
 {
@@ -121,8 +121,8 @@ save_model (Run *run, GError **error)
   return rvm_checkpoint_save (path, run->model, NULL, rvm_step_get_queue (run->trainer), run->step, run->metadata, error);
 }
 
-/* Rank 0 writes. The checkpoint comes first: figures and curves that cannot be written are told and kept for the next time, and older
- * checkpoints go when all the rest is safe. */
+/* Rank 0 writes. Errors of figures and curves are reported, and they are written with the next checkpoint. Older checkpoints are deleted last, after
+ * the new one is safe. */
 static gboolean
 save (Run *run, GError **error)
 {
@@ -145,7 +145,7 @@ save (Run *run, GError **error)
   return TRUE;
 }
 
-/* The same samples every time, which training never sees. What has to do with files costs a picture, not the run. */
+/* Always the same samples, which are never trained on. If files cannot be read or written there is no picture, but the run continues. */
 static gboolean
 draw_pictures (Run *run, GError **error)
 {
@@ -173,7 +173,7 @@ draw_pictures (Run *run, GError **error)
   return TRUE;
 }
 
-/* Losses of every process's samples, of which each already has its share. */
+/* Sums the losses over all processes, each of which has counted its share. */
 static void
 share_metric (RvmMetric *metric)
 {
@@ -189,7 +189,7 @@ share_metric (RvmMetric *metric)
   metric->found = values[6];
 }
 
-/* Whether all processes can go on; what one of them cannot do ends the step for all, since none can do without the sums of the others. */
+/* Whether all processes can continue. If one cannot, the step ends for all, since each needs the sums of the others. */
 static gboolean
 agree (gboolean well, GError **error)
 {
@@ -197,11 +197,11 @@ agree (gboolean well, GError **error)
 
   rvm_parallel_sum (&unwell, 1);
   if (well && unwell > 0)
-    rvm_error_set (error, RVM_ERROR_FILE, "another process could not go on");
+    rvm_error_set (error, RVM_ERROR_FILE, "another process could not continue");
   return unwell == 0;
 }
 
-/* What is not finite is not in one process alone: gradients are sums over all. */
+/* Names step and samples. A value that is not finite occurs in all processes at once, since gradients are summed. */
 static void
 prefix_failure (Run *run, guint64 first, guint64 last, GError **error)
 {
@@ -209,7 +209,7 @@ prefix_failure (Run *run, guint64 first, guint64 last, GError **error)
   g_prefix_error (error, "step %" G_GUINT64_FORMAT ", samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT ": ", run->step + 1, first, last);
 }
 
-/* A batch forward and backward. */
+/* The forward and backward pass of one batch. */
 static gboolean
 make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *metric, GError **error)
 {
@@ -241,8 +241,8 @@ make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *met
   return TRUE;
 }
 
-/* All passes of one step and its update. A second signal leaves the weights as they were: @updated tells; several processes finish the
- * step, since none can leave the others' sums. @error is not NULL. */
+/* All passes of a step, and its update. @updated: FALSE if a second signal ended the step, which leaves the weights as they were. Several processes
+ * always finish the step, since each needs the sums of the others. @error is not NULL. */
 static gboolean
 make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, double *norm, GError **error)
 {
@@ -274,7 +274,7 @@ make_step (Run *run, gboolean *updated, double *waited, RvmMetric *metric, doubl
   return TRUE;
 }
 
-/* One of the processes was told to stop. */
+/* Whether any process was told to stop. */
 static gboolean
 is_interrupted (void)
 {
@@ -299,7 +299,7 @@ report (Run *run, const RvmMetric *metric, double norm, double rate, double wait
   rvm_progress_update (run->progress, run->step, waited, text);
 }
 
-/* What a run has taken, to be held against what was announced and asked for. */
+/* Prints what the run has taken, to compare with what was announced. */
 static void
 report_end (const Run *run)
 {
@@ -313,12 +313,11 @@ report_end (const Run *run)
     return;
   rvm_reduce_get_overlap (run->reduce, &bytes, &overlapped);
   if (bytes)
-    g_print ("%u processes: %.1f MiB of gradients summed, %.0f %% of them before the way back was over\n", rvm_parallel_get_size (),
+    g_print ("%u processes: %.1f MiB of gradients summed, %.0f %% of them during the backward pass\n", rvm_parallel_get_size (),
         bytes / 1048576.0, 100.0 * overlapped / bytes);
 }
 
-/* The weights are those of the last step; what is on disk may be older. @reason ends the run; what has become of the steps is added to
- * it. */
+/* Saves the steps that are not yet on the disk. @reason is why the run ends; @error gets it, with what has become of those steps. */
 static void
 save_before_failing (Run *run, guint64 saved, const GError *reason, GError **error)
 {
@@ -327,7 +326,7 @@ save_before_failing (Run *run, guint64 saved, const GError *reason, GError **err
   if (run->step == saved)
     rvm_error_set (error, reason->code, "%s", reason->message);
   else if (save (run, &second))
-    rvm_error_set (error, reason->code, "%s\nThe %" G_GUINT64_FORMAT " steps before are saved; 'rvm-cl-train resume %s' goes on from there.",
+    rvm_error_set (error, reason->code, "%s\nThe %" G_GUINT64_FORMAT " steps before are saved; 'rvm-cl-train resume %s' continues from there.",
         reason->message, run->step, run->options->folder);
   else
     rvm_error_set (error, reason->code, "%s\nThe steps since %" G_GUINT64_FORMAT " are lost: %s", reason->message, saved,
@@ -347,7 +346,7 @@ save_or_tell (Run *run, guint64 *saved, GError **error)
     g_prefix_error (error, "step %" G_GUINT64_FORMAT " cannot be saved%s: ", run->step, is_there ? " whole" : "");
     if (error && *error) {
       char *text = g_strdup_printf ("%s\nThe latest checkpoint is that of step %" G_GUINT64_FORMAT
-                                    "; 'rvm-cl-train resume %s' goes on from there.", (*error)->message, last, run->options->folder);
+                                    "; 'rvm-cl-train resume %s' continues from there.", (*error)->message, last, run->options->folder);
       g_free ((*error)->message);
       (*error)->message = text;
     }
@@ -406,7 +405,7 @@ check_recipe (Run *run, GError **error)
   return TRUE;
 }
 
-/* Everything that can be wrong with the folder and the material is found before the first step. */
+/* All errors of the folder and the material are found here, before the first step. */
 static gboolean
 open_run (Run *run, RvmSampler *opened, GError **error)
 {
@@ -432,7 +431,7 @@ open_run (Run *run, RvmSampler *opened, GError **error)
   if (run->metrics == NULL)
     return FALSE;
   rvm_run_set_aside (options->folder, run->step);
-  /* It comes after the checkpoint, and may not have come to be. */
+  /* It is written after the checkpoint, so it may be missing. */
   return rvm_run_has_model (options->folder, run->step) || save_model (run, error);
 }
 

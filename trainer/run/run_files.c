@@ -1,4 +1,4 @@
-/* Making a run's folder and reading it again. */
+/* Makes the folder of a run, and reads it again when the run is continued. */
 #include "run_files.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define START_FILE "start.txt"
 
-/* What a process that was killed left half written. */
+/* Removes files that a killed process left half written. */
 static void
 remove_parts (const char *folder)
 {
@@ -63,7 +63,7 @@ rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error)
       && rvm_recipe_validate (recipe, error);
 }
 
-/* What can be done when only step 0 is left. */
+/* The error if only the checkpoint of step 0 can be read: it says what can be done. */
 static void
 fail_unreadable (const char *folder, const char *reasons, GError **error)
 {
@@ -71,7 +71,7 @@ fail_unreadable (const char *folder, const char *reasons, GError **error)
   guint64 step;
 
   if (rvm_checkpoint_verify (model, &step, NULL, NULL))
-    weights = g_strdup_printf (" The weights of step %" G_GUINT64_FORMAT ", without what the optimiser had gathered, are in %s: "
+    weights = g_strdup_printf (" The weights of step %" G_GUINT64_FORMAT ", without the optimiser's moments, are in %s: "
                                "'rvm-cl-train pretrain --init %s' starts another run from them.", step, model, model);
   rvm_error_set (error, RVM_ERROR_FORMAT, "%s: of its checkpoints only that of step 0 can be read:%s\n"
       "'rvm-cl-train resume %s --from 0' begins again there.%s", folder, reasons, folder, weights ? weights : "");
@@ -116,10 +116,10 @@ rvm_run_find_checkpoint (const char *folder, gint64 from, guint64 *step, GError 
         g_printerr ("rvm-cl-train: %s: passed over:%s\n", folder, reasons->str);
       return g_steal_pointer (&path);
     }
-    /* A disk or a permission that fails now may not fail later: the file may be as good as ever. */
+    /* The file may be good: an error of the disk or of permissions may be temporary. */
     if (!g_error_matches (damage, RVM_ERROR, RVM_ERROR_FORMAT) && !g_error_matches (damage, RVM_ERROR, RVM_ERROR_MODEL)) {
       g_propagate_error (error, g_steal_pointer (&damage));
-      g_prefix_error (error, "%s: its latest checkpoint cannot be looked at, and nothing was changed "
+      g_prefix_error (error, "%s: its latest checkpoint cannot be read now, and nothing was changed "
           "('rvm-cl-train resume --from STEP' takes another): ", folder);
       return NULL;
     }
@@ -153,7 +153,8 @@ rvm_run_has_model (const char *folder, guint64 step)
   return found && g_ascii_string_to_unsigned (found, 10, 0, G_MAXUINT64, &number, NULL) && number == step;
 }
 
-/* Where the given weights come from: their file's name, step and recipe (without comments), and what those in turn began with. */
+/* Where given weights come from: the name of their file, its step and recipe (without comments), and the same of the weights that those began with.
+ * */
 static char *
 describe_start (RvmWeights *weights)
 {
@@ -193,7 +194,7 @@ rvm_run_make_metadata (const char *folder, const RvmRecipe *recipe, const RvmMat
   return g_steal_pointer (&metadata);
 }
 
-/* Describes @weights (nullable) for metadata. A folder may have the file of a run that never came to its first checkpoint. */
+/* Writes start.txt for @weights (nullable). The folder may have the file of a run that did not reach its first checkpoint. */
 static gboolean
 write_start (const char *folder, RvmWeights *weights, GError **error)
 {
@@ -213,7 +214,7 @@ typedef struct {
   GHashTable *given; /* names of the arrays of its model: others are not needed, whatever they are called */
 } Start;
 
-/* Opens or shuts the update gate of given weights, if the recipe says so. */
+/* Shifts the update gate of given weights, if the recipe says so. */
 static gboolean
 shift_gate (const Start *start, const RvmArray *array, float *values, GError **error)
 {
@@ -262,7 +263,7 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
   return shift_gate (start, array, values, error);
 }
 
-/* The sizes of the file to start from replace the recipe's; without decoder in the file, the decoder's stay. */
+/* The sizes in the given file replace the recipe's. If the file has no decoder, the decoder's sizes are the recipe's. */
 static RvmWeights *
 open_init (const char *init, RvmRecipe *recipe, GError **error)
 {
@@ -297,7 +298,7 @@ list_given (RvmWeights *init, GError **error)
   return g_steal_pointer (&names);
 }
 
-/* A checkpoint of step 0: the one way to start is to resume. The model is loaded from plain weights first. */
+/* Writes the checkpoint of step 0, so that starting a run is the same as continuing one. The model is loaded from plain weights for it. */
 static gboolean
 write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, const RvmMaterial *material, RvmWeights *init, GError **error)
 {
@@ -345,7 +346,7 @@ rvm_run_create (const RvmRunOptions *options, const RvmRecipe *recipe, const cha
   if (steps == NULL)
     return NULL;
   if (steps->len) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: holds a run already; 'rvm-cl-train resume %s' goes on with it", options->folder,
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: holds a run already; 'rvm-cl-train resume %s' continues it", options->folder,
         options->folder);
     return NULL;
   }

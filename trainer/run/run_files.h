@@ -6,15 +6,14 @@
 
 G_BEGIN_DECLS
 
-/* A file descriptor that holds the folder until it is closed, or -1: somebody else trains here, or it is no run's folder. */
+/* A file descriptor that locks the folder until it is closed; -1 if another process trains here, or it is not the folder of a run. */
 int rvm_run_lock (const char *folder, GError **error);
 
 gboolean rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error);
-/* The latest checkpoint that is whole, or that of step @from unless this is RVM_RUN_LATEST. Damaged ones are named on standard error
- * and passed over, but step 0 is not what a run falls back to in silence: where there are later ones and none can be read, that is an
- * error which names them. (transfer full) */
+/* (transfer full): the latest checkpoint that can be read, or that of step @from unless this is RVM_RUN_LATEST. Damaged ones are named on standard
+ * error and passed over. If none but that of step 0 can be read, that is an error which names the others: a run never begins again by itself. */
 char *rvm_run_find_checkpoint (const char *folder, gint64 from, guint64 *step, GError **error);
-/* Renames checkpoints of steps after @step, from which the run goes on, and says so. */
+/* Renames checkpoints of steps after @step, from which the run is continued, and reports it. */
 void rvm_run_set_aside (const char *folder, guint64 step);
 /* Whether model.safetensors is of step @step. */
 gboolean rvm_run_has_model (const char *folder, guint64 step);

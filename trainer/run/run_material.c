@@ -1,4 +1,4 @@
-/* Only the first process of a run compares the list with the disk and changes it; the others read it when that is done. */
+/* Only the first process of a run compares the list with the disk and changes it. The others read it afterwards. */
 #include "run_material.h"
 
 #include <glib/gstdio.h>
@@ -10,7 +10,7 @@
 #include "trainer/data/files.h"
 #include "trainer/step/parallel.h"
 
-enum { NAMED = 10 }; /* files that are told one by one; of the others only the number */
+enum { NAMED = 10 }; /* files that are named one by one; of further files only the number is given */
 
 static char *
 get_path (const RvmRunOptions *options)
@@ -32,7 +32,7 @@ has_names (const RvmRunOptions *options)
   return options->data || options->photos || options->sprites;
 }
 
-/* What was named on the command line. The run's own pictures are no material. */
+/* Adds the files named on the command line, except those in the run's own folder. */
 static gboolean
 give (RvmMaterial *material, const RvmRunOptions *options, const RvmRecipe *recipe, RvmMaterialKind kind, const char *const *names,
     GError **error)
@@ -70,7 +70,7 @@ rvm_run_list_material (const RvmRunOptions *options, const RvmRecipe *recipe, GE
   return g_steal_pointer (&sampler);
 }
 
-/* Folders of runs that were begun by earlier versions of this program hold what was named, in data.ini. */
+/* Earlier versions of this program kept the arguments of the command line in data.ini, and no list of files. */
 static RvmMaterial *
 read_names (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 step, GError **error)
 {
@@ -82,7 +82,7 @@ read_names (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 step,
     if (has_names (options))
       return g_steal_pointer (&material);
     rvm_error_set (error, RVM_ERROR_FILE, "%s: there is no list of its material (material.jsonl); "
-        "'rvm-cl-train resume %s --data PATH' names it anew", options->folder, options->folder);
+        "'rvm-cl-train resume %s --data PATH' names it again", options->folder, options->folder);
     return NULL;
   }
   if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error)) {
@@ -109,7 +109,7 @@ read_names (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 step,
   return g_steal_pointer (&material);
 }
 
-/* One line each for the first few. */
+/* Prints a line for each of the first few. */
 static void
 tell (const GPtrArray *lines, const char *what)
 {
@@ -129,7 +129,7 @@ fail_missing (const RvmRunOptions *options, const GPtrArray *missing, const gboo
     g_string_append_printf (text, "\n  %s", (const char *) g_ptr_array_index (missing, i));
   if (missing->len > NAMED)
     g_string_append_printf (text, "\n  and %u more", missing->len - NAMED);
-  g_string_append_printf (text, "\nWhen they are back the run goes on as if nothing had been; it takes other material, or the same from "
+  g_string_append_printf (text, "\nWhen they are back, the run can continue unchanged. It uses other material, or the same in "
                                 "another place, with 'rvm-cl-train resume %s", options->folder);
   for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
     if (kinds[kind])
@@ -139,7 +139,7 @@ fail_missing (const RvmRunOptions *options, const GPtrArray *missing, const gboo
   g_string_free (text, TRUE);
 }
 
-/* Listed files as they are now. Those that have changed are taken as they are, with a note. */
+/* Compares listed files with the disk. Files that have changed are used as they are now, with a note. */
 static gboolean
 compare_files (const RvmRunOptions *options, RvmMaterial *material, guint64 step, GError **error)
 {
@@ -175,7 +175,7 @@ compare_files (const RvmRunOptions *options, RvmMaterial *material, guint64 step
   return TRUE;
 }
 
-/* What lies where the material was looked for, but is not in the list. */
+/* Reports files in the given folders that are not in the list. */
 static void
 tell_new (const RvmRunOptions *options, const RvmMaterial *material, RvmMaterialKind kind)
 {
@@ -210,11 +210,11 @@ tell_new (const RvmRunOptions *options, const RvmMaterial *material, RvmMaterial
       g_ptr_array_add (fresh, g_strdup (g_ptr_array_index (paths, i)));
   tell (fresh, "new, and not used");
   if (fresh->len)
-    g_printerr ("rvm-cl-train: 'rvm-cl-train resume %s %s PATH' takes what is there now\n", options->folder,
+    g_printerr ("rvm-cl-train: 'rvm-cl-train resume %s %s PATH' uses what is there now\n", options->folder,
         rvm_material_kind_get_option (kind));
 }
 
-/* The list that is to be used from step @step on. */
+/* Makes the list for the steps from @step on. */
 static RvmMaterial *
 choose (const RvmRunOptions *options, const RvmRecipe *recipe, const RvmMaterial *old, guint64 step, GError **error)
 {
@@ -238,7 +238,7 @@ choose (const RvmRunOptions *options, const RvmRecipe *recipe, const RvmMaterial
   return g_steal_pointer (&material);
 }
 
-/* Compares what was found in the files with what was listed. */
+/* Notes videos that have another number of frames than when they were listed. */
 static void
 note_frames (RvmMaterial *material, const RvmMaterial *listed, guint64 step)
 {
@@ -293,7 +293,7 @@ open_first (const RvmRunOptions *options, const RvmRecipe *recipe, guint64 step,
   return rvm_material_save (used, path, error) ? g_steal_pointer (&sampler) : NULL;
 }
 
-/* In a process that is not the first one, maybe on another machine: the same files must be there. */
+/* For processes other than the first, maybe on other machines: the same files must be there. */
 static RvmSampler *
 open_other (const RvmRunOptions *options, const RvmRecipe *recipe, GError **error)
 {
@@ -321,7 +321,7 @@ open_other (const RvmRunOptions *options, const RvmRecipe *recipe, GError **erro
   return g_steal_pointer (&sampler);
 }
 
-/* The same list for all: the folder may be on a disk of several machines, some of which still have an earlier state of it. */
+/* Checks that all processes read the same list: a machine may still see an earlier state of a shared folder. */
 static gboolean
 agree (const RvmRunOptions *options, GError **error)
 {

@@ -10,9 +10,9 @@ G_BEGIN_DECLS
 typedef struct {
   const char *folder;
   const char *device, *cache_dir; /* NULL: as rvm_model_load() */
-  GStrv data, photos, sprites;    /* (nullable) files, folders and lists; of a run that goes on: instead of what it lists */
-  gint64 from;                    /* go on with the checkpoint of this step; RVM_RUN_LATEST */
-  guint64 stop_at;                /* 0, or a step to stop after as if interrupted */
+  GStrv data, photos, sprites;    /* (nullable) files, folders and lists; when a run is continued, they replace its own list */
+  gint64 from;                    /* continue from the checkpoint of this step, or RVM_RUN_LATEST */
+  guint64 stop_at;                /* 0, or a step after which to stop, as if interrupted */
 } RvmRunOptions;
 
 G_END_DECLS

@@ -107,7 +107,7 @@ put_label (cairo_surface_t *surface, guint left, guint top, guint gap)
   cairo_destroy (cr);
 }
 
-/* What of @truth a target shows; the rest is grey. */
+/* The visible patches of @truth on grey. */
 static void
 make_masked (const RvmStepShape *shape, guint patch, const guint8 *truth, const guint32 *visible, guint8 *masked)
 {

@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* For the first @samples samples of @batch, a block of rows: the last source frame, then per target what is visible of it, its
- * reconstruction (visible patches are pasted in), the truth. @predicted as rvm_step_read() gives it. */
+/* For each of the first @samples samples of @batch, a block of rows: the last source frame, then for each target its visible patches, its
+ * reconstruction (with the visible patches pasted in), and the truth. @predicted: as rvm_step_read() gives it. */
 gboolean rvm_sheet_reconstruction (const char *path, const RvmStepShape *shape, guint patch, const RvmBatch *batch, guint samples,
     const float *predicted, GError **error);
 

@@ -1,4 +1,4 @@
-/* Global norm, then one launch of AdamW per array. */
+/* An update computes the global norm, then launches AdamW for each array. */
 #include "adamw.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* RvmOptimiser: AdamW with clipping by global norm over all weights of a model (model.md 4), its moments on the device. */
+/* RvmOptimiser: AdamW with clipping by the global norm, over all weights of a model. Moments are kept on the device. */
 #pragma once
 
 #include "kernels/ops/optimiser.h"
@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 typedef struct {
   double b1, b2, epsilon;
-  double decay;     /* of kernels only, decoupled */
-  double clip_norm; /* gradients of a larger global norm are scaled down to it; 0: never */
+  double decay;     /* decoupled weight decay, of kernels only */
+  double clip_norm; /* gradients of a larger global norm are scaled down to this; 0: never */
 } RvmOptimiserOptions;
 
 typedef struct _RvmOptimiser RvmOptimiser;
@@ -25,7 +25,7 @@ void rvm_optimiser_set_step (RvmOptimiser *optimiser, guint64 step);
 /* Updates every weight. @norm: the gradients' global norm before clipping; NaN or infinity is RVM_ERROR_MODEL and changes nothing. */
 gboolean rvm_optimiser_update (RvmOptimiser *optimiser, double rate, double *norm, GError **error);
 
-/* First and second moment of the array that @value is the memory of. */
+/* Moment @which (0: first, 1: second) of the array whose memory is @value. */
 RvmBuffer *rvm_optimiser_find_moment (const RvmOptimiser *optimiser, const RvmBuffer *value, guint which);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* Integer sums over pixels: exact and quick. */
+/* Sums over pixels are integers, which are exact and fast. */
 #include "baseline.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* What a reconstruction has to beat: two answers that need no learning, measured on the same masked patches as the loss. */
+/* Baselines of the loss: two simple answers without learning, measured on the same masked patches. */
 #pragma once
 
 #include "step.h"
@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   double mean_colour; /* every masked pixel is the mean colour of the target's visible patches */
-  double copy;        /* every masked pixel is that of the last source frame */
+  double copy;        /* every masked pixel is that of the last source frame, as it is shown */
 } RvmBaseline;
 
 RvmBaseline rvm_baseline_measure (const RvmStepShape *shape, guint patch, const RvmBatch *batch);

@@ -1,4 +1,4 @@
-/* Processes through Open MPI. An error inside MPI ends all processes with MPI's own message, which is its default. */
+/* Processes with Open MPI. An error inside MPI ends all processes with MPI's own message, which is its default. */
 #include "parallel.h"
 
 #include <limits.h>
@@ -26,7 +26,7 @@ rvm_parallel_start (GError **error)
     return TRUE;
   MPI_Initialized (&initialised);
   if (!initialised && MPI_Init_thread (NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
-    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_DEVICE, "MPI does not start");
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_DEVICE, "MPI cannot be initialised");
     return FALSE;
   }
   MPI_Comm_rank (MPI_COMM_WORLD, &rank);

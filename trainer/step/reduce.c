@@ -1,4 +1,4 @@
-/* One host copy and one sum under way per part. The thread that enqueued the way back has nothing else to do meanwhile, so it moves MPI on. */
+/* Each part has a host copy and a sum in progress. The thread that has enqueued the backward pass is free meanwhile, so it advances MPI. */
 #include "reduce.h"
 
 
@@ -128,7 +128,7 @@ rvm_reduce_block_done (RvmReduce *reduce, RvmQueue *queue, guint block)
   begin_part (reduce, queue, 2 + (reduce->n_parts - 4 - block));
 }
 
-/* Begins the sums of parts that the device has come past, in their order, which is the same in every process. */
+/* Begins the sums of parts that the device has completed, in their order, which is the same in every process. */
 static guint
 move_on (RvmReduce *reduce, guint begun)
 {
@@ -161,7 +161,7 @@ rvm_reduce_finish (RvmReduce *reduce, RvmQueue *queue, GError **error)
     done = 0;
     for (guint p = 0; p < reduce->n_parts; p++)
       done += reduce->parts[p].done;
-    if (running && begun == reduce->n_parts) /* the device has just come to the end */
+    if (running && begun == reduce->n_parts) /* the device has just finished */
       for (guint p = 0; p < reduce->n_parts; p++)
         reduce->overlapped += reduce->parts[p].done ? reduce->parts[p].count * sizeof (float) : 0;
     if (done < reduce->n_parts)

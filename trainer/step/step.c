@@ -1,4 +1,4 @@
-/* A training step: the forward pass of model/ on a batch, its loss, and the same files in reverse. */
+/* A training step: the forward pass of model/net/ on a batch, its loss, and the backward pass (backward/). */
 #include <math.h>
 
 #include "kernels/cl/flags.h"
@@ -14,8 +14,8 @@ write_positions (RvmStep *step, GError **error)
   g_autofree float *position = g_new (float, (gsize) patches * step->dim), *code = g_new (float, (gsize) patches * wide);
 
   rvm_position_table (step->shape.rows, step->shape.columns, step->dim, position);
-  /* As published, the decoder counts places along the rows, which means another place in every grid. Batches of many grids give it the code
-   * that the encoder's tokens have, which is the same for the published grid. */
+  /* As published, the decoder numbers patches along the rows, so that a number means another place in every grid. With batches of several grids it is
+   * given the encoder's positional encoding, which is the same for the published grid. */
   if (step->most.grid_code)
     rvm_position_table (step->shape.rows, step->shape.columns, wide, code);
   else
@@ -26,7 +26,7 @@ write_positions (RvmStep *step, GError **error)
   return rvm_queue_finish (step->queue, error);
 }
 
-/* Takes on the sizes of @batch, if they fit into what was made. */
+/* Uses the sizes of @batch, if they fit into the allocated memory. */
 static gboolean
 adopt (RvmStep *step, const RvmBatch *batch, GError **error)
 {
@@ -123,7 +123,7 @@ rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce)
   step->reduce = reduce;
 }
 
-/* How many of a sample's states the decoder sees: the last ones. */
+/* How many of a sample's last states the decoder sees. */
 static guint
 count_seen (const RvmStep *step, guint sources)
 {
@@ -161,7 +161,7 @@ rvm_step_refresh (RvmStep *step)
   rvm_tokenizer_make_table (step->queue, &step->model->tokenizer, step->position, step->table, step->tokens - 1);
 }
 
-/* Tables of indices that follow from which patches are visible. */
+/* Computes the tables of indices from the list of visible patches. */
 static gboolean
 index_visible (RvmStep *step, const RvmBatch *batch, GError **error)
 {
@@ -207,7 +207,7 @@ upload (RvmStep *step, const RvmBatch *batch)
   rvm_queue_write (step->queue, step->slot, 0, step->slot_host, targets * step->tokens * sizeof (guint32));
 }
 
-/* One frame of every sample, and @n of them. */
+/* One frame of every sample, and @n frames of every sample. */
 static RvmTensor
 frame_of (const RvmStep *step, const RvmBuffer *frame)
 {
@@ -249,7 +249,7 @@ forward (RvmStep *step, guint sources)
   rvm_decoder_forward (step->queue, &model->decoder, &input, &step->decoder);
 }
 
-/* How many values a mean squared error is the mean of. */
+/* The number of values that the mean squared error is taken over. */
 static double
 count_values (const RvmStep *step, gboolean all)
 {
@@ -310,7 +310,7 @@ on_block_done (gpointer user_data, guint block)
   rvm_reduce_block_done (step->reduce, step->queue, block);
 }
 
-/* Gradients are complete in this order: decoder, core, encoder from its end to its beginning, tokens. */
+/* Gradients are completed in this order: decoder, core, encoder from its last block to its first, tokens. */
 static void
 backward (RvmStep *step, guint sources)
 {

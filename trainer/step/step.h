@@ -1,5 +1,4 @@
-/* RvmStep: one forward and backward pass over a batch, on a trainable model (model.md 4). Owns every activation; made once for the largest
- * batch of a run. */
+/* RvmStep: the forward and backward pass of a batch, on a trainable model. It owns all activations and is made once, for the largest batch of a run. */
 #pragma once
 
 #include "reduce.h"
@@ -14,10 +13,10 @@ typedef struct {
   guint sources; /* source frames of a sample: at most this many */
   guint targets; /* target frames of a sample */
   guint kept;    /* visible patches of a target */
-  guint most_patches; /* of a picture of a batch with a size of its own; 0: all batches have the sizes above */
-  guint context; /* the decoder sees the states after at most so many last source frames; 0: after all, as published */
-  gboolean context_position; /* what the decoder sees of the states has its places' code added */
-  gboolean grid_code; /* the decoder's places have the code of the encoder's, which is that of all grids; FALSE: as published, counted along the rows */
+  guint most_patches; /* most patches of a picture, if batches have their own sizes; 0: all batches have the sizes above */
+  guint context; /* the decoder sees the states after so many of the last source frames; 0: after all, as published */
+  gboolean context_position; /* positional encodings are added to the states that the decoder sees */
+  gboolean grid_code; /* the decoder has the encoder's positional encoding, which fits grids of all sizes; FALSE: as published, patches are counted along the rows */
   double places, places_temperature; /* the weight of the second loss, 0: there is none */
 } RvmStepShape;
 
@@ -51,7 +50,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStep, rvm_step_free)
 guint64 rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape);
 /* For batches of @samples samples of a recipe. */
 RvmStepShape rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples);
-/* The shape of the step with the sizes of @batch. */
+/* @shape with the sizes of @batch. */
 RvmStepShape rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch);
 /* Floating point operations of a forward pass; a step is counted as three times that. */
 guint64 rvm_step_count_flops (const RvmStep *step, guint sources);
@@ -59,7 +58,7 @@ guint64 rvm_step_count_flops (const RvmStep *step, guint sources);
 RvmQueue *rvm_step_get_queue (RvmStep *step);
 RvmGradients *rvm_step_get_gradients (RvmStep *step);
 
-/* The weights have changed: makes what is derived from them again. Also needed before the first pass. */
+/* Recomputes what is derived from the weights. Called after they have changed, and before the first pass. */
 void rvm_step_refresh (RvmStep *step);
 
 /* Forward only. A NaN or infinite loss is RVM_ERROR_MODEL. */
@@ -68,10 +67,10 @@ gboolean rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, 
  * those of the loss times @weight: of the reconstruction and, in a batch with @match and more than one source frame, of places. */
 gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error);
 
-/* The passes that follow sum their gradients, and what was in them, over all processes through @reduce (nullable, transfer none). */
+/* Following passes sum the accumulated gradients over all processes. @reduce: (nullable) (transfer none). */
 void rvm_step_set_reduce (RvmStep *step, RvmReduce *reduce);
 
-/* Of the last pass. @predicted: (samples, targets, 1 + rows * columns, patch * patch * 3), the class token's rows undefined.
+/* Reads results of the last pass. @predicted: (samples, targets, 1 + rows * columns, patch * patch * 3), the class token's rows undefined.
  * @features: (samples, states that the decoder sees, 1 + rows * columns, dim). Either may be NULL. */
 gboolean rvm_step_read (RvmStep *step, float *predicted, float *features, GError **error);
 

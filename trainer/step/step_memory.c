@@ -1,4 +1,4 @@
-/* Sizes of a training step: which batches it can take, and the device memory of every activation and gradient. */
+/* Sizes of a training step: which batches are possible, and the device memory of all activations and gradients. */
 #include "kernels/error.h"
 #include "kernels/ops/correspondence.h"
 #include "step_private.h"
@@ -28,7 +28,7 @@ rvm_step_shape_of_batch (const RvmStepShape *shape, const RvmBatch *batch)
   return result;
 }
 
-/* Larger pictures may keep one patch more in proportion: a share of fewer is rounded down more. */
+/* Of larger pictures one patch more may be visible, in proportion: the share is rounded down, which counts more in a small picture. */
 guint64
 rvm_step_most_kept (const RvmStepShape *shape)
 {
@@ -65,7 +65,7 @@ take_forward (RvmStep *step, RvmArena *arena, const RvmConfig *config)
   step->target = rvm_arena_take_bytes (arena, targets * patches * pixels, "target frames");
   step->visible = rvm_arena_take (arena, targets, kept, "visible tokens");
   step->visible_rows = rvm_arena_take (arena, targets, kept, "visible tokens");
-  step->slot = rvm_arena_take (arena, targets, tokens, "places of tokens");
+  step->slot = rvm_arena_take (arena, targets, tokens, "slots of tokens");
   step->gap = rvm_arena_take (arena, targets, 1, "gaps");
   step->target_patches = rvm_arena_take (arena, targets * kept, pixels, "target patches");
   step->added = rvm_arena_take (arena, targets * kept, dim, "positional codes");
@@ -150,7 +150,7 @@ rvm_step_predict_memory (const RvmConfig *config, const RvmStepShape *shape)
   return rvm_arena_get_bytes (arena);
 }
 
-/* Kernels index with 32 bits. */
+/* Kernels use 32-bit indices. */
 gboolean
 rvm_step_check_shape (const RvmConfig *config, const RvmStepShape *shape, GError **error)
 {

@@ -1,4 +1,4 @@
-/* The inside of RvmStep, for step.c, which runs it, and step_memory.c, which says what it needs. */
+/* The contents of RvmStep, for step.c, which runs it, and step_memory.c, which computes its sizes. */
 #pragma once
 
 #include "step.h"
@@ -6,13 +6,13 @@
 
 struct _RvmStep {
   RvmModel *model;
-  RvmStepShape most;  /* what there is room for */
-  RvmStepShape shape; /* of the batch at hand */
+  RvmStepShape most;  /* the largest batch */
+  RvmStepShape shape; /* of the current batch */
   guint tokens, kept, dim; /* of a picture; kept with the class token */
   gboolean all_patches;
   RvmQueue *queue;
   RvmGradients *gradients;
-  RvmReduce *reduce; /* NULL: gradients stay as they are */
+  RvmReduce *reduce; /* NULL: gradients are not summed */
   RvmArena *arena;
 
   RvmBuffer *position, *table, *decoder_position;
@@ -31,7 +31,7 @@ struct _RvmStep {
   RvmBuffer *row_loss;
   /* places; NULL without a loss of them */
   RvmBuffer *match, *place_loss, *place_found, *place_scratch, *dfirst, *dlast;
-  /* the way back */
+  /* backward pass */
   RvmBackward backward;
   RvmCoreBackward core_backward;
   RvmDecoderBackward decoder_backward;
@@ -44,9 +44,9 @@ struct _RvmStep {
   guint last_sources;
 };
 
-/* Visible tokens of a target picture for which there is room, with the class token. */
+/* The most visible tokens of a target picture, with the class token. */
 guint64 rvm_step_most_kept (const RvmStepShape *shape);
-/* Whether a step of this shape can be: RVM_ERROR_ARGUMENT. */
+/* Checks that a step of this shape is possible: RVM_ERROR_ARGUMENT. */
 gboolean rvm_step_check_shape (const RvmConfig *config, const RvmStepShape *shape, GError **error);
-/* Takes every buffer of @step, of the sizes of its shape, from @arena; host arrays of buffers are the arena's too. */
+/* Takes all buffers of @step from @arena, sized by its shape. The arena also owns the host arrays of buffers. */
 void rvm_step_take (RvmStep *step, RvmArena *arena, const RvmConfig *config);
