@@ -123,15 +123,16 @@ rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder)
   return total;
 }
 
-/* How many dimensions the kernel of a layer has, and which of them is the first that is @size. */
+/* How many dimensions an array of a layer has, and which of them is the first that is @size. */
 static guint
-find_axis (const RvmLayerRow *row, RvmSize size, guint *axis)
+find_axis (const RvmLayerRow *row, RvmRole role, RvmSize size, guint *axis)
 {
+  const gboolean has_inputs = role == RVM_ROLE_KERNEL || role == RVM_ROLE_VALUES;
   guint n = 0;
   gboolean found = FALSE;
 
-  for (guint i = 0; i < RVM_LAYER_INPUTS + RVM_LAYER_OUTPUTS; i++) {
-    const guint8 one = i < RVM_LAYER_INPUTS ? row->inputs[i] : row->outputs[i - RVM_LAYER_INPUTS];
+  for (guint i = has_inputs ? 0 : RVM_MOST_INPUTS; i < RVM_MOST_INPUTS + RVM_MOST_OUTPUTS; i++) {
+    const guint8 one = i < RVM_MOST_INPUTS ? row->inputs[i] : row->outputs[i - RVM_MOST_INPUTS];
 
     if (one == size && !found) {
       *axis = n;
@@ -142,15 +143,13 @@ find_axis (const RvmLayerRow *row, RvmSize size, guint *axis)
   return n;
 }
 
-/* @size as the kernel of a layer has it, of the first block if it is in one; 0 with @error set if that cannot be. */
-static guint
-get_size (const RvmWeights *weights, RvmPart part, RvmLayer layer, RvmSize size, GError **error)
+guint
+rvm_config_read_size (const RvmWeights *weights, RvmSite site, RvmRole role, RvmSize size, GError **error)
 {
-  const RvmSite site = { part, layer, 0 };
-  g_autofree char *name = rvm_schema_format_name (site, RVM_ROLE_KERNEL);
+  g_autofree char *name = rvm_schema_format_name (site, role);
   const RvmArray *array = rvm_weights_find (weights, name);
   guint axis = 0;
-  const guint n_dims = find_axis (rvm_schema_get_row (site), size, &axis);
+  const guint n_dims = find_axis (rvm_schema_get_row (site), role, size, &axis);
 
   if (array == NULL) {
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array '%s' is missing", rvm_weights_get_path (weights), name);
@@ -165,6 +164,13 @@ get_size (const RvmWeights *weights, RvmPart part, RvmLayer layer, RvmSize size,
     return 0;
   }
   return array->dims[axis];
+}
+
+/* Of the kernel of a layer of the first block. */
+static guint
+get_size (const RvmWeights *weights, RvmPart part, RvmLayer layer, RvmSize size, GError **error)
+{
+  return rvm_config_read_size (weights, (RvmSite){ part, layer, 0 }, RVM_ROLE_KERNEL, size, error);
 }
 
 /* The number of the block of @part that @name is an array of; -1 if it is none of those that the blocks have. */
@@ -223,12 +229,9 @@ derive_transformer (RvmTransformerConfig *config, const RvmWeights *weights, Rvm
   return count_blocks (weights, part, &config->layers, error);
 }
 
-/* Every array of @config is in @weights, can be read and has its shape. */
-static gboolean
-check_arrays (const RvmConfig *config, const RvmWeights *weights, GError **error)
+gboolean
+rvm_config_check_arrays (const GArray *arrays, const RvmWeights *weights, GError **error)
 {
-  g_autoptr (GArray) arrays = rvm_config_list_arrays (config, TRUE);
-
   for (guint i = 0; i < arrays->len; i++) {
     const RvmArray *expected = &g_array_index (arrays, RvmArray, i);
     const RvmArray *found = rvm_weights_find (weights, expected->name);
@@ -262,6 +265,7 @@ gboolean
 rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean with_decoder, GError **error)
 {
   g_autoptr (GError) reason = NULL;
+  g_autoptr (GArray) arrays = NULL;
 
   memset (config, 0, sizeof *config);
   if (!derive_transformer (&config->encoder, weights, RVM_PART_ENCODER, error)
@@ -274,7 +278,8 @@ rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean 
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: %s", rvm_weights_get_path (weights), reason->message);
     return FALSE;
   }
-  return check_arrays (config, weights, error);
+  arrays = rvm_config_list_arrays (config, TRUE);
+  return rvm_config_check_arrays (arrays, weights, error);
 }
 
 GPtrArray *

@@ -39,6 +39,12 @@ gboolean rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, 
 /* (transfer container) (element-type RvmArray): the arrays of @weights that a model of these sizes does not need. */
 GPtrArray *rvm_config_list_others (const RvmConfig *config, const RvmWeights *weights);
 
+/* What the configurations of other networks are made of (readout/). Errors are those of rvm_config_from_weights(). */
+/* A size, of 1 to 65535, as an array of the file has it; 0 with @error set. */
+guint rvm_config_read_size (const RvmWeights *weights, RvmSite site, RvmRole role, RvmSize size, GError **error);
+/* Whether every array of @arrays (element-type RvmArray) is in the file, can be read and has that shape. */
+gboolean rvm_config_check_arrays (const GArray *arrays, const RvmWeights *weights, GError **error);
+
 guint64 rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder);
 
 G_END_DECLS

@@ -53,6 +53,23 @@ static const RvmLayerRow rows[] = {
   { RVM_PART_DECODER, RVM_LAYER_MASK_TOKEN, "mask_token", RVM_KIND_VALUES, { RVM_SIZE_ONE }, { RVM_SIZE_DIM } },
   CROSS_TRANSFORMER (RVM_PART_DECODER, "decoder"),
   { RVM_PART_DECODER, RVM_LAYER_DETOKENIZE, "detokenizer/Dense_0", RVM_KIND_LINEAR, { RVM_SIZE_DIM }, { RVM_SIZE_PIXELS } },
+
+  /* The names are those of the authors' attention readout. */
+  { RVM_PART_READOUT, RVM_LAYER_CROSS_NORM, "LayerNorm_0", RVM_KIND_NORM, .outputs = { RVM_SIZE_INPUT } },
+  { RVM_PART_READOUT, RVM_LAYER_TEMPORAL_CODE, "temporal_posenc/embeddings", RVM_KIND_VALUES, { RVM_SIZE_WINDOW }, { RVM_SIZE_INPUT } },
+  { RVM_PART_READOUT, RVM_LAYER_CROSS_KEY, "key_embedding", RVM_KIND_LINEAR, { RVM_SIZE_INPUT }, { RVM_SIZE_HEADS, RVM_SIZE_HEAD_DIM } },
+  { RVM_PART_READOUT, RVM_LAYER_CROSS_VALUE, "value_embedding", RVM_KIND_LINEAR, { RVM_SIZE_INPUT }, { RVM_SIZE_HEADS, RVM_SIZE_HEAD_DIM } },
+  { RVM_PART_READOUT, RVM_LAYER_CROSS_OUT, "Dense_0", RVM_KIND_LINEAR, { RVM_SIZE_DIM }, { RVM_SIZE_DIM } },
+  { RVM_PART_READOUT, RVM_LAYER_MLP_NORM, "LayerNorm_1", RVM_KIND_NORM, .outputs = { RVM_SIZE_DIM } },
+  { RVM_PART_READOUT, RVM_LAYER_MLP_IN, "MLP_0/Dense_0", RVM_KIND_LINEAR_XAVIER, { RVM_SIZE_DIM }, { RVM_SIZE_MLP } },
+  { RVM_PART_READOUT, RVM_LAYER_MLP_OUT, "MLP_0/Dense_1", RVM_KIND_LINEAR_XAVIER, { RVM_SIZE_MLP }, { RVM_SIZE_DIM } },
+  { RVM_PART_READOUT, RVM_LAYER_OUTPUTS, "Dense_1", RVM_KIND_LINEAR, { RVM_SIZE_DIM }, { RVM_SIZE_OUTPUTS } },
+  { RVM_PART_LEARNED_QUERIES, RVM_LAYER_QUERIES, "query", RVM_KIND_VALUES, { RVM_SIZE_QUERIES }, { RVM_SIZE_HEADS, RVM_SIZE_HEAD_DIM } },
+  { RVM_PART_PLACE_QUERIES, RVM_LAYER_PLACE_IN, "query_mlp/Dense_0", RVM_KIND_LINEAR_XAVIER, { RVM_SIZE_CODE }, { RVM_SIZE_MLP } },
+  { RVM_PART_PLACE_QUERIES, RVM_LAYER_PLACE_OUT, "query_mlp/Dense_1", RVM_KIND_LINEAR_XAVIER, { RVM_SIZE_MLP }, { RVM_SIZE_HEADS, RVM_SIZE_HEAD_DIM } },
+
+  { RVM_PART_DISTANCE, RVM_LAYER_MEAN, "mean", RVM_KIND_VALUES, .outputs = { RVM_SIZE_DIM } },
+  { RVM_PART_DISTANCE, RVM_LAYER_WHITENING, "whitening", RVM_KIND_VALUES, { RVM_SIZE_DIM }, { RVM_SIZE_DIM } },
 };
 
 static const char *const suffixes[RVM_N_ROLES] = {
@@ -182,13 +199,13 @@ multiply (const guint *sizes, const guint8 *shape, guint length)
 guint64
 rvm_schema_count_inputs (const RvmSchema *schema, const RvmLayerRow *row)
 {
-  return multiply (schema->sizes[row->part], row->inputs, RVM_LAYER_INPUTS);
+  return multiply (schema->sizes[row->part], row->inputs, RVM_MOST_INPUTS);
 }
 
 guint64
 rvm_schema_count_outputs (const RvmSchema *schema, const RvmLayerRow *row)
 {
-  return multiply (schema->sizes[row->part], row->outputs, RVM_LAYER_OUTPUTS);
+  return multiply (schema->sizes[row->part], row->outputs, RVM_MOST_OUTPUTS);
 }
 
 static void
@@ -208,8 +225,8 @@ append_layer (GArray *arrays, const RvmSchema *schema, const RvmLayerRow *row, g
       RvmArray array = { .name = format_layer (row, block, suffixes[role]), .dtype = RVM_DTYPE_F32 };
 
       if (role == RVM_ROLE_VALUES || role == RVM_ROLE_KERNEL)
-        append_dims (&array, sizes, row->inputs, RVM_LAYER_INPUTS);
-      append_dims (&array, sizes, row->outputs, RVM_LAYER_OUTPUTS);
+        append_dims (&array, sizes, row->inputs, RVM_MOST_INPUTS);
+      append_dims (&array, sizes, row->outputs, RVM_MOST_OUTPUTS);
       g_array_append_val (arrays, array);
     }
 }

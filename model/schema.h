@@ -1,4 +1,4 @@
-/* The arrays of the network, each described once: its name, its shape and the layer that it belongs to.
+/* The arrays of networks, each described once: its name, its shape and the layer that it belongs to.
  *
  * schema.c has a table of layers. An RvmSchema adds the sizes that turn the table's shapes into numbers. Everything that deals with arrays by name
  * follows from the two: which arrays a weight file must have (config.h), how they are loaded onto a device (loader.h), how the trainer initialises,
@@ -10,7 +10,17 @@
 G_BEGIN_DECLS
 
 /* The parts of a network. Each has sizes of its own, and at most one stack of blocks. */
-typedef enum { RVM_PART_TOKENIZER, RVM_PART_ENCODER, RVM_PART_CORE, RVM_PART_DECODER, RVM_N_PARTS } RvmPart;
+typedef enum {
+  RVM_PART_TOKENIZER,
+  RVM_PART_ENCODER,
+  RVM_PART_CORE,
+  RVM_PART_DECODER,
+  RVM_PART_READOUT,         /* an attention readout (readout/attention_readout.h) has this part */
+  RVM_PART_LEARNED_QUERIES, /* and one of these two */
+  RVM_PART_PLACE_QUERIES,
+  RVM_PART_DISTANCE,        /* a readout that measures distances (readout/distance.c) */
+  RVM_N_PARTS,
+} RvmPart;
 
 /* The layers of RVM. A layer may occur in several parts, and in each block of a part. */
 typedef enum {
@@ -45,6 +55,14 @@ typedef enum {
   RVM_LAYER_GAP_EMBED,
   RVM_LAYER_MASK_TOKEN,
   RVM_LAYER_DETOKENIZE,
+  /* of readouts, which also have layers named above: cross-attention of learned queries, and an MLP */
+  RVM_LAYER_TEMPORAL_CODE,
+  RVM_LAYER_QUERIES,
+  RVM_LAYER_PLACE_IN,
+  RVM_LAYER_PLACE_OUT,
+  RVM_LAYER_OUTPUTS,
+  RVM_LAYER_MEAN,
+  RVM_LAYER_WHITENING,
 } RvmLayer;
 
 /* What the shapes of arrays are made of. RVM_SIZE_NONE ends a shape. */
@@ -60,6 +78,10 @@ typedef enum {
   RVM_SIZE_HEAD_DIM, /* dim / heads */
   RVM_SIZE_MLP,      /* width of the hidden layer */
   RVM_SIZE_GAPS,     /* length of the one-hot encoding of a frame gap */
+  RVM_SIZE_WINDOW,   /* most states that a readout looks at */
+  RVM_SIZE_QUERIES,  /* learned queries of a readout */
+  RVM_SIZE_CODE,     /* width of the Fourier code of a place */
+  RVM_SIZE_OUTPUTS,  /* of each query of a readout */
   RVM_N_SIZES,
 } RvmSize;
 
@@ -82,8 +104,8 @@ typedef enum {
   RVM_KIND_LINEAR_XAVIER, /* kernel and bias; the kernel starts Xavier uniform, those of the other kinds LeCun normal */
 } RvmLayerKind;
 
-#define RVM_LAYER_INPUTS 4
-#define RVM_LAYER_OUTPUTS 2
+#define RVM_MOST_INPUTS 4
+#define RVM_MOST_OUTPUTS 2
 
 /* A layer: y = x W + b, or a vector. W has the shape (inputs..., outputs...), b and scales (outputs...), values (inputs..., outputs...). */
 typedef struct {
@@ -91,7 +113,7 @@ typedef struct {
   RvmLayer layer;
   const char *name; /* "encoder/layers_%u/attention/query": %u is the number of the block */
   RvmLayerKind kind;
-  guint8 inputs[RVM_LAYER_INPUTS], outputs[RVM_LAYER_OUTPUTS]; /* RvmSize, up to the first RVM_SIZE_NONE */
+  guint8 inputs[RVM_MOST_INPUTS], outputs[RVM_MOST_OUTPUTS]; /* RvmSize, up to the first RVM_SIZE_NONE */
 } RvmLayerRow;
 
 typedef struct {

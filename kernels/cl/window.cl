@@ -15,7 +15,8 @@ add_frame_code (__global float *restrict x, __global const float *restrict code,
   store_upto (load_upto (x + row * dim + c, dim - c) + load_upto (code + (size_t) age[row / tokens] * dim + c, dim - c), x + row * dim + c, dim - c);
 }
 
-/* For the backward pass of add_frame_code: out (frames, dim) = sum of x over the tokens of each frame. Global size (ceil (dim / RVM_VECTOR), frames). */
+/* For the backward pass of add_frame_code: out (frames, dim) = sum of x over the tokens of each frame. Global size (ceil (dim / RVM_VECTOR),
+ * frames). */
 __kernel void
 sum_frames (__global const float *restrict x, __global float *restrict out, uint tokens, uint dim)
 {
@@ -26,6 +27,18 @@ sum_frames (__global const float *restrict x, __global float *restrict out, uint
   for (size_t row = frame * tokens; row < (frame + 1) * tokens; row++)
     sum += load_upto (x + row * dim + c, dim - c);
   store_upto (sum, out + frame * dim + c, dim - c);
+}
+
+/* out (dim) = mean of x (rows, dim) over its rows. Global size (ceil (dim / RVM_VECTOR), 1). */
+__kernel void
+mean_rows (__global const float *restrict x, __global float *restrict out, uint rows, uint dim)
+{
+  const uint c = get_global_id (0) * RVM_VECTOR;
+  vec sum = (vec) 0.0f;
+
+  for (size_t row = 0; row < rows; row++)
+    sum += load_upto (x + row * dim + c, dim - c);
+  store_upto (sum / (float) rows, out + c, dim - c);
 }
 
 /* out[r] = x[r] - reference[r mod rows of reference]: states less a state. Global size (ceil (dim / RVM_VECTOR), rows of x). */

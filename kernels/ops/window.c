@@ -38,6 +38,19 @@ rvm_sum_frames (RvmQueue *queue, RvmTensor x, RvmTensor out)
 }
 
 void
+rvm_mean_rows (RvmQueue *queue, RvmTensor x, RvmTensor out)
+{
+  const RvmTensorCheck checks[] = {
+    RVM_CHECK_MATRIX ("rows", x, MAX (x.rows, 1), x.width),
+    RVM_CHECK_MATRIX ("mean of rows", out, 1, x.width),
+  };
+  const RvmArg args[] = { RVM_ARG_BUFFER (x.buffer), RVM_ARG_BUFFER (out.buffer), RVM_ARG_UINT (x.rows), RVM_ARG_UINT (x.width) };
+
+  if (rvm_tensors_check (queue, "mean of rows", checks, G_N_ELEMENTS (checks)))
+    rvm_launch_columns (queue, "window", "mean_rows", x.width, 1, G_N_ELEMENTS (args), args);
+}
+
+void
 rvm_subtract_rows (RvmQueue *queue, RvmTensor x, RvmTensor reference, RvmTensor out)
 {
   const RvmTensorCheck checks[] = {
@@ -75,7 +88,8 @@ rvm_join_window (RvmQueue *queue, const RvmWindowJoin *join)
   if (!rvm_tensors_check (queue, "attention over a window", checks, G_N_ELEMENTS (checks)))
     return;
   if (join->n == 0 || join->n > RVM_WINDOW_STATES) {
-    rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_ARGUMENT, "attention over a window: %u states, expected 1 to %u", join->n, RVM_WINDOW_STATES));
+    rvm_queue_fail (queue, g_error_new (RVM_ERROR, RVM_ERROR_ARGUMENT, "attention over a window: %u states, expected 1 to %u", join->n,
+                               RVM_WINDOW_STATES));
     return;
   }
   g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u", rvm_tiles_for_device (rvm_queue_get_device (queue)).vector);

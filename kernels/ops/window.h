@@ -15,6 +15,9 @@ void rvm_add_frame_code (RvmQueue *queue, RvmTensor x, RvmTensor code, const Rvm
 /* Sums over the tokens of each frame. @x: (frames * tokens, dim). @out: (frames, dim). */
 void rvm_sum_frames (RvmQueue *queue, RvmTensor x, RvmTensor out);
 
+/* out = mean over the rows of @x. @x: (rows, dim). @out: (1, dim). */
+void rvm_mean_rows (RvmQueue *queue, RvmTensor x, RvmTensor out);
+
 /* out[r] = x[r] - reference[r mod rows of @reference]. @x, @out: (rows, dim), contiguous; @out may not be @x. */
 void rvm_subtract_rows (RvmQueue *queue, RvmTensor x, RvmTensor reference, RvmTensor out);
 

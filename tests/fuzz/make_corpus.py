@@ -11,6 +11,9 @@ import zlib
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "model"))
+import reference_readout  # noqa: E402
+
 corpus = pathlib.Path(sys.argv[1])
 TINY = pathlib.Path(__file__).parent.parent / "data" / "tiny.npz"
 
@@ -156,4 +159,10 @@ if __name__ == "__main__":
     write("mask", "grey.png", png(9, 3, 8, colours=0))
     write("mask", "interlaced.png", png(1, 1, 1, interlaced=1))
     write("mask", "deep.png", png(3, 3, 16, colours=0))
+    rng = np.random.default_rng(1)
+    readouts = {"class": reference_readout.make_arrays(rng, 2, 4, 2, 2, 3), "dense": reference_readout.make_arrays(rng, 2, 4, 2, 2, 8, code=4),
+                "distance": reference_readout.make_distance(rng, 2)}
+    more = {"class": {"classes": "a\nb\nc", "frame_rate": 25, "licence": "CC0"}, "dense": {"target": "labels", "classes": "a\nb"}, "distance": {"unit": "m"}}
+    for kind, arrays in readouts.items():
+        write("readout", f"{kind}.safetensors", safetensors(arrays, metadata=reference_readout.metadata(kind, window=2, **more[kind])))
     write("basis", "basis.safetensors", safetensors({"mean": np.zeros(2), "components": np.ones((3, 2)), "deviation": np.ones(3)}))

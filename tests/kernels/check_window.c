@@ -20,6 +20,8 @@ check_codes (guint frames, guint tokens, guint dim, guint ages)
   g_autofree double *sum = g_new0 (double, (gsize) frames * dim), *added = g_new (double, count), *difference = g_new (double, count);
   g_autoptr (RvmBuffer) codes = check_upload (code, (gsize) ages * dim), ages_of_frames = NULL, xs = check_upload (x, count);
   g_autoptr (RvmBuffer) moved = check_output (count), sums = check_output ((gsize) frames * dim), less = check_output (count);
+  g_autoptr (RvmBuffer) means = check_output (dim);
+  g_autofree double *mean = g_new (double, dim);
 
   for (guint f = 0; f < frames; f++)
     age[f] = g_rand_int_range (check_rng, 0, ages);
@@ -36,6 +38,13 @@ check_codes (guint frames, guint tokens, guint dim, guint ages)
   check_compare ("added code", moved, added, count, 1e-6);
   rvm_sum_frames (check_queue, rvm_tensor (xs, rows, dim), rvm_tensor (sums, frames, dim));
   check_compare ("sums of frames", sums, sum, (gsize) frames * dim, 1e-6);
+  for (guint c = 0; c < dim; c++) {
+    mean[c] = 0;
+    for (guint row = 0; row < rows; row++)
+      mean[c] += x[(gsize) row * dim + c] / (double) rows;
+  }
+  rvm_mean_rows (check_queue, rvm_tensor (xs, rows, dim), rvm_tensor (means, 1, dim));
+  check_compare ("mean of rows", means, mean, dim, 1e-6);
   rvm_subtract_rows (check_queue, rvm_tensor (xs, rows, dim), rvm_tensor (xs, tokens, dim), rvm_tensor (less, rows, dim));
   check_compare ("less the first frame", less, difference, count, 1e-6);
 }

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""test_readout.py CHECK-READOUT: readouts of every kind against an implementation in numpy and double precision: streams with windows that fill, slide,
+are reset and skip frames, batches, every backend and precision. The same input gives the same bytes. Files that are broken are refused with a message
+that names the file and what is wrong."""
+import itertools
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+import reference_readout as reference
+
+program = sys.argv[1]
+folder = pathlib.Path(tempfile.mkdtemp(prefix="rvm-readout-"))
+failed = 0
+
+
+def report(good, text):
+    global failed
+    failed += not good
+    print("ok  " if good else "FAILED", text)
+
+
+def run(*arguments, options=()):
+    return subprocess.run([program, *options, *map(str, arguments), folder / "out"], capture_output=True, text=True)
+
+
+def read_floats():
+    return np.fromfile(folder / "out", "<f4")
+
+
+def relative_error(got, expected):
+    return np.abs(got - expected).max() / np.abs(expected).max() if got.shape == expected.shape else np.inf
+
+
+def stream(path, states, grid, options=()):
+    states.astype("<f4").tofile(folder / "states")
+    result = run("stream", path, folder / "states", *grid, options=options)
+    assert result.returncode == 0, result.stderr
+    return read_floats()
+
+
+def expect_stream(arrays, values, states, grid, kind):
+    """What check_readout writes for @states, of which some are None: a reset."""
+    window, frame, out = [], 0, []
+    classes = len(values.get("classes", "").splitlines())
+    for state in states:
+        if state is None:
+            window, frame = [], 0
+            continue
+        frame += 1
+        if (frame - 1) % int(values["stride"]):
+            continue
+        window = (window + [state])[-int(values["window"]):]
+        seen = np.stack(window)
+        if kind == "distance":
+            parts = [np.array([reference.distance(arrays, seen)])]
+        elif kind == "class":
+            logits = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]))
+            parts = [reference.softmax(logits), logits]
+        else:
+            outputs = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]), grid)
+            logits = reference.rearrange(outputs, grid, classes or 1)
+            parts = [reference.softmax(logits), logits] if classes else [np.exp(logits)]
+        out.append((len(window), parts))
+    return out
+
+
+def check_stream(name, arrays, values, rng, grid, dim, options=(), tolerance=1e-5):
+    states = [rng.normal(0, 1, (1 + grid[0] * grid[1], dim)).astype("f4") for _ in range(11)]
+    given = np.stack(states)
+    states[6] = None
+    given[6] = 1e30
+    path = reference.write(folder / "readout.safetensors", arrays, values)
+    got = stream(path, given, grid, options)
+    expected = expect_stream(arrays, values, states, grid, values["kind"])
+    at, worst = 0, 0.0
+    for seen, parts in expected:
+        good = at < len(got) and got[at] == seen
+        at += 1
+        for part in parts:
+            worst = max(worst, relative_error(got[at:at + part.size], part.reshape(-1))) if good else np.inf
+            at += part.size
+    report(worst <= tolerance and at == len(got), f"{name}: error {worst:.1e}, allowed {tolerance:.0e}; {len(expected)} answers")
+    again = stream(path, given, grid, options)
+    report(np.array_equal(got.view("u4"), again.view("u4")), f"{name}: same bytes twice")
+
+
+def check_streams():
+    rng = np.random.default_rng(1)
+    classes = "wave\nclap\nnothing"
+    for dim, width, heads, window, grid in ((24, 48, 3, 4, (2, 3)), (19, 34, 2, 5, (1, 1)), (64, 128, 2, 16, (4, 4))):
+        arrays = reference.make_arrays(rng, dim, width, heads, window, 3)
+        values = reference.metadata("class", classes=classes, window=window)
+        check_stream(f"class of {dim} channels", arrays, values, rng, grid, dim)
+    arrays = reference.make_arrays(rng, 24, 48, 3, 6, 3)
+    for kept, stride, of in itertools.product((3, 6), (1, 2), ("none", "first", "mean")):
+        values = reference.metadata("class", classes=classes, window=kept, stride=stride, reference=of)
+        check_stream(f"class, window {kept} of 6, stride {stride}, reference {of}", arrays, values, rng, (2, 3), 24)
+    for options, tolerance in ((("--gemm", "native"), 1e-5), (("--gemm", "clblast"), 1e-5), (("--precision", "f16"), 5e-3)):
+        check_stream(" ".join(options), arrays, reference.metadata("class", classes=classes, window=6), rng, (2, 3), 24, options, tolerance)
+    for grid, side in (((2, 3), 1), ((3, 1), 4)):
+        arrays = reference.make_arrays(rng, 24, 48, 3, 4, side * side * 3, code=16)
+        check_stream(f"labels, {side} a side", arrays, reference.metadata("dense", target="labels", classes=classes), rng, grid, 24)
+        arrays = reference.make_arrays(rng, 24, 48, 3, 4, side * side, code=16)
+        check_stream(f"depth, {side} a side", arrays, reference.metadata("dense", target="depth", unit="m", reference="mean"), rng, grid, 24)
+    check_stream("distance", reference.make_distance(rng, 24), reference.metadata("distance", window=3), rng, (2, 3), 24)
+
+
+def check_batch():
+    """A batch of windows gives what numpy gives, and the last answer of a stream is the same to 1e-6."""
+    rng = np.random.default_rng(2)
+    windows, length, grid, dim = 5, 4, (2, 3), 24
+    arrays = reference.make_arrays(rng, dim, 48, 3, length, 4)
+    path = reference.write(folder / "readout.safetensors", arrays, reference.metadata("class", classes="a\nb\nc\nd", window=length))
+    states = rng.normal(0, 1, (windows, length, 1 + grid[0] * grid[1], dim)).astype("f4")
+    states.tofile(folder / "states")
+    result = run("batch", path, folder / "states", windows, length, states.shape[2])
+    assert result.returncode == 0, result.stderr
+    got = read_floats().reshape(windows, -1)
+    error = relative_error(got, np.concatenate([reference.attention_readout(arrays, window) for window in states]))
+    report(error <= 1e-5, f"batch: error {error:.1e}")
+    last = np.stack([stream(path, window, grid)[-4:] for window in states])
+    error = relative_error(last, got)
+    report(error <= 1e-6, f"stream against batch: difference {error:.1e}")
+
+
+def check_size():
+    """A window of 16 states of a small16 network at 256 x 256 takes less than 30 MB."""
+    arrays = reference.make_arrays(np.random.default_rng(3), 384, 768, 12, 16, 8)
+    path = reference.write(folder / "readout.safetensors", arrays, reference.metadata("class", classes="\n".join("abcdefgh"), window=16))
+    np.zeros((1, 257, 384), "f4").tofile(folder / "states")
+    result = run("stream", path, folder / "states", 16, 16)
+    used = int(result.stdout.split()[-2])
+    report(result.returncode == 0 and used < 30e6, f"window of 16 states: {used / 1e6:.1f} MB")
+
+
+def check_bad():
+    rng = np.random.default_rng(4)
+    good = reference.make_arrays(rng, 24, 48, 3, 4, 3)
+    labels = reference.make_arrays(rng, 24, 48, 3, 4, 12, code=16)
+    values = reference.metadata("class", classes="a\nb\nc")
+    dense = reference.metadata("dense", target="labels", classes="a\nb\nc")
+    np.zeros((1, 7, 24), "f4").tofile(folder / "states")
+    path = folder / "bad.safetensors"
+
+    def refuse(name, arrays, values, *expected):
+        reference.write(path, arrays, values)
+        result = run("stream", path, folder / "states", 2, 3)
+        missing = [word for word in ("bad.safetensors", *expected) if word not in result.stderr]
+        report(result.returncode == 1 and not missing, f"{name}: {result.stderr.strip()[-200:]} {missing or ''}")
+
+    def without(arrays, *names):
+        return {name: array for name, array in arrays.items() if name not in names}
+
+    for key in ("format", "version", "kind", "model", "features", "width", "height", "window", "stride", "reference"):
+        refuse(f"no {key}", good, without(values, key), f"'{key}'")
+    for key, value, *expected in (
+            ("format", "pt", "rvm-readout"), ("version", "2", "'1'"), ("kind", "box", "class, dense, distance"), ("model", "small", "32 hexadecimal"),
+            ("features", "states", "state, encoder", "states"), ("width", "-1", "from 1"), ("height", "1e3", "from 1"), ("window", "0", "1 to 64"),
+            ("window", "65", "1 to 64"), ("window", "5", "at most 4"), ("stride", "0", "1 to 1000"), ("reference", "last", "none, first, mean"),
+            ("frame-rate", "-3", "frames per second"), ("frame-rate", "nan", "frames per second"), ("frame-rate", "25 fps", "frames per second"),
+            ("classes", "a\nb", "expected 3"), ("classes", "a\nb\nb", "different names"), ("classes", "a\n\nc", "different names"),
+            ("classes", "", "1 to 4096 names")):
+        refuse(f"{key} {value!r}", good, {**values, key: value}, f"'{key}'", *expected)
+    refuse("no classes", good, without(values, "classes"), "'classes'", "expected 3 names")
+    for name, array in good.items():
+        refuse(f"no {name}", without(good, name), values, f"'{name}'", "missing")
+        if name != "temporal_posenc/embeddings":  # which may have more ages than the window
+            refuse(f"{name} too long", {**good, name: np.concatenate([array, array])}, values)
+        refuse(f"{name} with NaN", {**good, name: array * np.nan}, values, f"'{name}'", "NaN")
+    refuse("two queries", {**good, "query": np.concatenate([good["query"]] * 2)}, values, "'query'", "one query")
+    refuse("dense with learned queries", good, dense, "query_mlp/Dense_0/kernel")
+    refuse("dense without target", labels, without(dense, "target"), "'target'", "depth or labels")
+    refuse("dense labels without classes", labels, without(dense, "classes"), "'classes'")
+    refuse("dense of no square", labels, {**dense, "classes": "a\nb"}, "'Dense_1/kernel'", "square")
+    refuse("class of places", labels, values, "query")
+    far = reference.make_distance(rng, 24)
+    for name in far:
+        refuse(f"distance without {name}", without(far, name), reference.metadata("distance"), f"'{name}'", "missing")
+    refuse("distance with a reference", far, reference.metadata("distance", reference="mean"), "'reference'")
+    refuse("distance, not square", {**far, "whitening": far["whitening"][:5]}, reference.metadata("distance"), "'whitening'", "(5, 24)", "(24, 24)")
+    np.full((1, 7, 24), np.nan, "f4").tofile(folder / "states")
+    refuse("features with NaN", good, values, "NaN")
+
+
+check_streams()
+check_batch()
+check_size()
+check_bad()
+for file in folder.iterdir():
+    file.unlink()
+folder.rmdir()
+print(f"{failed} failed")
+sys.exit(failed != 0)
