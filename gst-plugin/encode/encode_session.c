@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "video/analysis.h"
+#include "video/stillness.h"
 #include "analytics.h"
 #include "meta/gstrvmfields.h"
 #include "profile_report.h"
@@ -25,6 +26,8 @@ struct _RvmEncodeSession
   RvmState *state;              /* after the frame analysed last; or NULL */
   gfloat *encoded[2];           /* this frame and the one before, for scene cuts */
   gboolean have_encoded;        /* encoded[0] is of the frame analysed last */
+  RvmStillness *stillness;      /* keeps the frame analysed last; or NULL */
+  guint still;                  /* frames since then, all of them still */
 };
 
 static void
@@ -91,6 +94,7 @@ rvm_encode_session_free (RvmEncodeSession * session)
   gst_rvm_fields_clear (&gst_rvm_feature_fields, GST_RVM_IN_META, &session->now);
   g_clear_pointer (&session->state, rvm_state_unref);
   free_encoded (session);
+  g_clear_pointer (&session->stillness, rvm_stillness_free);
   if (session->stream)
     rvm_profile_report_frame (session->stream, TRUE);
   g_clear_pointer (&session->stream, rvm_stream_free);
@@ -294,6 +298,35 @@ run_model (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
       &result->update_gate, &result->reset_gate, error);
 }
 
+/* Whether the picture, which was just converted, is one that need not be computed. */
+static gboolean
+is_still (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
+    const RvmEncodeRequest * request)
+{
+  gdouble change;
+
+  if (!request->reuse_still) {
+    g_clear_pointer (&session->stillness, rvm_stillness_free);
+    return FALSE;
+  }
+  if (session->stillness
+      && (rvm_stillness_get_width (session->stillness) != session->width
+          || rvm_stillness_get_height (session->stillness) != session->height))
+    g_clear_pointer (&session->stillness, rvm_stillness_free);
+  if (session->stillness == NULL)
+    session->stillness = rvm_stillness_new (session->width, session->height);
+  change = rvm_stillness_measure (session->stillness, pixels, stride);
+  if (rvm_encode_session_has_features (session)
+      && session->still < request->reuse_longest
+      && change <= request->reuse_threshold) {
+    session->still++;
+    return TRUE;
+  }
+  rvm_stillness_keep (session->stillness);
+  session->still = 0;
+  return FALSE;
+}
+
 gboolean
 rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
     const RvmEncodeRequest * request, RvmEncodeResult * result,
@@ -308,9 +341,12 @@ rvm_encode_session_analyse (RvmEncodeSession * session, GstBuffer * buffer,
   pixels = rvm_analysis_convert (session->analysis, buffer, error);
   if (pixels == NULL)
     return FALSE;
+  *result = (RvmEncodeResult) {.similarity = NAN };
+  result->still = is_still (session, pixels, rvm_analysis_get_stride (session->analysis), request);
+  if (result->still)
+    return TRUE;
   values = g_malloc (size);
   all = g_bytes_new_take (values, size);
-  *result = (RvmEncodeResult) {.similarity = NAN };
   if (!run_model (session, pixels, rvm_analysis_get_stride (session->analysis),
           request, values, result, error)) {
     g_prefix_error (error, "at the frame of time %" GST_TIME_FORMAT ": ",

@@ -24,11 +24,15 @@ typedef struct
   gdouble scene_threshold;      /* similarity below which two frames are of
                                  * different scenes */
   gboolean measure_gates;
+  gboolean reuse_still;         /* a still frame is not computed */
+  gdouble reuse_threshold;      /* largest change of a block's mean in a still frame, levels */
+  guint reuse_longest;          /* still frames in a row */
 } RvmEncodeRequest;
 
 /* What became of a frame. */
 typedef struct
 {
+  gboolean still;               /* not computed: the features found last are its own. The rest is then unset */
   RvmStreamHealth health;
   gboolean began;               /* a generation */
   gboolean scene_cut;           /* because of one */
@@ -79,7 +83,8 @@ guint64 rvm_encode_session_get_bytes (const RvmEncodeSession * session);
 void rvm_encode_session_get_size (const RvmEncodeSession * session,
     guint * width, guint * height);
 
-/* Folds the picture of @buffer into the state and keeps its features. */
+/* Folds the picture of @buffer into the state and keeps its features; or leaves both as they are if the request wants that of a still frame,
+ * and this is one. */
 gboolean rvm_encode_session_analyse (RvmEncodeSession * session,
     GstBuffer * buffer, const RvmEncodeRequest * request,
     RvmEncodeResult * result, GError ** error);

@@ -42,6 +42,12 @@
  * recognises frames that are carried or repeated. The first frame of a stream is always
  * analysed. A buffer that passes several rvmencode gets the metadata of each.
  *
+ * ## Still frames
+ * With `reuse=still`, a still frame is not computed but carries the features of the last
+ * computed one, with its update; the state stays as it is. In a still frame, no block of
+ * 4 x 4 analysed pixels has a mean that changed by more than `reuse-threshold` since then.
+ * After `reuse-longest` still frames in a row, a frame is computed anyway.
+ *
  * ## Other weights
  * Setting `model-file` while playing, or replacing the file with `watch-model` on, loads
  * it in the background. The new weights are used from a later frame on, with a reset
@@ -204,6 +210,9 @@ configure (GstRvmEncode * self, GstBuffer * buffer, RvmEncodeRequest * request)
   request->warm_up = self->settings.warm_up;
   request->watch_scene = self->settings.reset_on & GST_RVM_RESET_SCENE;
   request->scene_threshold = self->settings.scene_threshold;
+  request->reuse_still = self->settings.reuse == GST_RVM_REUSE_STILL;
+  request->reuse_threshold = self->settings.reuse_threshold;
+  request->reuse_longest = self->settings.reuse_longest;
   GST_OBJECT_UNLOCK (self);
   if (see (self, buffer, direction, &view, &error)
       && rvm_encode_session_configure (self->session, &view, request, &error))
@@ -269,10 +278,9 @@ gst_rvm_encode_prepare_output_buffer (GstBaseTransform * base, GstBuffer * in,
   return GST_FLOW_OK;
 }
 
-/* Runs the model on the frame; an error is posted. */
+/* Runs the model on the frame unless it is @still; an error is posted. */
 static gboolean
-analyse (GstRvmEncode * self, GstBuffer * buffer,
-    RvmEncodeRequest * request)
+analyse (GstRvmEncode * self, GstBuffer * buffer, RvmEncodeRequest * request, gboolean * still)
 {
   const gint64 start = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
@@ -287,6 +295,9 @@ analyse (GstRvmEncode * self, GstBuffer * buffer,
         "while running the model");
     return FALSE;
   }
+  *still = result.still;
+  if (result.still)
+    return TRUE;
   if (gst_rvm_encode_count_update (self,
           rvm_encode_session_get_origin (self->session), &result,
           g_get_monotonic_time () - start))
@@ -303,7 +314,7 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   GstRvmEncode *self = GST_RVM_ENCODE (base);
   RvmEncodeRequest request;
   guint64 carried, dropped;
-  gboolean skip, drop;
+  gboolean skip, drop, still = FALSE;
 
   if (!self->have_info)
     return GST_FLOW_NOT_NEGOTIATED;
@@ -321,7 +332,7 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   drop = skip && self->until_update == 0
       && gst_rvm_encode_is_late (self, buffer);
   skip = skip && (self->until_update > 0 || drop);
-  if (!skip && !analyse (self, buffer, &request))
+  if (!skip && !analyse (self, buffer, &request, &still))
     return GST_FLOW_ERROR;
 
   GST_OBJECT_LOCK (self);
@@ -329,8 +340,10 @@ gst_rvm_encode_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     self->until_update = self->settings.interval;
   else if (self->until_update > 0)
     self->until_update--;
+  skip |= still;
   self->counters.frames++;
   self->counters.skipped += skip;
+  self->counters.still += still;
   carried = self->counters.carried += skip && request.parts != 0;
   dropped = self->counters.dropped += drop;
   GST_OBJECT_UNLOCK (self);
@@ -388,7 +401,7 @@ install_properties (GObjectClass * object)
 
   g_object_class_install_property (object, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "frames, skipped, carried, dropped, resets, restores, mean-us, max-us, latency-us,"
+          "frames, skipped, carried, dropped, still, resets, restores, mean-us, max-us, latency-us,"
           " state-norm, mean-update-gate, scene-similarity, state-hash, snapshots,"
           " snapshot-bytes, stream-bytes, analysis-width, analysis-height (pixels, 0"
           " before the first frame)", GST_TYPE_STRUCTURE, shown));

@@ -30,7 +30,7 @@ extern GstBaseTransformClass *gst_rvm_encode_base;
 /* What `stats` shows. */
 typedef struct
 {
-  guint64 frames, skipped, carried, dropped, updates;
+  guint64 frames, skipped, carried, dropped, still, updates;
   guint64 generation, resets, restores;
   guint64 total_us, max_us;
   guint64 recent_us[RVM_ENCODE_RECENT]; /* of the last frames, a ring */

@@ -64,6 +64,16 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
     {AT (interval), g_param_spec_uint ("interval", "Interval",
               "Number of frames skipped between analysed frames; skipped frames carry"
               " the last features, marked as carried", 0, G_MAXUINT, 0, live)},
+    {AT (reuse), g_param_spec_enum ("reuse", "Reuse",
+              "Which frames are not computed and carry the last features, marked as"
+              " carried", gst_rvm_reuse_get_type (), GST_RVM_REUSE_NONE, live)},
+    {AT (reuse_threshold), g_param_spec_double ("reuse-threshold", "Reuse threshold",
+              "With reuse=still, largest change since the last computed frame of the"
+              " mean of a block of 4 x 4 analysed pixels, in levels of 0 to 255", 0, 255,
+              2, live)},
+    {AT (reuse_longest), g_param_spec_uint ("reuse-longest", "Longest reuse",
+              "With reuse=still, largest number of still frames in a row that are not"
+              " computed", 1, G_MAXUINT, 25, live)},
     {AT (warm_up), g_param_spec_uint ("warm-up", "Warm-up",
               "Extra passes of the recurrent core over the first frame after a"
               " reset (0 = as published)", 0, MAX_WARM_UP, 0, live)},

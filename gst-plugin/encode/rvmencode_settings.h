@@ -24,6 +24,9 @@ typedef struct
   guint messages;               /* GstRvmMessages */
   guint health_interval;        /* analysed frames */
   gboolean qos;
+  gint reuse;                   /* GstRvmReuse */
+  gdouble reuse_threshold;      /* levels */
+  guint reuse_longest;          /* frames */
 } GstRvmEncodeSettings;
 
 /* Installs a property for each field, with ids from @first_id. */

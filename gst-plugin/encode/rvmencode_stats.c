@@ -66,7 +66,7 @@ gst_rvm_encode_get_stats (GstRvmEncode * self)
   return gst_structure_new ("rvmencode-stats",
       "frames", G_TYPE_UINT64, c.frames, "skipped", G_TYPE_UINT64, c.skipped,
       "carried", G_TYPE_UINT64, c.carried,
-      "dropped", G_TYPE_UINT64, c.dropped,
+      "dropped", G_TYPE_UINT64, c.dropped, "still", G_TYPE_UINT64, c.still,
       "resets", G_TYPE_UINT64, c.resets, "restores", G_TYPE_UINT64, c.restores,
       "mean-us", G_TYPE_DOUBLE,
       c.updates ? (gdouble) c.total_us / c.updates : 0.0,

@@ -83,6 +83,22 @@ gst_rvm_model_change_get_type (void)
 }
 
 GType
+gst_rvm_reuse_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const GEnumValue values[] = {
+      {GST_RVM_REUSE_NONE, "Every frame is computed", "none"},
+      {GST_RVM_REUSE_STILL, "Still frames carry the last features", "still"},
+      {0, NULL, NULL}
+    };
+    g_once_init_leave (&type, g_enum_register_static ("GstRvmReuse", values));
+  }
+  return type;
+}
+
+GType
 gst_rvm_messages_get_type (void)
 {
   static gsize type = 0;

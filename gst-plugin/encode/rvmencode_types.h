@@ -33,6 +33,15 @@ typedef enum
 
 GType gst_rvm_model_change_get_type (void);
 
+/* What need not be computed. */
+typedef enum
+{
+  GST_RVM_REUSE_NONE,
+  GST_RVM_REUSE_STILL,
+} GstRvmReuse;
+
+GType gst_rvm_reuse_get_type (void);
+
 /* Which element messages are posted. */
 typedef enum
 {

@@ -1,5 +1,5 @@
 /* Pictures as they are meant to be seen: the eight orientations against videoflip, places there and back, pixels that are not square, margins,
- * what tags say, and what becomes of pictures that are made smaller. */
+ * what tags say, what becomes of pictures that are made smaller, and which pictures are still. */
 #include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "video/conversion.h"
 #include "video/orientation.h"
 #include "video/orientation_tags.h"
+#include "video/stillness.h"
 
 #define ORIENTATIONS 8
 #define assert_near(a, b, tolerance) \
@@ -380,6 +381,57 @@ START_TEST (test_tags)
 }
 END_TEST
 
+/* The largest change of a block's mean, by the definition. */
+static double
+measure_change (const guint8 *a, const guint8 *b, guint width, guint height)
+{
+  double most = 0;
+
+  for (guint y = 0; y < height; y += 4)
+    for (guint x = 0; x < width; x += 4)
+      for (guint c = 0; c < 3; c++) {
+        double difference = 0;
+        guint n = 0;
+
+        for (guint i = y; i < MIN (y + 4, height); i++)
+          for (guint j = x; j < MIN (x + 4, width); j++, n++)
+            difference += (double) a[(i * width + j) * 3 + c] - b[(i * width + j) * 3 + c];
+        most = MAX (most, fabs (difference) / n);
+      }
+  return most;
+}
+
+START_TEST (test_stillness)
+{
+  static const guint sizes[][2] = { { 4, 4 }, { 16, 32 }, { 7, 9 }, { 1, 1 }, { 30, 14 }, { 64, 48 } };
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++) {
+    const guint width = sizes[s][0], height = sizes[s][1], bytes = width * height * 3;
+    g_autoptr (RvmStillness) stillness = rvm_stillness_new (width, height);
+    g_autofree guint8 *kept = g_malloc (bytes), *now = g_malloc (bytes);
+
+    for (guint i = 0; i < bytes; i++)
+      kept[i] = g_rand_int (rand);
+    ck_assert (rvm_stillness_measure (stillness, kept, width * 3) == INFINITY);
+    rvm_stillness_keep (stillness);
+    ck_assert (rvm_stillness_measure (stillness, kept, width * 3) == 0);
+    /* One pixel in any place, and noise everywhere; the same picture is kept all the time. */
+    for (guint round = 0; round < 40; round++) {
+      memcpy (now, kept, bytes);
+      if (round % 2)
+        now[g_rand_int_range (rand, 0, bytes)] ^= 1 << g_rand_int_range (rand, 0, 8);
+      else
+        for (guint i = 0; i < bytes; i++)
+          now[i] = CLAMP (kept[i] + g_rand_int_range (rand, -5, 6), 0, 255);
+      assert_near (rvm_stillness_measure (stillness, now, width * 3), measure_change (kept, now, width, height), 1e-9);
+    }
+    rvm_stillness_keep (stillness);
+    assert_near (rvm_stillness_measure (stillness, kept, width * 3), measure_change (kept, now, width, height), 1e-9);
+  }
+}
+END_TEST
+
 int
 main (int argc, char **argv)
 {
@@ -400,6 +452,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_fields_are_one_picture);
   tcase_add_test (tests, test_analysis_is_upright);
   tcase_add_test (tests, test_tags);
+  tcase_add_test (tests, test_stillness);
   runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
