@@ -224,15 +224,45 @@ rvm_prepare() {
   export RVM_DEFAULT_MODEL=${model:-$(realpath "$here/../model/default/rvm-cpu.safetensors")}
 }
 
-# rvm_new FILE...: none of the results is there yet, unless --overwrite says that it may be replaced.
-results=()
+# Device and inode of every file that the arguments on the command line and --model name, between spaces.
+rvm_inputs() {
+  local word
+  for word in "${words[@]}" ${model:+"$model"}; do
+    case $word in
+      -) word=$(realpath /dev/stdin) ;;
+      file://*) word=${word#file://} word=/${word#*/} word=${word//\\/\\\\}; printf -v word %b "${word//%/\\x}" ;;
+    esac
+    if [ -d "$word" ]; then
+      find -L "$word" -maxdepth 1 -type f -print0
+    elif [ -f "$word" ]; then
+      printf '%s\0' "$word"
+    elif [[ $word != *://* ]]; then
+      # Pictures that are frames.
+      { compgen -G "$(sed -E 's/%(0[0-9]+)?d/*/' <<< "$word")" || true; } | tr '\n' '\0'
+    fi
+  done | { xargs -0r stat -L -c ' %d:%i ' -- 2>/dev/null || true; } | tr -d '\n'
+}
+
+# rvm_new FILE...: none of the results is there yet, unless --overwrite says that it may be replaced. None is a file that this run reads, whatever its
+# name, nor would its unfinished form be.
+results=() input_ids=""
 rvm_new() {
-  local file
+  local file each id
   results+=("$@")
+  [ -n "$input_ids" ] || input_ids=" $(rvm_inputs)"
   for file; do
+    for each in "$file" "$file.part"; do
+      if [ -f "$each" ] && id=$(stat -L -c %d:%i -- "$each") && [[ $input_ids == *" $id "* ]]; then
+        rvm_fail "$each is what this run reads: --output names another place for the result"
+      fi
+    done
     [ -n "$overwrite" ] || [ ! -e "$file" ] || rvm_fail "$file exists: --overwrite replaces it, --output names another place"
   done
 }
+
+# rvm_beside FILE: where rvmexport writes a result, which is valid after every frame. An earlier one is only replaced by one that is complete: then the
+# name ends with .part, which rvm_run.py takes away at the end.
+rvm_beside() { if [ -f "$1" ]; then echo "$1.part"; else echo "$1"; fi; }
 
 # Makes the folder of results.
 rvm_folder() { if ! mkdir -p "$1" 2>/dev/null || [ ! -w "$1" ]; then rvm_fail "$1 cannot be written"; fi; }
@@ -249,8 +279,10 @@ rvm_check_encoded() {
 }
 
 # Sets $encode to the elements that make a file of pictures, by its ending. It has its name only when it is whole.
+encoded=""
 rvm_encode_to() {
   local h264="" name
+  encoded=$1
   case $1 in
     *.webm) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! webmmux) ;;
     *.mkv) encode=(videoconvert ! vp8enc deadline=1 cpu-used=8 target-bitrate=2000000 threads=2 ! matroskamux) ;;
@@ -284,7 +316,7 @@ rvm_discard_empty() {
 rvm_launch() {
   local status=0
   RVM_SCRIPT=$name_of_script "$python" "$here/rvm_run.py" ${frames:+--frames "$((10#$frames))"} ${rate:+--rate "$rate"} ${timeout:+--timeout "$((10#$timeout))"} "$@" || status=$?
-  if [ $status = 0 ] && [ -f "$output.part" ]; then mv "$output.part" "$output"; fi
+  if [ $status = 0 ] && [ -n "$encoded" ] && [ -f "$encoded.part" ]; then mv -- "$encoded.part" "$encoded"; fi
   [ $status = 0 ] || rvm_discard_empty "${results[@]}"
   return $status
 }

@@ -78,8 +78,17 @@ def videos(name):
     return list(found) if isinstance(found, rvm_source.Videos) else [name]
 
 
-def new_file(name, overwrite):
-    """A result is not written over an earlier one unasked."""
+def inputs(video, model=None):
+    """The files that the VIDEO and --model name."""
+    found = rvm_source.find(video) if video else None
+    files = [*(found if isinstance(found, rvm_source.Videos) else (found.pictures or [found.path]) if found else []), model]
+    return [file for file in files if file and os.path.isfile(file)]
+
+
+def new_file(name, overwrite, reads=()):
+    """A result is not written over an earlier one unasked, and never over a file that the application @reads, whatever its name."""
+    if name and os.path.exists(name) and any(os.path.samefile(name, file) for file in reads):
+        fail(f"{name} is what this run reads: --output names another place for the result")
     if name and os.path.exists(name) and not overwrite:
         fail(f"{name} exists: --overwrite replaces it, another name keeps it")
     folder = os.path.dirname(name or "") or "."

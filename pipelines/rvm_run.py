@@ -5,7 +5,8 @@
 
 The first form has a pipeline for each VIDEO (rvm_source.py), in one process and up to AT_ONCE at a time; one that fails leaves the others running.
 In the second, ELEMENTS begin with a source of their own and have an identity named "frames" where frames are counted. Ctrl-C ends a pipeline as if
-the video had ended. The exit status says how many pipelines failed.
+the video had ended. The exit status says how many pipelines failed. A file of an rvmexport whose name ends with .part loses that ending, and so
+replaces an earlier result, when its pipeline has succeeded.
 
 A thread of its own starts and stops each pipeline, because an element may take long for it (kernels are compiled) or for ever. The main thread
 reads the messages, ten times a second. What streaming threads count is only ever written by one of them."""
@@ -22,6 +23,8 @@ import rvm_source
 AT_ONCE = 16
 TICK = 0.1  # seconds
 TIMEOUT = 30  # seconds without a picture, after which a video is given up
+STOPPING = 20, 600  # seconds to stop in, before and after the first frame was analysed: then kernels may be written to the cache
+stuck = False  # whether a pipeline has not stopped
 
 
 class Progress:
@@ -195,8 +198,9 @@ class Job:
         self.thread.start()
 
     def stop(self):
-        """False where the pipeline does not stop: an element of it hangs, which is left alone. Kernels that were compiled are written to the cache
-        then, which takes a while the first time."""
+        """A pipeline that does not stop has failed, because its results may be incomplete. The element that hangs is left alone, in its thread."""
+        global stuck
+
         from gi.repository import Gst
 
         stopping = threading.Thread(target=lambda: self.pipeline.set_state(Gst.State.NULL), daemon=True)
@@ -204,8 +208,29 @@ class Job:
         stopping.join(2)
         if stopping.is_alive() and self.analysed:
             self.progress.note("keeping the compiled kernels for the next time")
-        stopping.join(600 if self.analysed else 20)
-        return not stopping.is_alive()
+        stopping.join(STOPPING[bool(self.analysed)])
+        if stopping.is_alive():
+            stuck = True
+            if self.error is None:
+                self.end("it did not stop, so that its results may be incomplete")
+        self.settle()
+
+    def settle(self):
+        """Files whose names end with .part replace earlier ones if they are complete; those of a run that had no frame are removed."""
+        for element in self.all_elements():
+            if element.get_factory().get_name() != "rvmexport":
+                continue
+            for name in ("location", "features-location", "class-location", "tracks-location"):
+                part = element.get_property(name) or ""
+                if not part.endswith(".part") or not os.path.isfile(part):
+                    continue
+                result = part.removesuffix(".part")
+                if self.error is None:
+                    os.replace(part, os.path.realpath(result))
+                elif not element.get_property("frames"):
+                    os.unlink(part)
+                else:
+                    self.progress.note(f"{result} is kept; the first {element.get_property('frames')} frames of the new one are in {part}")
 
     # The main thread.
 
@@ -325,7 +350,7 @@ def describe(jobs, waiting, begin):
 def run(jobs, progress=None):
     """Runs the @jobs, AT_ONCE at a time; returns them. A second Ctrl-C gives up at once."""
     progress = progress or Progress()
-    waiting, running, over, stuck, began, ended = list(jobs), [], [], False, None, None
+    waiting, running, over, began, ended = list(jobs), [], [], None, None
     interrupts = 0
 
     def on_signal(*_):
@@ -356,7 +381,8 @@ def run(jobs, progress=None):
                 running.remove(job)
                 over.append(job)
                 ended = time.monotonic()
-                stuck = (job.thread and not job.stop()) or stuck
+                if job.thread:
+                    job.stop()
                 if job.error and len(jobs) > 1:
                     progress.note(job.error)
             if running:
@@ -368,8 +394,6 @@ def run(jobs, progress=None):
     if began is not None and not all(job.error for job in over):
         done, elapsed = sum(job.done() for job in over), ended - began
         progress.note(f"{done} frames in {seconds(elapsed)}" + (f", {done / elapsed:.1f} a second" if elapsed > 1 else ""))
-    if stuck:
-        leave_behind(over, progress)
     return over
 
 
@@ -394,11 +418,13 @@ def report(jobs, progress):
     return min(len(failed), 100)
 
 
-def leave_behind(jobs, progress):
-    """Where an element hangs in a thread, no ordinary exit is possible."""
-    status = report(jobs, progress)
-    sys.stdout.flush()
-    os._exit(status)
+def leave(status):
+    """The last thing that a program does. Where an element hangs in a thread, no ordinary exit is possible."""
+    if stuck:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def play(name, elements, prepare=lambda pipeline: None, **options):
@@ -423,7 +449,7 @@ def each(names, do):
             failed.append(name)
     if len(names) > 1 and failed:
         print(f"{rvm_app.NAME}: {len(failed)} of {len(names)} videos failed: {', '.join(failed)}", file=sys.stderr)
-    return min(len(failed), 100)
+    return leave(min(len(failed), 100))
 
 
 def main(words):
@@ -450,7 +476,7 @@ def main(words):
             words = words[end:]
     except rvm_source.Unusable as problem:
         rvm_app.fail(problem)
-    return report(run(jobs, progress), progress)
+    return leave(report(run(jobs, progress), progress))
 
 
 if __name__ == "__main__":
