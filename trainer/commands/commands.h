@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/runtime/device.h"
+#include "trainer/evaluate/suite.h"
 #include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
@@ -27,5 +28,8 @@ void rvm_command_show_notice (RvmDevice *device);
 
 /* Loads a recipe and changes the values that --set names. */
 gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);
+
+/* Runs the suite and prints its results to standard output, and its progress to standard error; returns the exit status. */
+int rvm_command_run_suite (const RvmSuite *suite, gboolean json);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* rvm-cl-train evaluate: the table of J, F and their mean for each kind of features on the sequences of DAVIS. */
+/* rvm-cl-train evaluate: the table of J, F and their mean for each kind of features on the sequences of DAVIS; or, with --suite, the fixed suite. */
 #include <gst/gst.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,73 +144,139 @@ add_untrained (GPtrArray *models, char ***files, const RvmModelOptions *options,
   return TRUE;
 }
 
-int
-rvm_command_evaluate (int argc, char **argv)
+/* What the command line says. */
+typedef struct {
+  GStrv files;
+  char *davis, *actions, *clips, *points, *size, *only, *device, *cache_dir;
+  gboolean untrained, standardise, suite, json;
+  int frames, warm_up, every, context, radius, top;
+  double temperature;
+} Arguments;
+
+static void
+arguments_clear (Arguments *arguments)
 {
-  g_auto (GStrv) files = NULL;
-  g_autofree char *folder = NULL, *device = NULL, *cache_dir = NULL, *only = NULL, *size = NULL, *points = NULL;
-  gboolean untrained = FALSE, standardise = FALSE, is_default;
-  int frames = 0, warm_up = 0, every = 1, context = 20, radius = 20, top = 7;
-  double temperature = 0.7;
+  char *const texts[] = { arguments->davis, arguments->actions, arguments->clips, arguments->points, arguments->size, arguments->only,
+    arguments->device, arguments->cache_dir };
+
+  g_strfreev (arguments->files);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_free (texts[i]);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
+static gboolean
+parse (Arguments *a, int *argc, char ***argv, GError **error)
+{
   const GOptionEntry entries[] = {
-    { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &files, "weights (default: the bundled ones); may be repeated, for one table with all of them", "FILE" },
-    { "untrained", 'u', 0, G_OPTION_ARG_NONE, &untrained, "also evaluate each network with random weights", NULL },
-    { "davis", 0, 0, G_OPTION_ARG_FILENAME, &folder, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
-    { "points", 0, 0, G_OPTION_ARG_FILENAME, &points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
-    { "size", 's', 0, G_OPTION_ARG_STRING, &size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
-    { "frames", 'n', 0, G_OPTION_ARG_INT, &frames, "use the first N frames of each sequence (default: all)", "N" },
-    { "warm-up", 'w', 0, G_OPTION_ARG_INT, &warm_up, "extra passes over the first frame (default 0, as published)", "N" },
-    { "every", 0, 0, G_OPTION_ARG_INT, &every, "use every Nth sequence (default 1)", "N" },
-    { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &only, "use this sequence alone", "NAME" },
-    { "context", 0, 0, G_OPTION_ARG_INT, &context, "context frames (default 20)", "N" },
-    { "radius", 0, 0, G_OPTION_ARG_INT, &radius, "largest distance of a match in cells; 0: any (default 20)", "N" },
-    { "top", 0, 0, G_OPTION_ARG_INT, &top, "matches used for each cell (default 7)", "N" },
-    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "temperature of the softmax over matches (default 0.7)", "T" },
-    { "standardise", 0, 0, G_OPTION_ARG_NONE, &standardise, "standardise each channel of a frame to mean 0, deviation 1 (not as published)", NULL },
-    { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
-    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &a->files, "weights (default: the bundled ones); may be repeated, to compare several", "FILE" },
+    { "untrained", 'u', 0, G_OPTION_ARG_NONE, &a->untrained, "also evaluate each network with random weights", NULL },
+    { "davis", 0, 0, G_OPTION_ARG_FILENAME, &a->davis, "DAVIS: JPEGImages/480p and Annotations/480p, or video/ and masks/", "FOLDER" },
+    { "suite", 0, 0, G_OPTION_ARG_NONE, &a->suite, "the fixed suite that models are chosen by, of the parts whose folders are given", NULL },
+    { "actions", 0, 0, G_OPTION_ARG_FILENAME, &a->actions, "of the suite: clips of actions, VERB/sceneN_NN.mp4", "FOLDER" },
+    { "clips", 0, 0, G_OPTION_ARG_FILENAME, &a->clips, "of the suite: videos whose halves are to find each other", "FOLDER" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &a->json, "of the suite: print one line of JSON", NULL },
+    { "points", 0, 0, G_OPTION_ARG_FILENAME, &a->points, "follow marked points (FOLDER/SEQUENCE.json) instead of masks", "FOLDER" },
+    { "size", 's', 0, G_OPTION_ARG_STRING, &a->size, "analysed pixels (default 880x480, as published)", "WIDTHxHEIGHT" },
+    { "frames", 'n', 0, G_OPTION_ARG_INT, &a->frames, "use the first N frames of each sequence (default: all)", "N" },
+    { "warm-up", 'w', 0, G_OPTION_ARG_INT, &a->warm_up, "extra passes over the first frame (default 0, as published)", "N" },
+    { "every", 0, 0, G_OPTION_ARG_INT, &a->every, "use every Nth sequence (default 1)", "N" },
+    { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &a->only, "use this sequence alone", "NAME" },
+    { "context", 0, 0, G_OPTION_ARG_INT, &a->context, "context frames (default 20)", "N" },
+    { "radius", 0, 0, G_OPTION_ARG_INT, &a->radius, "largest distance of a match in cells; 0: any (default 20)", "N" },
+    { "top", 0, 0, G_OPTION_ARG_INT, &a->top, "matches used for each cell (default 7)", "N" },
+    { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &a->temperature, "temperature of the softmax over matches (default 0.7)", "T" },
+    { "standardise", 0, 0, G_OPTION_ARG_NONE, &a->standardise, "standardise each channel of a frame to mean 0, deviation 1 (not as published)", NULL },
+    { "device", 'd', 0, G_OPTION_ARG_STRING, &a->device, "index or part of a device's name", "DEVICE" },
+    { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &a->cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (GOptionContext) options = g_option_context_new ("- how well features follow the masks of DAVIS, beside simple answers");
-  g_autoptr (GPtrArray) models = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_model_unref), sequences = NULL;
-  g_autoptr (GError) error = NULL;
-  RvmModelOptions model_options = { 0 };
-  RvmEvaluation evaluation;
+  g_autoptr (GOptionContext) context = g_option_context_new ("- measure how well features follow the masks of DAVIS, beside baselines");
 
-  g_option_context_add_main_entries (options, entries, NULL);
-  if (!g_option_context_parse (options, &argc, &argv, &error))
-    return rvm_command_fail (error, 2);
-  if (argc != 1 || folder == NULL || frames < 0 || warm_up < 0 || warm_up > 1000 || every < 1 || context < 0 || radius < 0 || top < 0) {
-    g_printerr ("rvm-cl-train evaluate: expected --davis FOLDER; numbers must not be negative, --every at least 1\n");
-    return 2;
-  }
-  evaluation = (RvmEvaluation){
-    .frames = frames, .warm_up = warm_up,
-    .propagation = { .context = context, .radius = radius, .top = top, .temperature = temperature, .standardise = standardise },
-  };
-  gst_init (NULL, NULL);
-  model_options.device = device;
-  model_options.cache_dir = cache_dir;
-  is_default = files == NULL;
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  if (*argc != 1 || (a->davis == NULL && !a->suite) || a->frames < 0 || a->warm_up < 0 || a->warm_up > 1000 || a->every < 1 || a->context < 0
+      || a->radius < 0 || a->top < 0)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: expected --davis FOLDER or --suite; numbers must not be negative, --every at least 1");
+  else if (!a->suite && (a->actions || a->clips || a->json))
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: --actions, --clips and --json are of the suite: expected --suite");
+  else if (a->suite && (a->points || a->size || a->frames || a->warm_up || a->every != 1 || a->only || a->standardise))
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: the suite is fixed: expected no settings of sequences and pictures beside --suite");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* Loads the models of @arguments, or the bundled one, into @models. */
+static gboolean
+load_models (Arguments *arguments, const RvmModelOptions *options, GPtrArray *models, GError **error)
+{
+  const gboolean is_default = arguments->files == NULL;
+
   if (is_default)
-    files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
-  for (guint i = 0; files[i]; i++) {
-    RvmModel *model = rvm_model_load (files[i], &model_options, &error);
+    arguments->files = g_strdupv ((char *[]){ (char *) rvm_default_model_get_path (), NULL });
+  for (guint i = 0; arguments->files[i]; i++) {
+    RvmModel *model = rvm_model_load (arguments->files[i], options, error);
     if (model == NULL) {
       if (is_default)
-        rvm_default_model_explain (&error);
-      return rvm_command_fail (error, 1);
+        rvm_default_model_explain (error);
+      return FALSE;
     }
     g_ptr_array_add (models, model);
     rvm_command_show_notice (rvm_model_get_device (model));
   }
-  if (untrained && !add_untrained (models, &files, &model_options, &error))
-    return rvm_command_fail (error, 1);
-  if (!parse_size (size ? size : "880x480", (RvmModel *const *) models->pdata, models->len, &evaluation, &error))
+  return !arguments->untrained || add_untrained (models, &arguments->files, options, error);
+}
+
+static int
+run_suite (const Arguments *arguments, const RvmModelOptions *options, const GPtrArray *models)
+{
+  const guint trained = models->len / (arguments->untrained ? 2 : 1);
+  g_autofree RvmSuiteModel *described = g_new0 (RvmSuiteModel, models->len);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  const RvmSuite suite = {
+    .models = described, .n_models = models->len, .options = *options, .davis = arguments->davis, .actions = arguments->actions,
+    .clips = arguments->clips,
+  };
+
+  for (guint i = 0; i < models->len; i++) {
+    g_ptr_array_add (names, g_path_get_basename (arguments->files[i]));
+    described[i] = (RvmSuiteModel){ g_ptr_array_index (models, i), g_ptr_array_index (names, i), i < trained ? arguments->files[i] : NULL };
+  }
+  return rvm_command_run_suite (&suite, arguments->json);
+}
+
+int
+rvm_command_evaluate (int argc, char **argv)
+{
+  g_auto (Arguments) arguments = { .every = 1, .context = 20, .radius = 20, .top = 7, .temperature = 0.7 };
+  g_autoptr (GPtrArray) models = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_model_unref), sequences = NULL;
+  g_autoptr (GError) error = NULL;
+  RvmModelOptions options = { 0 };
+  RvmEvaluation evaluation;
+
+  if (!parse (&arguments, &argc, &argv, &error))
     return rvm_command_fail (error, 2);
-  sequences = rvm_davis_list (folder, &error);
+  evaluation = (RvmEvaluation){
+    .frames = arguments.frames, .warm_up = arguments.warm_up,
+    .propagation = { .context = arguments.context, .radius = arguments.radius, .top = arguments.top, .temperature = arguments.temperature,
+        .standardise = arguments.standardise },
+  };
+  gst_init (NULL, NULL);
+  options.device = arguments.device;
+  options.cache_dir = arguments.cache_dir;
+  if (!load_models (&arguments, &options, models, &error))
+    return rvm_command_fail (error, 1);
+  if (arguments.suite)
+    return run_suite (&arguments, &options, models);
+  if (!parse_size (arguments.size ? arguments.size : "880x480", (RvmModel *const *) models->pdata, models->len, &evaluation, &error))
+    return rvm_command_fail (error, 2);
+  sequences = rvm_davis_list (arguments.davis, &error);
   if (sequences == NULL
-      || !evaluate (&evaluation, (RvmModel *const *) models->pdata, files, models->len, sequences, every, only, points, &error))
+      || !evaluate (&evaluation, (RvmModel *const *) models->pdata, arguments.files, models->len, sequences, arguments.every, arguments.only,
+          arguments.points, &error))
     return rvm_command_fail (error, 1);
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "model/model_private.h"
 #include "trainer/data/source.h"
+#include "trainer/recipes/trained.h"
 #include "trainer/run/interrupts.h"
 #include "trainer/run/sheet.h"
 
@@ -76,23 +77,6 @@ rvm_command_preview (int argc, char **argv)
   return 0;
 }
 
-/* The recipe that a model was trained with, if its file has one. */
-static gboolean
-read_recipe (const char *path, RvmRecipe *recipe, GError **error)
-{
-  g_autoptr (RvmWeights) weights = rvm_weights_open (path, error);
-  const char *text = weights ? g_hash_table_lookup (rvm_weights_get_metadata (weights), "recipe") : NULL;
-
-  rvm_recipe_init (recipe);
-  if (weights == NULL)
-    return FALSE;
-  if (text == NULL)
-    recipe->width = recipe->height = 256; /* as the published models */
-  else if (!rvm_recipe_parse (recipe, text, path, error))
-    return FALSE;
-  return rvm_config_from_weights (&recipe->model, weights, TRUE, error);
-}
-
 /* @grid_code: the model was trained on batches of many grids. */
 static gboolean
 reconstruct (RvmModel *model, const RvmRecipe *recipe, gboolean grid_code, const char *video, const char *out, const char *cache_dir,
@@ -153,7 +137,7 @@ rvm_command_reconstruct (int argc, char **argv)
     g_printerr ("rvm-cl-train reconstruct: expected MODEL, VIDEO and OUT.png, and --samples from 1 to 1000\n");
     return 2;
   }
-  if (!read_recipe (argv[1], &recipe, &error))
+  if (!rvm_recipe_load_trained (&recipe, argv[1], &error))
     return rvm_command_fail (error, 1);
   recipe.synthetic = 0;
   for (guint i = 0; settings && settings[i]; i++)

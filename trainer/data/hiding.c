@@ -43,11 +43,10 @@ cover_patch (guint8 *frame, guint width, guint patch, guint number)
 }
 
 /* The first entries of a random permutation of the patches. */
-static void
-cover_patches (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *frames, guint8 *frame)
+void
+rvm_hiding_cover (GRand *rng, double share, guint patch, guint width, guint height, guint8 *frame)
 {
-  const guint patch = recipe->model.patch, patches = (frames->width / patch) * (frames->height / patch);
-  const guint covered = patches * recipe->hidden_cells + 0.5;
+  const guint patches = (width / patch) * (height / patch), covered = patches * share + 0.5;
   g_autofree guint *order = g_new (guint, patches);
 
   for (guint i = 0; i < patches; i++)
@@ -56,7 +55,7 @@ cover_patches (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *frame
     const guint j = g_rand_int_range (rng, i, patches), chosen = order[j];
 
     order[j] = order[i];
-    cover_patch (frame, frames->width, patch, chosen);
+    cover_patch (frame, width, patch, chosen);
   }
 }
 
@@ -187,7 +186,7 @@ rvm_hiding_apply (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *fr
         memset (get_frame (frames, i), 0, size);
         break;
       case FRAME_CLEAR:
-        cover_patches (recipe, rng, frames, get_frame (frames, i));
+        rvm_hiding_cover (rng, recipe->hidden_cells, recipe->model.patch, frames->width, frames->height, get_frame (frames, i));
         break;
     }
   return TRUE;
