@@ -169,7 +169,33 @@ rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * featur
   gst_tensor_meta_set (meta, n, tensors);
 }
 
+#define CLASSES_ID "classification-generic-out"
+
+static void
+add_logits (GstBuffer * buffer, const GstRvmReadoutMeta * readout)
+{
+  GstTensorMeta *meta = gst_buffer_get_tensor_meta (buffer);
+  GstTensor **tensors;
+  gsize n = 0;
+
+  if (readout->logits == NULL)
+    return;
+  if (meta == NULL)
+    meta = gst_buffer_add_tensor_meta (buffer);
+  /* That of the nearest rvmreadout comes first. */
+  tensors = g_new (GstTensor *, meta->num_tensors + 1);
+  tensors[n++] = make_tensor (CLASSES_ID, readout->logits, 2, (const gsize[]) {1, readout->channels});
+  for (gsize i = 0; i < meta->num_tensors; i++)
+    tensors[n++] = gst_tensor_copy (meta->tensors[i]);
+  gst_tensor_meta_set (meta, n, tensors);
+}
+
 #else
+
+static void
+add_logits (GstBuffer * buffer, const GstRvmReadoutMeta * readout)
+{
+}
 
 static void
 add_segmentation (GstAnalyticsRelationMeta * meta, const GstRvmTrackMeta * tracks, const RvmView * view, GHashTable * detections)
@@ -197,4 +223,23 @@ rvm_analytics_add_tracks (GstBuffer * buffer, const GstRvmTrackMeta * tracks, co
   add_boxes (meta, tracks, view, detections);
   if (tracks->mask)
     add_segmentation (meta, tracks, view, detections);
+}
+
+void
+rvm_analytics_add_readout (GstBuffer * buffer, const GstRvmReadoutMeta * readout)
+{
+  GstAnalyticsRelationMeta *meta = gst_buffer_get_analytics_relation_meta (buffer);
+  g_autofree GQuark *names = NULL;
+  GstAnalyticsClsMtd entry;
+
+  if (readout == NULL || readout->kind != GST_RVM_READOUT_CLASS || readout->classes == NULL)
+    return;
+  if (meta == NULL)
+    meta = gst_buffer_add_analytics_relation_meta (buffer);
+  names = g_new (GQuark, readout->channels);
+  for (guint i = 0; i < readout->channels; i++)
+    names[i] = g_quark_from_string (readout->classes[i]);
+  if (!gst_analytics_relation_meta_add_cls_mtd (meta, readout->channels, (gfloat *) g_bytes_get_data (readout->values, NULL), names, &entry))
+    GST_WARNING ("no room for a classification of %u classes", readout->channels);
+  add_logits (buffer, readout);
 }

@@ -2,6 +2,7 @@
  * tracking entries, and from 1.26 on segmentation and tensors. Without it (RVM_HAVE_ANALYTICS is not defined) these do nothing. */
 #pragma once
 
+#include "meta/gstrvmreadout.h"
 #include "meta/gstrvmtrackmeta.h"
 #include "video/view.h"
 
@@ -20,5 +21,10 @@ void rvm_analytics_add_tracks (GstBuffer * buffer,
  * there (1.26). */
 void rvm_analytics_add_features (GstBuffer * buffer,
     const GstRvmFeatureMeta * features);
+
+/* Of classes: adds a classification entry with all of them, whose labels are their names, to the GstAnalyticsRelationMeta of @buffer (made if there is
+ * none), and a tensor "classification-generic-out" (1, classes) with the logits (1.26), as GStreamer's classification decoder reads it. @readout: nullable. */
+void rvm_analytics_add_readout (GstBuffer * buffer,
+    const GstRvmReadoutMeta * readout);
 
 G_END_DECLS

@@ -15,3 +15,8 @@ void
 rvm_analytics_add_features (GstBuffer * buffer, const GstRvmFeatureMeta * features)
 {
 }
+
+void
+rvm_analytics_add_readout (GstBuffer * buffer, const GstRvmReadoutMeta * readout)
+{
+}

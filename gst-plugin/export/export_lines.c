@@ -86,6 +86,9 @@ append_fields (GString * line, const GstRvmFields * fields, gconstpointer meta)
       case GST_RVM_FIELD_TEXT:
         append_text (line, field->name, *(gchar * const *) at);
         break;
+      case GST_RVM_FIELD_REAL:
+        append_number (line, field->name, *(const gdouble *) at);
+        break;
     }
   }
 }
@@ -123,21 +126,65 @@ append_tracks (GString * line, const GstRvmTrackMeta * meta)
   g_string_append_c (line, ']');
 }
 
+/* ", "key": [...]", with nine digits, which tell any two floats apart. */
+static void
+append_floats (GString * line, const gchar * key, const gfloat * values, guint n)
+{
+  gchar number[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_string_append_printf (line, ", \"%s\": [", key);
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (line, "%s%s", i ? ", " : "", g_ascii_formatd (number, sizeof number, "%.9g", values[i]));
+  g_string_append_c (line, ']');
+}
+
+/* One answer. The values of a map are not in lines: there are too many of them. */
+static void
+append_readout (GString * line, const GstRvmReadoutMeta * meta)
+{
+  static const gchar *const kinds[] = {
+    [GST_RVM_READOUT_CLASS] = "class",[GST_RVM_READOUT_DEPTH] = "depth",[GST_RVM_READOUT_LABELS] = "labels",[GST_RVM_READOUT_DISTANCE] = "distance"
+  };
+  const gboolean of_classes = meta->classes && meta->event_class > 0 && meta->event_class <= meta->channels;
+
+  g_string_append_printf (line, "{\"kind\": \"%s\"", kinds[meta->kind]);
+  append_fields (line, &gst_rvm_readout_fields, meta);
+  append_text (line, "event", of_classes ? meta->classes[meta->event_class - 1] : meta->event_class ? "distance" : NULL);
+  for (guint i = 0; meta->classes && i < meta->channels; i++) {
+    g_autofree gchar *valid = g_utf8_make_valid (meta->classes[i], -1);
+    g_autoptr (JsonNode) node = json_node_init_string (json_node_alloc (), valid);
+    g_autofree gchar *quoted = json_to_string (node, FALSE);
+
+    g_string_append_printf (line, "%s%s", i ? ", " : ", \"classes\": [", quoted);
+  }
+  g_string_append (line, meta->classes ? "]" : "");
+  if (meta->rows * meta->columns == 1)
+    append_floats (line, "values", g_bytes_get_data (meta->values, NULL), meta->channels);
+  g_string_append_c (line, '}');
+}
+
+/* Of all rvmreadout that the buffer has passed, in their order. */
+static void
+append_readouts (GString * line, GstBuffer * buffer)
+{
+  gpointer state = NULL;
+  GstMeta *meta;
+  guint n = 0;
+
+  while ((meta = gst_buffer_iterate_meta_filtered (buffer, &state, GST_RVM_READOUT_META_API_TYPE))) {
+    g_string_append (line, n++ ? ", " : ", \"readouts\": [");
+    append_readout (line, (const GstRvmReadoutMeta *) meta);
+  }
+  g_string_append (line, n ? "]" : "");
+}
+
 /* Where the features come from, and the class token if there is one. */
 static void
 append_features (GString * line, const GstRvmFeatureMeta * meta)
 {
   append_fields (line, &gst_rvm_feature_fields, meta);
-  if (meta->parts & GST_RVM_FEATURE_CLASS) {
-    const gfloat *token = g_bytes_get_data (meta->data, NULL);
-    gchar number[G_ASCII_DTOSTR_BUF_SIZE];
-
-    g_string_append (line, ", \"class_token\": [");
-    /* Nine digits tell any two floats apart. */
-    for (guint i = 0; i < meta->dim; i++)
-      g_string_append_printf (line, "%s%s", i ? ", " : "", g_ascii_formatd (number, sizeof number, "%.9g", token[i]));
-    g_string_append_c (line, ']');
-  }
+  if (meta->parts & GST_RVM_FEATURE_CLASS)
+    append_floats (line, "class_token", g_bytes_get_data (meta->data, NULL), meta->dim);
 }
 
 gchar *
@@ -152,6 +199,7 @@ rvm_export_format_json (guint64 index, GstBuffer * buffer, const GstRvmFeatureMe
     append_features (line, features);
   if (tracks)
     append_tracks (line, tracks);
+  append_readouts (line, buffer);
   g_string_append (line, "}\n");
   return g_string_free (line, FALSE);
 }

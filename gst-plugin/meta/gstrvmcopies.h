@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gstrvmfeatures.h"
+#include "gstrvmreadout.h"
 #include "gstrvmtracks.h"
 
 G_BEGIN_DECLS
@@ -9,9 +10,13 @@ G_BEGIN_DECLS
 /* With one reference, all fields unknown, no values, tracks or mask. */
 GstRvmFeatures *gst_rvm_features_new (void);
 GstRvmTracks *gst_rvm_tracks_new (void);
+GstRvmReadout *gst_rvm_readout_new (void);
 
 /* Whether @size bytes are the values of such features. */
 gboolean gst_rvm_features_fit (guint parts, guint rows, guint columns, guint dim, gsize size);
+
+/* The same of a readout. */
+gboolean gst_rvm_readout_fits (guint kind, guint rows, guint columns, guint channels, gsize size);
 
 /* (transfer full) (nullable): parts of the values @data, which may be NULL. */
 GBytes *gst_rvm_values_get_class_token (GBytes * data, guint parts, guint dim);

@@ -43,6 +43,28 @@ static const GstRvmField track_fields[] = {
   TRACK ("tracks_orientation", ORIENTATION, orientation),
 };
 
+#define READOUT(name, kind, in_lines, member) {name, GST_RVM_FIELD_##kind, in_lines, \
+    {G_STRUCT_OFFSET (GstRvmReadoutMeta, member), G_STRUCT_OFFSET (GstRvmReadout, member)}}
+
+static const GstRvmField readout_fields[] = {
+  READOUT ("readout", TEXT, TRUE, readout),
+  READOUT ("kind", UINT, FALSE, kind),
+  READOUT ("rows", UINT, TRUE, rows),
+  READOUT ("columns", UINT, TRUE, columns),
+  READOUT ("channels", UINT, TRUE, channels),
+  READOUT ("states", UINT, TRUE, states),
+  READOUT ("window", UINT, TRUE, window),
+  READOUT ("encoder", TEXT, TRUE, encoder),
+  READOUT ("source", ID, TRUE, source),
+  READOUT ("update", COUNT, TRUE, update),
+  READOUT ("update_pts", TIME, TRUE, update_pts),
+  READOUT ("unit", TEXT, TRUE, unit),
+  READOUT ("orientation", ORIENTATION, TRUE, orientation),
+  READOUT ("event_class", UINT, FALSE, event_class),
+  READOUT ("event_start", TIME, TRUE, event_start),
+  READOUT ("event_confidence", REAL, TRUE, event_confidence),
+};
+
 /* Widths and heights, and the two parts of a ratio, are copied and written as one field. */
 #define IS_PAIR(type, prefix) \
     (G_STRUCT_OFFSET (type, prefix##_height) == G_STRUCT_OFFSET (type, prefix##_width) + sizeof (guint))
@@ -52,9 +74,11 @@ G_STATIC_ASSERT (IS_PAIR (GstRvmTrackMeta, frame) && IS_PAIR (GstRvmTracks, fram
 G_STATIC_ASSERT (G_STRUCT_OFFSET (GstRvmFeatureMeta, pixel_aspect_d) == G_STRUCT_OFFSET (GstRvmFeatureMeta, pixel_aspect_n) + sizeof (guint));
 G_STATIC_ASSERT (G_STRUCT_OFFSET (GstRvmFeatures, pixel_aspect_d) == G_STRUCT_OFFSET (GstRvmFeatures, pixel_aspect_n) + sizeof (guint));
 G_STATIC_ASSERT (sizeof (GstRvmFeatureParts) == sizeof (guint));
+G_STATIC_ASSERT (sizeof (GstRvmReadoutKind) == sizeof (guint));
 
 const GstRvmFields gst_rvm_feature_fields = { "features", feature_fields, G_N_ELEMENTS (feature_fields) };
 const GstRvmFields gst_rvm_track_fields = { "tracks", track_fields, G_N_ELEMENTS (track_fields) };
+const GstRvmFields gst_rvm_readout_fields = { "readout", readout_fields, G_N_ELEMENTS (readout_fields) };
 
 /* Of all but texts, which are copied one by one. */
 static gsize

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gstrvmfeatures.h"
+#include "gstrvmreadout.h"
 #include "gstrvmtracks.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,7 @@ typedef enum
   GST_RVM_FIELD_TIME,           /* GstClockTime */
   GST_RVM_FIELD_ID,             /* guint64 that stands for something, 0: unknown */
   GST_RVM_FIELD_TEXT,           /* gchar *, owned, may be NULL */
+  GST_RVM_FIELD_REAL,           /* gdouble */
 } GstRvmFieldKind;
 
 /* The two structures that have the fields. */
@@ -45,6 +47,7 @@ typedef struct
 
 GST_RVM_API const GstRvmFields gst_rvm_feature_fields;   /* of GstRvmFeatureMeta, GstRvmFeatures */
 GST_RVM_API const GstRvmFields gst_rvm_track_fields;     /* of GstRvmTrackMeta, GstRvmTracks */
+GST_RVM_API const GstRvmFields gst_rvm_readout_fields;   /* of GstRvmReadoutMeta, GstRvmReadout */
 
 /* Unknown, which is NONE for times, 1/1 for ratios and 0 for the rest. */
 GST_RVM_API void gst_rvm_fields_init (const GstRvmFields * fields,

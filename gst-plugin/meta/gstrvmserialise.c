@@ -1,9 +1,9 @@
-/* Features and tracks as bytes, little-endian, so that they can cross to other processes: what GStreamer 1.24's unixfdsink does by the hooks of
+/* Features, tracks and readouts as bytes, little-endian, so that they can cross to other processes: what GStreamer 1.24's unixfdsink does by the hooks of
  * GstMetaInfo, and older versions' applications may do themselves.
  *
  * A byte with the version, then the fields in the order of their table (gstrvmfields.h): 32 bits for numbers, sizes and ratios (twice) and flags, 64
  * for counts, times and ids, a length of 32 bits and UTF-8 for a text. Then the floats of features, or the tracks and their mask, as runs
- * of equal values. What arrives may come from anybody: every count is compared with the bytes that are there before anything is allocated. */
+ * of equal values, or classes, values and logits of a readout. What arrives may come from anybody: every count is compared with the bytes that are there before anything is allocated. */
 
 /* GStreamer's inline variants store to unaligned addresses where the processor can, which sanitizers do not like. */
 #define GST_BYTE_READER_DISABLE_INLINES
@@ -85,6 +85,9 @@ put_fields (GstByteWriter * out, const GstRvmFields * fields, gconstpointer copy
       case GST_RVM_FIELD_TEXT:
         put_text (out, *(gchar * const *) at);
         break;
+      case GST_RVM_FIELD_REAL:
+        gst_byte_writer_put_float64_le (out, *(const gdouble *) at);
+        break;
       default:
         gst_byte_writer_put_uint64_le (out, *(const guint64 *) at);
     }
@@ -114,6 +117,8 @@ get_field (const GstRvmField * field, gpointer at, GstByteReader * in)
     }
     case GST_RVM_FIELD_TEXT:
       return get_text (in, at);
+    case GST_RVM_FIELD_REAL:
+      return gst_byte_reader_get_float64_le (in, at);
     default:
       return gst_byte_reader_get_uint64_le (in, at);
   }
@@ -358,4 +363,88 @@ gst_rvm_tracks_new_from_bytes (GBytes * bytes, GError ** error)
   tracks->n_tracks = list->len;
   tracks->_tracks = (GstRvmTrack *) g_array_free (g_steal_pointer (&list), FALSE);
   return g_steal_pointer (&tracks);
+}
+
+GBytes *
+gst_rvm_readout_to_bytes (const GstRvmReadout * readout)
+{
+  const guint n = readout->_classes ? g_strv_length (readout->_classes) : 0;
+  gsize size;
+  gconstpointer values = g_bytes_get_data (readout->_values, &size);
+  g_autofree guint8 *swapped = swap_floats (values, size), *logits = NULL;
+  GstByteWriter out;
+
+  gst_byte_writer_init_with_size (&out, 2 * size + 512, FALSE);
+  gst_byte_writer_put_uint8 (&out, GST_RVM_SERIALISE_VERSION);
+  put_fields (&out, &gst_rvm_readout_fields, readout);
+  gst_byte_writer_put_uint32_le (&out, n);
+  for (guint i = 0; i < n; i++)
+    put_text (&out, readout->_classes[i]);
+  gst_byte_writer_put_uint8 (&out, readout->_logits != NULL);
+  gst_byte_writer_put_data (&out, swapped, size);
+  if (readout->_logits) {
+    logits = swap_floats (g_bytes_get_data (readout->_logits, NULL), size);
+    gst_byte_writer_put_data (&out, logits, size);
+  }
+  return finish (&out);
+}
+
+/* As many as there are channels, or none. */
+static gboolean
+get_classes (GstByteReader * in, GstRvmReadout * readout, GError ** error)
+{
+  const gchar *what = gst_rvm_readout_fields.what;
+  g_autoptr (GPtrArray) classes = g_ptr_array_new_with_free_func (g_free);
+  guint32 n;
+
+  if (!gst_byte_reader_get_uint32_le (in, &n))
+    return fail (error, what, "the number of classes is cut off");
+  if (n > 0 && n != readout->channels)
+    return fail (error, what, "%u classes, expected none or %u, which is 'channels'", n, readout->channels);
+  for (guint i = 0; i < n; i++) {
+    gchar *name = NULL;
+
+    if (!get_text (in, &name) || name == NULL)
+      return fail (error, what, "class %u of %u is cut off or is not UTF-8", i + 1, n);
+    g_ptr_array_add (classes, name);
+  }
+  if (n > 0) {
+    g_ptr_array_add (classes, NULL);
+    readout->_classes = (gchar **) g_ptr_array_free (g_steal_pointer (&classes), FALSE);
+  }
+  return TRUE;
+}
+
+GstRvmReadout *
+gst_rvm_readout_new_from_bytes (GBytes * bytes, GError ** error)
+{
+  g_autoptr (GstRvmReadout) readout = gst_rvm_readout_new ();
+  const gchar *what = gst_rvm_readout_fields.what;
+  const guint8 *values;
+  GstByteReader in;
+  guint8 logits;
+  guint left;
+
+  g_return_val_if_fail (bytes != NULL, NULL);
+
+  gst_byte_reader_init (&in, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  if (!get_version (&in, what, error) || !get_fields (&in, &gst_rvm_readout_fields, readout, error) || !get_classes (&in, readout, error))
+    return NULL;
+  if (!gst_byte_reader_get_uint8 (&in, &logits)) {
+    fail (error, what, "whether there are logits is cut off");
+    return NULL;
+  }
+  left = gst_byte_reader_get_remaining (&in) / (logits ? 2 : 1);
+  if (gst_byte_reader_get_remaining (&in) % (logits ? 2 : 1) != 0
+      || !gst_rvm_readout_fits (readout->kind, readout->rows, readout->columns, readout->channels, left)) {
+    fail (error, what, "%u bytes of values, which are not %u x %u places of %u floats (kind %u)", left, readout->rows, readout->columns,
+        readout->channels, readout->kind);
+    return NULL;
+  }
+  if (!gst_byte_reader_get_data (&in, left, &values))
+    return NULL;
+  readout->_values = g_bytes_new_take (swap_floats (values, left), left);
+  if (logits && gst_byte_reader_get_data (&in, left, &values))
+    readout->_logits = g_bytes_new_take (swap_floats (values, left), left);
+  return g_steal_pointer (&readout);
 }

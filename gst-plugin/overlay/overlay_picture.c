@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "continuity.h"
+#include "readout_picture.h"
 #include "track_picture.h"
 #include "video/orientation.h"
 
@@ -171,7 +172,7 @@ paint_drawing (cairo_surface_t * drawing, gdouble width, gdouble height, const R
 /* The lines and letters of a frame. (transfer full) (nullable) */
 static GstVideoOverlayRectangle *
 draw (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmView * view, gboolean has_patches,
-    const GstRvmTrackMeta * tracks)
+    const GstRvmTrackMeta * tracks, GstBuffer * buffer)
 {
   cairo_surface_t *drawing = cairo_recording_surface_create (CAIRO_CONTENT_COLOR_ALPHA, NULL);
   const RvmPictureSettings *shown = &settings->features;
@@ -183,6 +184,8 @@ draw (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmVi
   if (!rvm_view_get_square_size (view, 0, &width, &height))
     rvm_view_get_size (view, &width, &height);
   cr = cairo_create (drawing);
+  if (settings->readouts)
+    rvm_readout_picture_draw_maps (cr, buffer, width, height);
   if (has_patches && shown->kind == RVM_PICTURE_SIMILARITY && !shown->hold)
     rvm_track_picture_draw_mark (cr, shown->x * width, shown->y * height, height);
   if (tracks && settings->tracks) {
@@ -192,6 +195,8 @@ draw (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmVi
       rvm_view_get_size (view, &across, &along);
     rvm_track_picture_draw (self->tracks, cr, tracks, across, along, width, height, settings->trail);
   }
+  if (settings->readouts)
+    rvm_readout_picture_draw_lists (cr, buffer, width, height);
   cairo_destroy (cr);
   lines = paint_drawing (drawing, width, height, view);
   cairo_surface_destroy (drawing);
@@ -200,7 +205,7 @@ draw (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmVi
 
 GstVideoOverlayComposition *
 rvm_overlay_picture_compose (RvmOverlayPicture * self, const RvmOverlaySettings * settings, const RvmView * view,
-    const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks, GError ** error)
+    const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks, GstBuffer * buffer, GError ** error)
 {
   g_autoptr (GBytes) patches = meta ? gst_rvm_feature_meta_get_patches (meta) : NULL;
   g_autoptr (GstVideoOverlayRectangle) colours = NULL, lines = NULL;
@@ -208,7 +213,7 @@ rvm_overlay_picture_compose (RvmOverlayPicture * self, const RvmOverlaySettings 
 
   if (patches && !paint_features (self, meta, patches, view, settings, &colours, error))
     return NULL;
-  lines = draw (self, settings, view, patches != NULL, tracks);
+  lines = draw (self, settings, view, patches != NULL, tracks, buffer);
   if (colours || lines)
     composition = gst_video_overlay_composition_new (colours ? colours : lines);
   if (colours && lines)

@@ -15,6 +15,7 @@ typedef struct
   gdouble alpha;                /* opacity of the features' colours */
   gboolean tracks;              /* whether to draw them */
   guint trail;                  /* frames that a trail goes back */
+  gboolean readouts;            /* whether to draw answers of readouts */
 } RvmOverlaySettings;
 
 typedef struct _RvmOverlayPicture RvmOverlayPicture;
@@ -28,10 +29,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOverlayPicture, rvm_overlay_picture_free)
 void rvm_overlay_picture_forget (RvmOverlayPicture * self);
 
 /* What lies over a stored picture that is seen as @view says, with the features @meta and the @tracks, either of which may be NULL: upright and in
- * square pixels when the picture is shown. NULL with @error unset if there is nothing to show. */
+ * square pixels when the picture is shown; and the answers of readouts on @buffer. NULL with @error unset if there is nothing to show. */
 GstVideoOverlayComposition *rvm_overlay_picture_compose (RvmOverlayPicture *
     self, const RvmOverlaySettings * settings, const RvmView * view,
     const GstRvmFeatureMeta * meta, const GstRvmTrackMeta * tracks,
-    GError ** error);
+    GstBuffer * buffer, GError ** error);
 
 G_END_DECLS

@@ -264,7 +264,7 @@ gst_rvm_overlay_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   if (features == NULL && tracks == NULL)
     return GST_FLOW_OK;
   if (see (self, buffer, features, tracks, &view, &error))
-    composition = rvm_overlay_picture_compose (self->picture, &settings, &view, features, tracks, &error);
+    composition = rvm_overlay_picture_compose (self->picture, &settings, &view, features, tracks, buffer, &error);
   if (error) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;

@@ -44,6 +44,8 @@ gst_rvm_overlay_settings_install (GObjectClass * klass, guint first_id)
               " components (3, D) and deviation (3) (unset = fit them on the first frames)", NULL, ready)},
     {AT (picture.tracks), g_param_spec_boolean ("tracks", "Tracks", "Draw the points, boxes and masks of rvmtrack", TRUE, controlled)},
     {AT (picture.trail), g_param_spec_uint ("trail", "Trail", "Length of a track's trail in analysed frames", 0, 10000, 32, controlled)},
+    {AT (picture.readouts), g_param_spec_boolean ("readouts", "Readouts", "Draw the answers of rvmreadout: probabilities and distances in"
+              " the lower left corner, maps over the picture", TRUE, controlled)},
     {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features, and tracks followed with them, are"
               " shown (unset = the nearest one upstream)", NULL, live)},
     {AT (tracker), g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are drawn (unset = the nearest one"
