@@ -12,7 +12,7 @@ import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, GObject, Gst  # noqa: E402
 
-ELEMENTS = ("rvmencode", "rvmtrack", "rvmoverlay", "rvmexport")
+ELEMENTS = ("rvmencode", "rvmtrack", "rvmreadout", "rvmoverlay", "rvmexport")
 NONE = ("GstObject", "GstElement", "GObject")
 
 

@@ -3,6 +3,7 @@
 #include <gst/check/gstcheck.h>
 
 #include "gstrvmfeatures.h"
+#include "gstrvmreadout.h"
 #include "gstrvmtracks.h"
 #include "tests/run_cases.h"
 
@@ -114,6 +115,52 @@ static const struct {
   FIELD (GstRvmTracks, _mask, 64),
   FIELD (GstRvmTracks, _ref_count, 72),
   FIELD (GstRvmTracks, _gst_reserved, 80),
+
+  { "GstRvmReadoutMeta", sizeof (GstRvmReadoutMeta), 296 },
+  FIELD (GstRvmReadoutMeta, meta, 0),
+  FIELD (GstRvmReadoutMeta, kind, 16),
+  FIELD (GstRvmReadoutMeta, rows, 20),
+  FIELD (GstRvmReadoutMeta, columns, 24),
+  FIELD (GstRvmReadoutMeta, channels, 28),
+  FIELD (GstRvmReadoutMeta, states, 32),
+  FIELD (GstRvmReadoutMeta, window, 36),
+  FIELD (GstRvmReadoutMeta, readout, 40),
+  FIELD (GstRvmReadoutMeta, encoder, 48),
+  FIELD (GstRvmReadoutMeta, source, 56),
+  FIELD (GstRvmReadoutMeta, update, 64),
+  FIELD (GstRvmReadoutMeta, update_pts, 72),
+  FIELD (GstRvmReadoutMeta, unit, 80),
+  FIELD (GstRvmReadoutMeta, orientation, 88),
+  FIELD (GstRvmReadoutMeta, event_class, 92),
+  FIELD (GstRvmReadoutMeta, event_start, 96),
+  FIELD (GstRvmReadoutMeta, event_confidence, 104),
+  FIELD (GstRvmReadoutMeta, classes, 112),
+  FIELD (GstRvmReadoutMeta, values, 120),
+  FIELD (GstRvmReadoutMeta, logits, 128),
+  FIELD (GstRvmReadoutMeta, _gst_reserved, 136),
+
+  { "GstRvmReadout", sizeof (GstRvmReadout), 288 },
+  FIELD (GstRvmReadout, kind, 0),
+  FIELD (GstRvmReadout, rows, 4),
+  FIELD (GstRvmReadout, columns, 8),
+  FIELD (GstRvmReadout, channels, 12),
+  FIELD (GstRvmReadout, states, 16),
+  FIELD (GstRvmReadout, window, 20),
+  FIELD (GstRvmReadout, readout, 24),
+  FIELD (GstRvmReadout, encoder, 32),
+  FIELD (GstRvmReadout, source, 40),
+  FIELD (GstRvmReadout, update, 48),
+  FIELD (GstRvmReadout, update_pts, 56),
+  FIELD (GstRvmReadout, unit, 64),
+  FIELD (GstRvmReadout, orientation, 72),
+  FIELD (GstRvmReadout, event_class, 76),
+  FIELD (GstRvmReadout, event_start, 80),
+  FIELD (GstRvmReadout, event_confidence, 88),
+  FIELD (GstRvmReadout, _classes, 96),
+  FIELD (GstRvmReadout, _values, 104),
+  FIELD (GstRvmReadout, _logits, 112),
+  FIELD (GstRvmReadout, _ref_count, 120),
+  FIELD (GstRvmReadout, _gst_reserved, 128),
 };
 
 START_TEST (test_layout)
@@ -134,9 +181,13 @@ START_TEST (test_reserved_is_zero)
   const GstRvmTrackMeta *tracks = gst_rvm_buffer_add_track_meta (buffer, NULL, 0);
   g_autoptr (GstRvmFeatures) features_copy = gst_rvm_feature_meta_get_features (features);
   g_autoptr (GstRvmTracks) tracks_copy = gst_rvm_track_meta_get_tracks (tracks);
+  const GstRvmReadoutMeta *readout = gst_rvm_buffer_add_readout_meta (buffer, GST_RVM_READOUT_DISTANCE, 1, 1, 1, data);
+  g_autoptr (GstRvmReadout) readout_copy = gst_rvm_readout_meta_get_readout (readout);
 
   ck_assert (memcmp (features->_gst_reserved, nothing, sizeof nothing) == 0);
   ck_assert (memcmp (tracks->_gst_reserved, nothing, sizeof nothing) == 0);
+  ck_assert (memcmp (readout->_gst_reserved, nothing, sizeof nothing) == 0);
+  ck_assert (memcmp (readout_copy->_gst_reserved, nothing, sizeof nothing) == 0);
   ck_assert (memcmp (features_copy->_gst_reserved, nothing, sizeof nothing) == 0);
   ck_assert (memcmp (tracks_copy->_gst_reserved, nothing, sizeof nothing) == 0);
 }

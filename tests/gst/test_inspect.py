@@ -10,7 +10,7 @@ from gi.repository import GObject, Gst  # noqa: E402
 Gst.init(None)
 registry = Gst.Registry.get()
 names = sorted(feature.get_name() for feature in registry.get_feature_list_by_plugin("rvm"))
-assert {"rvmencode", "rvmexport", "rvmoverlay", "rvmtrack"} <= set(names), names
+assert {"rvmencode", "rvmexport", "rvmoverlay", "rvmreadout", "rvmtrack"} <= set(names), names
 READY_ONLY = {"rvmencode": {"device", "gemm", "precision", "cache-dir"}, "rvmexport": {"location", "features-location", "class-location"}}
 MUTABLE_READY, MUTABLE_PAUSED, MUTABLE_PLAYING = 1 << 10, 1 << 11, 1 << 12
 

@@ -18,10 +18,13 @@ import tempfile
 import time
 
 import jsonschema
+import numpy as np
 
 import display
 
 source, build, small16 = map(pathlib.Path, sys.argv[1:4])
+sys.path.insert(0, str(source / "tests/model"))
+import reference_readout  # noqa: E402
 document = sys.argv[4]
 
 # Command -> options appended to it.
@@ -101,6 +104,17 @@ def make_material(folder):
     # As if fetch-weights had downloaded it: a file of the name that --model takes.
     for name in "small16.npz", "small16":
         (folder / name).symlink_to(small16.resolve())
+
+
+def make_readout(folder, env):
+    """One of the bundled model, untrained: for what is shown, not for what it says."""
+    line = folder / "model.jsonl"
+    subprocess.run(["gst-launch-1.0", "-q", *f"videotestsrc num-buffers=1 ! rvmencode size=64 ! rvmexport location={line} ! fakesink".split()],
+                   env=env, check=True, timeout=120)
+    frame = json.loads(line.read_text())
+    arrays = reference_readout.make_arrays(np.random.default_rng(0), frame["dim"], 64, 2, 4, 3)
+    reference_readout.write(folder / "gestures.safetensors", arrays, reference_readout.metadata(
+        "class", model=frame["model_id"], width=128, height=96, classes="wave\nclap\nnothing"))
 
 
 def run_interrupted(command, folder, env):
@@ -193,6 +207,8 @@ with tempfile.TemporaryDirectory() as folder:
     make_checkout(folder)
     make_material(folder)
     env, ran = environment(folder), 0
+    if "gestures.safetensors" in (source / document).read_text():
+        make_readout(folder, env)
     for language, command in commands((source / document).read_text()):
         if language == "text":
             continue
