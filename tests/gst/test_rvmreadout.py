@@ -45,7 +45,8 @@ class Run:
         for i in range(frames):
             if i in before:
                 before[i](self)
-            buffer = Gst.Buffer.new_wrapped(noise.integers(0, 256, (HEIGHT, WIDTH, 3), "u1").tobytes())
+            pixels = noise.integers(0, 256, (HEIGHT, WIDTH, 3), "u1").tobytes()
+            buffer = Gst.Buffer.new_wrapped(pixels)
             buffer.pts, buffer.duration = i * STEP, STEP
             source.emit("push-buffer", buffer)
             sample = sink.emit("try-pull-sample", 20 * Gst.SECOND)
@@ -54,6 +55,7 @@ class Run:
             self.features.append(GstRvm.buffer_get_features(sample.get_buffer(), None))
             self.answers.append(GstRvm.buffer_get_readout(sample.get_buffer(), None))
             self.buffer = sample.get_buffer()
+        self.pushed = pixels
         source.emit("end-of-stream")
         bus = self.pipeline.get_bus()
         wanted = Gst.MessageType.EOS | Gst.MessageType.ERROR | Gst.MessageType.WARNING | Gst.MessageType.ELEMENT
@@ -209,6 +211,18 @@ def check_row():
     report(all(set(schema["required"]) <= k <= set(schema["properties"]) for k in keys), "their keys are those of the schema")
 
 
+def check_overlay():
+    def shown(elements):
+        run = Run(f"{elements} ! videoconvert ! video/x-raw,format=RGB", 2)
+        got, pushed = (np.frombuffer(data, "u1").reshape(HEIGHT, WIDTH, 3) for data in (run.buffer.extract_dup(0, run.buffer.get_size()), run.pushed))
+        return np.abs(got.astype(int) - pushed).max(-1) > 0
+
+    changed = shown(f"rvmreadout readout-file={plain} ! rvmoverlay mode=none")
+    report(changed[-20:, :30].mean() > 0.5 and not changed[:4].any(), "a list is drawn in the lower left corner")
+    report(shown(f"rvmreadout readout-file={folder / 'labels.safetensors'} ! rvmoverlay mode=none").mean() > 0.9, "a map is drawn over the picture")
+    report(not shown(f"rvmreadout readout-file={plain} ! rvmoverlay mode=none readouts=false").any(), "readouts=false draws nothing")
+
+
 def check_bytes():
     run = Run(f"rvmreadout name=r readout-file={plain} min-duration=0 event-on=0", 3)
     answer = run.answers[-1]
@@ -233,6 +247,7 @@ check_events()
 check_kinds()
 check_files()
 check_row()
+check_overlay()
 check_bytes()
 for file in folder.iterdir():
     file.unlink()
