@@ -132,7 +132,8 @@ rvm_readout_session_warn (RvmReadoutSession * session, const GstRvmFeatureMeta *
   const RvmReadoutInfo *info = rvm_readout_get_info (session->readout);
   gdouble rate;
 
-  if (info->width && (info->width != meta->analysis_width || info->height != meta->analysis_height) && is_news (session, TOLD_SIZE))
+  /* Videos may have other shapes. */
+  if (info->width && MIN (info->width, info->height) != MIN (meta->analysis_width, meta->analysis_height) && is_news (session, TOLD_SIZE))
     return g_strdup_printf ("%s: was trained on pictures analysed at %u x %u, and these are analysed at %u x %u (rvmencode's property size):"
         " expect worse answers", session->path, info->width, info->height, meta->analysis_width, meta->analysis_height);
   if (info->frame_rate <= 0 || session->n_frames < RATE_FRAMES || !GST_CLOCK_TIME_IS_VALID (meta->update_pts)

@@ -21,7 +21,7 @@ GstRvmReadoutKind rvm_readout_session_get_kind (const RvmReadoutSession * sessio
 
 /* Whether the features of @meta can be read: of the readout's model, unless @force, and with all parts. RVM_ERROR_MODEL or _ARGUMENT. */
 gboolean rvm_readout_session_check (const RvmReadoutSession * session, const GstRvmFeatureMeta * meta, gboolean force, GError ** error);
-/* (transfer full) (nullable): what the user should know of @meta, which can be read: that the picture or the frame rate is another one than in training.
+/* (transfer full) (nullable): what the user should know of @meta, which can be read: that the shorter side of the analysed picture or the frame rate is another one than in training.
  * Each is told once. */
 gchar *rvm_readout_session_warn (RvmReadoutSession * session, const GstRvmFeatureMeta * meta);
 
