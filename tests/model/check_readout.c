@@ -2,12 +2,17 @@
  * writes to OUT for each answer: the number of states that it saw, its values, its logits if there are any; float32. A state whose first value is 1e30
  * resets the stream instead.
  *
- * check_readout batch READOUT STATES WINDOWS LENGTH TOKENS OUT: the outputs for WINDOWS windows of LENGTH states each, at once. */
+ * check_readout batch READOUT STATES WINDOWS LENGTH TOKENS OUT: the outputs for WINDOWS windows of LENGTH states each, at once.
+ *
+ * Both run twice, and fail unless both runs give the same bytes.
+ *
+ * check_readout load READOUT...: prints for each file "loaded" or why it cannot be. */
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/error.h"
+#include "kernels/ops/linear.h"
 #include "model/readout/readout_private.h"
 
 static char *device_name, *gemm, *precision;
@@ -15,7 +20,7 @@ static char *device_name, *gemm, *precision;
 static const GOptionEntry entries[] = {
   { "device", 'd', 0, G_OPTION_ARG_STRING, &device_name, "OpenCL device: index or part of its name", "DEVICE" },
   { "gemm", 'g', 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "PROVIDER" },
-  { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "f32 or f16 storage of weights", "PRECISION" },
+  { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "f32, f16 or bf16 storage of weights", "PRECISION" },
   G_OPTION_ENTRY_NULL,
 };
 
@@ -90,6 +95,20 @@ run_batch (RvmReadout *readout, const float *states, char **args, GByteArray *ou
 }
 
 static gboolean
+load (char **paths, GError **error)
+{
+  g_autoptr (RvmDevice) device = rvm_device_open (device_name, NULL, error);
+
+  for (guint i = 0; device && paths[i]; i++) {
+    g_autoptr (GError) reason = NULL;
+    g_autoptr (RvmReadout) readout = rvm_readout_new_from_file (paths[i], device, NULL, &reason);
+
+    g_print ("%s\n", readout ? "loaded" : reason->message);
+  }
+  return device != NULL;
+}
+
+static gboolean
 run (int argc, char **argv, GError **error)
 {
   const gboolean stream = argc == 7 && strcmp (argv[1], "stream") == 0, batch = argc == 8 && strcmp (argv[1], "batch") == 0;
@@ -100,28 +119,38 @@ run (int argc, char **argv, GError **error)
   g_autofree char *states = NULL, *text = NULL;
   gsize size;
 
+  if (argc > 1 && strcmp (argv[1], "load") == 0)
+    return load (argv + 2, error);
   if (!stream && !batch) {
     g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "expected stream or batch and its arguments");
     return FALSE;
   }
-  options.gemm = g_strcmp0 (gemm, "clblast") == 0 ? RVM_GEMM_CLBLAST : g_strcmp0 (gemm, "native") == 0 ? RVM_GEMM_NATIVE : RVM_GEMM_AUTO;
-  options.precision = g_strcmp0 (precision, "f16") == 0 ? RVM_ELEMENT_F16 : RVM_ELEMENT_F32;
+  if ((gemm && !rvm_gemm_from_name (gemm, &options.gemm)) || (precision && !rvm_element_from_name (precision, &options.precision))) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "unknown --gemm or --precision");
+    return FALSE;
+  }
   device = rvm_device_open (device_name, NULL, error);
   readout = device ? rvm_readout_new_from_file (argv[2], device, &options, error) : NULL;
   if (readout == NULL || !g_file_get_contents (argv[3], &states, &size, error))
     return FALSE;
   text = rvm_readout_info_describe (rvm_readout_get_info (readout));
   g_print ("%s", text);
-  if (stream ? !run_stream (readout, (const float *) states, size / sizeof (float), argv + 4, out, error)
-             : !run_batch (readout, (const float *) states, argv + 4, out, error))
+  for (guint i = 0; i < 2; i++)
+    if (stream ? !run_stream (readout, (const float *) states, size / sizeof (float), argv + 4, out, error)
+               : !run_batch (readout, (const float *) states, argv + 4, out, error))
+      return FALSE;
+  g_byte_array_set_size (out, out->len / 2);
+  if (memcmp (out->data, out->data + out->len, out->len) != 0) {
+    g_set_error_literal (error, RVM_ERROR, RVM_ERROR_DEVICE, "the second run gave other bytes");
     return FALSE;
+  }
   return g_file_set_contents (argv[argc - 1], (const char *) out->data, out->len, error);
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autoptr (GOptionContext) context = g_option_context_new ("stream|batch READOUT STATES SIZES OUT - run a readout");
+  g_autoptr (GOptionContext) context = g_option_context_new ("stream|batch READOUT STATES SIZES OUT, or load READOUT... - run readouts");
   g_autoptr (GError) error = NULL;
 
   g_option_context_add_main_entries (context, entries, NULL);
