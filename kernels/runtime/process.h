@@ -1,4 +1,4 @@
-/* The process that OpenCL belongs to. Private to kernels/runtime. Thread-safe.
+/* The process that OpenCL belongs to. Thread-safe.
  *
  * Drivers keep threads. A child made by fork() does not have them, so a call of OpenCL there would wait forever. Every function that calls OpenCL checks
  * this first, before it takes a lock, because a thread of the parent may have held that lock when the process forked. */

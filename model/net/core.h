@@ -1,4 +1,4 @@
-/* The recurrent core (docs/model.md, section 3): gates, candidate, state update. Private to model/.
+/* The recurrent core (docs/model.md, section 3): gates, candidate, state update. Private to model/ and trainer/.
  *
  *   u, r = sigmoid (e Wi + s Ws)      gates, no biases
  *   c    = r * LN (s)                 epsilon 1e-4, scale only

@@ -1,5 +1,5 @@
 /* A stack of cross-attention blocks (docs/model.md, section 3): in each, cross-attention to a context, MLP, self-attention; then a norm.
- * The recurrent core's candidate and the decoder are both one. Private to model/.
+ * The recurrent core's candidate and the decoder are both one. Private to model/ and trainer/.
  *
  * The context is the same for every block, so the keys and values of all blocks are one product. */
 #pragma once

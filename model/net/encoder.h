@@ -1,4 +1,4 @@
-/* The encoder (docs/model.md, section 2): pre-norm blocks of self-attention and MLP, then a norm. Private to model/. */
+/* The encoder (docs/model.md, section 2): pre-norm blocks of self-attention and MLP, then a norm. Private to model/ and trainer/. */
 #pragma once
 
 #include "model/config.h"

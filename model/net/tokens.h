@@ -1,4 +1,4 @@
-/* Pixels to tokens (docs/model.md, section 1): patch embedding, positional code, class token. Private to model/.
+/* Pixels to tokens (docs/model.md, section 1): patch embedding, positional code, class token. Private to model/ and trainer/.
  *
  * Everything but the product with the patch kernel is one table of (1 + rows * columns, dim) added in the product's store: row 0 is
  * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_rvmexport.py DATA: the files rvmexport writes, held against the metadata that applications read. The .npy files load at any moment:
+"""test_rvmexport.py DATA: the files that rvmexport writes, compared with the metadata that applications read. The .npy files load at any moment:
 while the pipeline runs, after it was stopped without end of stream, after an error. A line of JSON has the documented keys and numbers
 that survive the round trip. What cannot be written is an error that says why, and so are two outputs for one file."""
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """test_reference.py CHECK-GOLDEN RVM-CL-TRAIN DATA: sizes that were never published (patches of 8 and 4, odd widths, other heads in the core,
-grids of one row) against an implementation in numpy, which is first held against the authors' own outputs."""
+grids of one row) against an implementation in numpy, which is first compared with the authors' own outputs."""
 import pathlib
 import subprocess
 import sys

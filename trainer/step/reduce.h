@@ -1,4 +1,4 @@
-/* RvmReduce: gradients summed over all processes (parallel.h) while the way back still runs. They are complete in parts, from the end
+/* RvmReduce: gradients summed over all processes (parallel.h) while the backward pass still runs. They are complete in parts, from the end
  * of the network to its beginning: the decoder, the core, each block of the encoder, the rest. A part is read back and summed as
  * soon as the device has come past it. */
 #pragma once
