@@ -46,7 +46,8 @@
  * With `reuse=still`, a still frame is not computed but carries the features of the last
  * computed one, with its update; the state stays as it is. In a still frame, no block of
  * 4 x 4 analysed pixels has a mean that changed by more than `reuse-threshold` since then.
- * After `reuse-longest` still frames in a row, a frame is computed anyway.
+ * After `reuse-longest` still frames in a row, a frame is computed anyway, and so are the
+ * first four after a reset, in which the state settles.
  *
  * ## Other weights
  * Setting `model-file` while playing, or replacing the file with `watch-model` on, loads

@@ -29,6 +29,16 @@ push (GstHarness *harness, guint row, guint level, guint index, gboolean carried
   return meta->update;
 }
 
+#define SETTLED 4 /* frames after a reset that are computed, still or not */
+
+/* The frames @first to @first + SETTLED - 1, after a reset. */
+static void
+settle (GstHarness *harness, guint first)
+{
+  for (guint i = 0; i < SETTLED; i++)
+    push (harness, 0, 100, first + i, FALSE);
+}
+
 static void
 set (GstHarness *harness, const char *name, const char *value)
 {
@@ -42,18 +52,18 @@ START_TEST (test_threshold)
 {
   GstHarness *harness = start ("reuse=still reuse-threshold=2", CAPS);
 
-  ck_assert_uint_eq (push (harness, 0, 100, 0, FALSE), 1);
-  ck_assert_uint_eq (push (harness, 0, 132, 1, TRUE), 1); /* by 2 */
-  ck_assert_uint_eq (push (harness, 0, 133, 2, FALSE), 2);
-  ck_assert_uint_eq (push (harness, 0, 101, 3, TRUE), 2);
+  settle (harness, 0);
+  ck_assert_uint_eq (push (harness, 0, 132, 4, TRUE), 4); /* by 2 */
+  ck_assert_uint_eq (push (harness, 0, 133, 5, FALSE), 5);
+  ck_assert_uint_eq (push (harness, 0, 101, 6, TRUE), 5);
   /* Not from frame to frame, but since the last one that was computed: slow changes add up. */
-  ck_assert_uint_eq (push (harness, 0, 165, 4, TRUE), 2);
-  ck_assert_uint_eq (push (harness, 0, 166, 5, FALSE), 3);
-  ck_assert_uint_eq (push (harness, 47, 255, 6, FALSE), 4); /* another block, at the other end */
+  ck_assert_uint_eq (push (harness, 0, 165, 7, TRUE), 5);
+  ck_assert_uint_eq (push (harness, 0, 166, 8, FALSE), 6);
+  ck_assert_uint_eq (push (harness, 47, 255, 9, FALSE), 7); /* another block, at the other end */
   ck_assert_uint_eq (get_stat (harness, "still"), 3);
   ck_assert_uint_eq (get_stat (harness, "carried"), 3);
   ck_assert_uint_eq (get_stat (harness, "skipped"), 3);
-  ck_assert_uint_eq (get_stat (harness, "frames"), 7);
+  ck_assert_uint_eq (get_stat (harness, "frames"), 10);
   gst_harness_teardown (harness);
 }
 END_TEST
@@ -62,19 +72,19 @@ START_TEST (test_off_and_on_while_playing)
 {
   GstHarness *harness = start ("", CAPS);
 
-  push (harness, 0, 100, 0, FALSE);
-  push (harness, 0, 100, 1, FALSE);
+  settle (harness, 0);
+  push (harness, 0, 100, 4, FALSE);
   set (harness, "reuse", "still");
-  push (harness, 0, 100, 2, FALSE); /* the one to compare with */
-  push (harness, 0, 100, 3, TRUE);
+  push (harness, 0, 100, 5, FALSE); /* the one to compare with */
+  push (harness, 0, 100, 6, TRUE);
   set (harness, "reuse", "none");
-  push (harness, 0, 200, 4, FALSE);
+  push (harness, 0, 200, 7, FALSE);
   set (harness, "reuse", "still");
-  push (harness, 0, 200, 5, FALSE); /* not with frame 2 */
-  push (harness, 0, 200, 6, TRUE);
+  push (harness, 0, 200, 8, FALSE); /* not with frame 5 */
+  push (harness, 0, 200, 9, TRUE);
   set (harness, "reuse-threshold", "0");
-  push (harness, 0, 200, 7, TRUE);
-  push (harness, 0, 201, 8, FALSE);
+  push (harness, 0, 200, 10, TRUE);
+  push (harness, 0, 201, 11, FALSE);
   ck_assert_uint_eq (get_stat (harness, "still"), 3);
   gst_harness_teardown (harness);
 }
@@ -84,11 +94,12 @@ START_TEST (test_longest)
 {
   GstHarness *harness = start ("reuse=still reuse-longest=3", CAPS);
 
-  for (guint i = 0; i < 12; i++)
-    push (harness, 0, 100, i, i % 4 != 0);
+  settle (harness, 0);
+  for (guint i = 0; i < 8; i++)
+    push (harness, 0, 100, SETTLED + i, i % 4 != 3);
   set (harness, "reuse-longest", "1");
-  for (guint i = 12; i < 16; i++)
-    push (harness, 0, 100, i, i % 2);
+  for (guint i = 8; i < 12; i++)
+    push (harness, 0, 100, SETTLED + i, i % 2 == 0);
   gst_harness_teardown (harness);
 }
 END_TEST
@@ -96,10 +107,13 @@ END_TEST
 /* Every second frame is looked at; of those, still ones are left out. */
 START_TEST (test_with_interval)
 {
-  GstHarness *harness = start ("reuse=still interval=1 reuse-longest=2", CAPS);
+  GstHarness *harness = start ("reuse=still reuse-longest=2", CAPS);
 
-  for (guint i = 0; i < 12; i++)
-    push (harness, 0, 100, i, i % 6 != 0);
+  settle (harness, 0);
+  set (harness, "interval", "1");
+  push (harness, 0, 200, 4, FALSE);
+  for (guint i = 1; i < 12; i++)
+    push (harness, 0, 200, SETTLED + i, i % 6 != 0);
   ck_assert_uint_eq (get_stat (harness, "still"), 4);
   ck_assert_uint_eq (get_stat (harness, "carried"), 10);
   gst_harness_teardown (harness);
@@ -109,21 +123,21 @@ END_TEST
 /* What makes the features old ends a row of still frames: a reset, another analysis size, another stream. */
 START_TEST (test_what_is_computed_anyway)
 {
-  GstHarness *harness = start ("reuse=still", CAPS);
+  GstHarness *harness = start ("reuse=still reset-on=flush", CAPS);
   g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmencode");
 
-  push (harness, 0, 100, 0, FALSE);
-  push (harness, 0, 100, 1, TRUE);
+  settle (harness, 0);
+  push (harness, 0, 100, 4, TRUE);
   g_signal_emit_by_name (element, "reset-state");
-  push (harness, 0, 100, 2, FALSE);
-  push (harness, 0, 100, 3, TRUE);
+  settle (harness, 5);
+  push (harness, 0, 100, 9, TRUE);
   set (harness, "size", "32");
-  push (harness, 0, 100, 4, FALSE);
-  push (harness, 0, 100, 5, TRUE);
+  settle (harness, 10);
+  push (harness, 0, 100, 14, TRUE);
   gst_harness_push_event (harness, gst_event_new_stream_start ("another"));
   gst_harness_set_src_caps_str (harness, CAPS);
-  push (harness, 0, 100, 6, FALSE);
-  push (harness, 0, 100, 7, TRUE);
+  push (harness, 0, 100, 15, FALSE); /* the state goes on, so it has settled */
+  push (harness, 0, 100, 16, TRUE);
   gst_harness_teardown (harness);
 }
 END_TEST
@@ -135,18 +149,22 @@ START_TEST (test_state_is_that_of_the_computed_frames)
   const guint levels[] = { 100, 200, 200, 200, 50, 50, 250 };
   guint last = 0;
 
+  settle (some, 0);
+  settle (all, 0);
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++) {
-    g_autoptr (GstBuffer) buffer = gst_harness_push_and_pull (some, make_grey (0, levels[i], i)), expected = NULL;
+    g_autoptr (GstBuffer) buffer = gst_harness_push_and_pull (some, make_grey (0, levels[i], 4 + i)), expected = NULL;
     g_autoptr (GBytes) features = features_of (buffer), expected_features = NULL;
 
-    if (levels[i] == last)
+    if (levels[i] == last || levels[i] == 100) {
+      ck_assert (gst_rvm_buffer_get_feature_meta (buffer)->carried);
       continue;
+    }
     last = levels[i];
-    expected = gst_harness_push_and_pull (all, make_grey (0, levels[i], i));
+    expected = gst_harness_push_and_pull (all, make_grey (0, levels[i], 4 + i));
     expected_features = features_of (expected);
     ck_assert (g_bytes_equal (features, expected_features));
   }
-  ck_assert_uint_eq (get_stat (some, "still"), 3);
+  ck_assert_uint_eq (get_stat (some, "still"), 4);
   gst_harness_teardown (some);
   gst_harness_teardown (all);
 }
