@@ -152,30 +152,52 @@ make_palette (png_color palette[256])
   }
 }
 
-static gboolean
-write_pixels (Job * job, const guint8 * pixels, guint width, guint height)
+/* A mask, with DAVIS's palette, or depths. */
+typedef struct
+{
+  const guint8 *indexes;        /* one of the two is NULL */
+  const guint16 *depths;
+  guint width, height;
+} Pixels;
+
+static void
+write_header (Job * job, const Pixels * pixels)
 {
   png_color palette[256];
 
+  png_set_IHDR (job->png, job->info, pixels->width, pixels->height, pixels->indexes ? 8 : 16,
+      pixels->indexes ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   make_palette (palette);
+  if (pixels->indexes)
+    png_set_PLTE (job->png, job->info, palette, 256);
+  /* Masks are runs of equal bytes: more effort would not make them smaller. */
+  png_set_compression_level (job->png, 3);
+  if (pixels->indexes)
+    png_set_filter (job->png, 0, PNG_FILTER_NONE);
+  png_write_info (job->png, job->info);
+  /* PNG is big-endian. */
+  if (pixels->depths && G_BYTE_ORDER == G_LITTLE_ENDIAN)
+    png_set_swap (job->png);
+}
+
+static gboolean
+write_pixels (Job * job, const Pixels * pixels)
+{
   if (setjmp (png_jmpbuf (job->png)))
     return FALSE;
   png_init_io (job->png, job->file);
-  png_set_IHDR (job->png, job->info, width, height, 8, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE,
-      PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  png_set_PLTE (job->png, job->info, palette, 256);
-  /* Masks are runs of equal bytes: more effort would not make them smaller. */
-  png_set_compression_level (job->png, 3);
-  png_set_filter (job->png, 0, PNG_FILTER_NONE);
-  png_write_info (job->png, job->info);
-  for (guint y = 0; y < height; y++)
-    png_write_row (job->png, pixels + (gsize) y * width);
+  write_header (job, pixels);
+  for (guint y = 0; y < pixels->height; y++) {
+    const gsize first = (gsize) y * pixels->width;
+
+    png_write_row (job->png, pixels->indexes ? pixels->indexes + first : (png_const_bytep) (pixels->depths + first));
+  }
   png_write_end (job->png, NULL);
   return TRUE;
 }
 
-gboolean
-rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guint height, GError ** error)
+static gboolean
+write_file (const gchar * path, const Pixels * pixels, GError ** error)
 {
   g_autofree gchar *temporary = g_strconcat (path, ".part", NULL);
   Job job = { 0 };
@@ -188,7 +210,7 @@ rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guin
   }
   job.png = png_create_write_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
   job.info = job.png ? png_create_info_struct (job.png) : NULL;
-  good = job.info && write_pixels (&job, pixels, width, height);
+  good = job.info && write_pixels (&job, pixels);
   png_destroy_write_struct (&job.png, &job.info);
   if (fclose (job.file) != 0 && good) {
     good = FALSE;
@@ -203,4 +225,16 @@ rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guin
     rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", path, *job.message ? job.message : "no memory");
   }
   return good;
+}
+
+gboolean
+rvm_mask_write_png (const gchar * path, const guint8 * pixels, guint width, guint height, GError ** error)
+{
+  return write_file (path, &(Pixels) {.indexes = pixels,.width = width,.height = height}, error);
+}
+
+gboolean
+rvm_depth_write_png (const gchar * path, const guint16 * pixels, guint width, guint height, GError ** error)
+{
+  return write_file (path, &(Pixels) {.depths = pixels,.width = width,.height = height}, error);
 }

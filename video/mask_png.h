@@ -25,5 +25,7 @@ RvmMask *rvm_mask_read_png_or_empty (const gchar * path, GError ** error);
 /* Writes @pixels (height, width) to a temporary file that is renamed when complete. RVM_ERROR_FILE. */
 gboolean rvm_mask_write_png (const gchar * path, const guint8 * pixels,
     guint width, guint height, GError ** error);
+/* The same of a grey picture of 16 bits. */
+gboolean rvm_depth_write_png (const gchar * path, const guint16 * pixels, guint width, guint height, GError ** error);
 
 G_END_DECLS

@@ -18,6 +18,9 @@
  *   box around them.
  * - `masks-location`: a name with one %d (%05d), which becomes the frame's index, counted from 0:
  *   the masks as indexed PNG with the palette of DAVIS. Frames without mask tracks have no file.
+ * - `events-location`: CSV with a line for each event of rvmreadout that has ended: readout, class, start and end in seconds, confidence.
+ * - `maps-location`: a name like that of masks: the map of an rvmreadout, which `readout` names: depths as grey PNG of 16 bits, in thousandths of their
+ *   unit, labels as indexed PNG. Frames without a map have no file.
  *
  * At least one of them must be set, and each needs a file of its own: one that another output writes too, or that another element of the
  * pipeline has as its location or file, is an error when the element starts, under whatever path. Devices and pipes can be shared.
@@ -52,21 +55,15 @@
 #include "choice.h"
 #include "export_lines.h"
 #include "export_places.h"
+#include "export_readouts.h"
 #include "export_safetensors.h"
 #include "export_writers.h"
 #include "missing.h"
+#include "rvmexport_settings.h"
 #include "video/mask_png.h"
-#include "settings.h"
 
 GST_DEBUG_CATEGORY_STATIC (rvm_export_debug);
 #define GST_CAT_DEFAULT rvm_export_debug
-
-typedef struct
-{
-  gchar *lines, *features, *class_tokens, *tracks, *masks;
-  gchar *encoder, *tracker;     /* whose features and tracks are written */
-  guint64 frames;               /* written, which is what the read-only property says */
-} GstRvmExportSettings;
 
 struct _GstRvmExport
 {
@@ -77,6 +74,7 @@ struct _GstRvmExport
   /* streaming thread */
   GstRvmExportSettings open;    /* as they were at the start */
   FILE *lines, *tracks;
+  RvmEventsWriter *events;
   RvmMissing missing_features, missing_tracks;
   RvmNpyWriter *features, *class_tokens;
   RvmSafetensorsWriter *safetensors;
@@ -135,6 +133,9 @@ close_files (GstRvmExport * self, GError ** error)
     good = rvm_npy_writer_close (self->class_tokens, good ? error : NULL) && good;
   if (self->safetensors)
     good = rvm_safetensors_writer_close (self->safetensors, good ? error : NULL) && good;
+  if (self->events)
+    good = rvm_events_writer_close (self->events, good ? error : NULL) && good;
+  g_clear_pointer (&self->events, rvm_events_writer_free);
   g_clear_pointer (&self->features, rvm_npy_writer_free);
   g_clear_pointer (&self->class_tokens, rvm_npy_writer_free);
   g_clear_pointer (&self->safetensors, rvm_safetensors_writer_free);
@@ -164,6 +165,17 @@ open_text (FILE ** file, const gchar * path, GError ** error)
   return *file || fail (path, error);
 }
 
+static gboolean
+check_pattern (const gchar * setting, const gchar * pattern, GError ** error)
+{
+  g_autofree gchar *name = pattern ? g_filename_display_name (pattern) : NULL;
+
+  if (pattern == NULL || rvm_export_is_pattern (pattern))
+    return TRUE;
+  g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "%s '%s': expected one %%d or the like (masks/%%05d.png)", setting, name);
+  return FALSE;
+}
+
 /* Checks that there is something to write, and that each output has a file of its own. */
 static gboolean
 check_locations (GstRvmExport * self, GError ** error)
@@ -176,21 +188,16 @@ check_locations (GstRvmExport * self, GError ** error)
     {"location", open->lines, FALSE}, {"features-location", open->features, FALSE},
     {"the unfinished features-location", part, FALSE}, {"the unfinished features-location", class_part, FALSE},
     {"class-location", open->class_tokens, FALSE}, {"tracks-location", open->tracks, FALSE},
-    {"masks-location", open->masks, TRUE}
+    {"masks-location", open->masks, TRUE}, {"events-location", open->events, FALSE}, {"maps-location", open->maps, TRUE}
   };
 
-  if (!open->lines && !open->features && !open->class_tokens && !open->tracks && !open->masks) {
+  if (!open->lines && !open->features && !open->class_tokens && !open->tracks && !open->masks && !open->events && !open->maps) {
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "no location is set: expected at least one of location,"
-        " features-location, class-location, tracks-location and masks-location");
+        " features-location, class-location, tracks-location, masks-location, events-location and maps-location");
     return FALSE;
   }
-  if (open->masks && !rvm_export_is_pattern (open->masks)) {
-    g_autofree gchar *name = g_filename_display_name (open->masks);
-
-    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-        "masks-location '%s': expected one %%d or the like (masks/%%05d.png)", name);
+  if (!check_pattern ("masks-location", open->masks, error) || !check_pattern ("maps-location", open->maps, error))
     return FALSE;
-  }
   self->claim = rvm_export_claim_places (GST_ELEMENT (self), places, G_N_ELEMENTS (places), error);
   return self->claim != NULL;
 }
@@ -228,7 +235,8 @@ gst_rvm_export_start (GstBaseTransform * base)
   *open = (GstRvmExportSettings) {
   .lines = copy_location (self->settings.lines),.features = copy_location (self->settings.features),.class_tokens =
         copy_location (self->settings.class_tokens),.tracks = copy_location (self->settings.tracks),.masks =
-        copy_location (self->settings.masks),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
+        copy_location (self->settings.masks),.events = copy_location (self->settings.events),.maps = copy_location (self->settings.maps),.readout =
+        g_strdup (self->settings.readout),.encoder = g_strdup (self->settings.encoder),.tracker = g_strdup (self->settings.tracker)};
   GST_OBJECT_UNLOCK (self);
   self->choice = (RvmChoice) { 0 };
   self->missing_features = self->missing_tracks = (RvmMissing) { 0 };
@@ -240,6 +248,8 @@ gst_rvm_export_start (GstBaseTransform * base)
   if (open_text (&self->lines, open->lines, &error)
       && open_text (&self->tracks, open->tracks, &error) && open_features (self, &error) && open->class_tokens)
     self->class_tokens = rvm_npy_writer_new (open->class_tokens, &error);
+  if (error == NULL && open->events)
+    self->events = rvm_events_writer_new (open->events, &error);
   if (error == NULL)
     return TRUE;
   post_error (self, GST_RESOURCE_ERROR_OPEN_WRITE, error);
@@ -308,6 +318,16 @@ write_tracks (GstRvmExport * self, const GstRvmTrackMeta * meta, GError ** error
 }
 
 static gboolean
+write_readouts (GstRvmExport * self, GstBuffer * buffer, GError ** error)
+{
+  const GstRvmReadoutMeta *map = self->open.maps ? rvm_export_find_map (buffer, self->open.readout) : NULL;
+  g_autofree gchar *path = map ? rvm_export_expand_pattern (self->open.maps, self->settings.frames) : NULL;
+
+  return (self->events == NULL || rvm_events_writer_see (self->events, buffer, error))
+      && (map == NULL || rvm_export_write_map (path, map, error));
+}
+
+static gboolean
 write_frame (GstRvmExport * self, GstBuffer * buffer, const GstRvmFeatureMeta * features, const GstRvmTrackMeta * tracks,
     GError ** error)
 {
@@ -318,7 +338,7 @@ write_frame (GstRvmExport * self, GstBuffer * buffer, const GstRvmFeatureMeta * 
       return FALSE;
   }
   return (!features || write_arrays (self, GST_BUFFER_PTS (buffer), features, error))
-      && (!tracks || write_tracks (self, tracks, error));
+      && (!tracks || write_tracks (self, tracks, error)) && write_readouts (self, buffer, error);
 }
 
 static GstFlowReturn
@@ -392,34 +412,6 @@ gst_rvm_export_finalize (GObject * object)
 }
 
 static void
-install_properties (GObjectClass * object)
-{
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-#define AT(field) G_STRUCT_OFFSET (GstRvmExportSettings, field)
-  const RvmSetting list[] = {
-    {AT (frames), g_param_spec_uint64 ("frames", "Frames", "Frames written", 0, G_MAXUINT64, 0,
-              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)},
-    {AT (lines), g_param_spec_string ("location", "Location",
-              "File for JSON lines: class token, provenance, timing and tracks of each frame", NULL, ready)},
-    {AT (features), g_param_spec_string ("features-location", "Features location", "File for patch features, float32 (T, rows,"
-              " columns, D): NumPy, or .safetensors, with class tokens and times, if the name ends with that", NULL, ready)},
-    {AT (class_tokens), g_param_spec_string ("class-location", "Class location",
-              "NumPy file for class tokens, float32 (T, D)", NULL, ready)},
-    {AT (tracks), g_param_spec_string ("tracks-location", "Tracks location", "CSV file for tracks in the layout of MOTChallenge:"
-              " frame, id, left, top, width, height, confidence, -1, -1, -1, counted from 1", NULL, ready)},
-    {AT (masks), g_param_spec_string ("masks-location", "Masks location", "Files for the masks of each frame, indexed PNG; %05d or"
-              " the like in the name is replaced by the frame's index", NULL, ready)},
-    {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features, and tracks followed with"
-              " them, are written (unset = the nearest one upstream)", NULL, ready)},
-    {AT (tracker), g_param_spec_string ("tracker", "Tracker", "Name of the rvmtrack whose tracks are written (unset = the nearest"
-              " one upstream)", NULL, ready)},
-  };
-#undef AT
-
-  rvm_settings_install (object, PROP_FIRST_SETTING, list, G_N_ELEMENTS (list));
-}
-
-static void
 gst_rvm_export_class_init (GstRvmExportClass * klass)
 {
   GObjectClass *object = G_OBJECT_CLASS (klass);
@@ -431,7 +423,7 @@ gst_rvm_export_class_init (GstRvmExportClass * klass)
   object->set_property = gst_rvm_export_set_property;
   object->get_property = gst_rvm_export_get_property;
   object->finalize = gst_rvm_export_finalize;
-  install_properties (object);
+  gst_rvm_export_settings_install (object, PROP_FIRST_SETTING);
 
   gst_element_class_set_static_metadata (element, "Feature writer",
       "Filter/Analyzer/Video",

@@ -223,6 +223,44 @@ def check_overlay():
     report(not shown(f"rvmreadout readout-file={plain} ! rvmoverlay mode=none readouts=false").any(), "readouts=false draws nothing")
 
 
+def decode(png, form, dtype):
+    """The pixels of a PNG as GStreamer reads it."""
+    raw = folder / "pixels.raw"
+    pipeline = Gst.parse_launch(f"filesrc location={png} ! pngdec ! videoconvert ! video/x-raw,format={form} ! filesink location={raw}")
+    pipeline.set_state(Gst.State.PLAYING)
+    pipeline.get_bus().timed_pop_filtered(20 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
+    pipeline.set_state(Gst.State.NULL)
+    return np.fromfile(raw, dtype)
+
+
+def check_export():
+    """Columns of 8 patches are rows of 8, 16 or 24 bytes: no padding."""
+    events = folder / "events.csv"
+
+    def reset(run):
+        run.pipeline.get_by_name("source").send_event(GstRvm.event_new_reset_state(False, Gst.CLOCK_TIME_NONE))
+
+    path = write("steady.safetensors", steady([0, 4, 0]), "class", classes='wave\n"clap", twice\nnothing')
+    Run(f"rvmreadout name=r readout-file={path} min-duration={2 * STEP} ! rvmexport events-location={events}", 8, {5: reset})
+    probability = f"{reference.softmax(np.array([0, 4, 0.0]))[1]:.6g}"
+    lines = events.read_text().splitlines()
+    expected = ["readout,class,start,end,confidence"] + [f'r,"""clap"", twice",{start:.9f},{end:.9f}' for start, end in ((0, 0.16), (0.2, 0.28))]
+    report([line.rsplit(",", 1)[0] for line in lines[1:]] == expected[1:] and lines[0] == expected[0]
+           and all(abs(float(line.rsplit(",", 1)[1]) - float(probability)) < 1e-5 for line in lines[1:]), f"events as CSV: {lines}")
+    depth, labels = (folder / name for name in ("depth.safetensors", "labels.safetensors"))
+    run = Run(f"rvmreadout name=d readout-file={depth} ! rvmreadout name=l readout-file={labels} ! rvmexport maps-location={folder}/l%d.png "
+              f"! rvmexport readout=d maps-location={folder}/d%d.png", 2)
+    values = values_of(GstRvm.buffer_get_readout(run.buffer, "d"))[..., 0]
+    got = decode(folder / "d1.png", "GRAY16_LE", "<u2").reshape(values.shape)
+    report(np.abs(got - np.clip(np.round(values * 1000.0), 1, 65535)).max() <= 1, "depths as PNG, thousandths")
+    best = values_of(GstRvm.buffer_get_readout(run.buffer, "l")).argmax(-1)
+    got = decode(folder / "l1.png", "RGB", "u1").reshape(*best.shape, 3)
+    palette = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]], "u1")
+    report(np.array_equal(got, palette[best]), "labels as PNG, DAVIS's palette")
+    error = Run(f"rvmreadout readout-file={plain} ! rvmexport maps-location={folder}/map.png", 1).error or ""
+    report("maps-location" in error and "%d" in error, f"maps without a number: {error}")
+
+
 def check_bytes():
     run = Run(f"rvmreadout name=r readout-file={plain} min-duration=0 event-on=0", 3)
     answer = run.answers[-1]
@@ -248,6 +286,7 @@ check_kinds()
 check_files()
 check_row()
 check_overlay()
+check_export()
 check_bytes()
 for file in folder.iterdir():
     file.unlink()
