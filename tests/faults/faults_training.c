@@ -30,7 +30,7 @@ run_step (gpointer user_data, GError **error)
   g_autoptr (RvmModel) model = rvm_model_load_trainable (job->weights, &job->options, error);
   g_autoptr (RvmStep) step = model ? rvm_step_new (model, &shape, FALSE, FALSE, error) : NULL;
   g_autoptr (RvmOptimiser) optimiser =
-      step ? rvm_optimiser_new (model, rvm_step_get_gradients (step), &options, rvm_step_get_queue (step), error) : NULL;
+      step ? rvm_optimiser_new (rvm_step_get_gradients (step), &options, rvm_step_get_queue (step), error) : NULL;
   RvmLoss loss;
   double norm;
   guint64 bits[2];

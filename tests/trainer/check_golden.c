@@ -298,7 +298,7 @@ check_steps (Check *check, GError **error)
   const RvmOptimiserOptions options = { .b1 = 0.9, .b2 = 0.95, .epsilon = 1e-8, .decay = 0.05, .clip_norm = 0.5 };
   RvmGradients *gradients = rvm_step_get_gradients (check->step);
   g_autoptr (RvmOptimiser) optimiser =
-      rvm_optimiser_new (check->model, gradients, &options, rvm_step_get_queue (check->step), error);
+      rvm_optimiser_new (gradients, &options, rvm_step_get_queue (check->step), error);
   const RvmArray *array;
   g_autofree float *rates = read_array (check, RVM_DTYPE_F32, &array, error, "adamw/learning_rates");
   g_autofree float *losses = rates ? read_array (check, RVM_DTYPE_F32, &array, error, "adamw/losses") : NULL;

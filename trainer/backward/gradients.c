@@ -25,14 +25,14 @@ add_array (RvmGradients *gradients, const RvmParameter *parameter, RvmBuffer *va
 }
 
 static gboolean
-add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParameter *parameter, GError **error)
+add_parameter (RvmGradients *gradients, RvmDevice *device, const RvmParameter *parameter, GError **error)
 {
   if (parameter->linear) {
     RvmLinearGradient *linear = g_hash_table_lookup (gradients->linears, parameter->linear);
 
     if (linear)
       return TRUE; /* weights that share a buffer are in the list once */
-    linear = rvm_linear_gradient_new (model->device, parameter->linear, error);
+    linear = rvm_linear_gradient_new (device, parameter->linear, error);
     if (linear == NULL)
       return FALSE;
     g_hash_table_insert (gradients->linears, parameter->linear, linear);
@@ -41,7 +41,7 @@ add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParamete
       add_array (gradients, parameter, rvm_linear_get_bias (parameter->linear), rvm_linear_gradient_get_bias (linear), FALSE);
   } else {
     RvmVectorGradient *vector;
-    RvmBuffer *buffer = rvm_buffer_new (model->device, rvm_buffer_get_size (parameter->vector), "gradient", error);
+    RvmBuffer *buffer = rvm_buffer_new (device, rvm_buffer_get_size (parameter->vector), "gradient", error);
 
     if (buffer == NULL)
       return FALSE;
@@ -55,15 +55,15 @@ add_parameter (RvmGradients *gradients, const RvmModel *model, const RvmParamete
 }
 
 RvmGradients *
-rvm_gradients_new (const RvmModel *model, GError **error)
+rvm_gradients_new (RvmDevice *device, const GPtrArray *parameters, GError **error)
 {
   g_autoptr (RvmGradients) gradients = g_new0 (RvmGradients, 1);
 
   gradients->linears = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) rvm_linear_gradient_free);
   gradients->vectors = g_hash_table_new_full (NULL, NULL, NULL, vector_gradient_free);
   gradients->arrays = g_array_new (FALSE, FALSE, sizeof (RvmGradientArray));
-  for (guint i = 0; i < model->parameters->len; i++)
-    if (!add_parameter (gradients, model, g_ptr_array_index (model->parameters, i), error))
+  for (guint i = 0; i < parameters->len; i++)
+    if (!add_parameter (gradients, device, g_ptr_array_index (parameters, i), error))
       return NULL;
   return g_steal_pointer (&gradients);
 }

@@ -1,4 +1,4 @@
-/* RvmGradients: the gradient of every weight of a trainable model, on the device, looked up by the weight that it belongs to.
+/* RvmGradients: the gradient of every weight of a trainable model or readout, on the device, looked up by the weight that it belongs to.
  *
  * Gradients of weights accumulate (+=) until rvm_gradients_reset(). A reset only marks them as empty: the first sum after it overwrites (=), so
  * that nothing has to be set to zero. */
@@ -24,7 +24,8 @@ typedef struct {
   const char *name;            /* (transfer none) of the weight, or of the first of several side by side */
 } RvmGradientArray;
 
-RvmGradients *rvm_gradients_new (const RvmModel *model, GError **error);
+/* @parameters: (element-type RvmParameter): those of a trainable model or readout, which must outlive the gradients. */
+RvmGradients *rvm_gradients_new (RvmDevice *device, const GPtrArray *parameters, GError **error);
 void rvm_gradients_free (RvmGradients *gradients);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmGradients, rvm_gradients_free)
 

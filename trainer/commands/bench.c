@@ -136,7 +136,7 @@ run (RvmModel *model, gboolean profile, GError **error)
   RvmLoss loss;
   gboolean ok = TRUE;
 
-  optimiser = step ? rvm_optimiser_new (model, rvm_step_get_gradients (step), &options, rvm_step_get_queue (step), error) : NULL;
+  optimiser = step ? rvm_optimiser_new (rvm_step_get_gradients (step), &options, rvm_step_get_queue (step), error) : NULL;
   yardstick = optimiser ? rvm_queue_new (model->device, FALSE, error) : NULL;
   if (yardstick == NULL)
     return FALSE;

@@ -80,33 +80,41 @@ open_core (const RvmSchemaEntry *entry, const RvmArray *array, const RvmRecipe *
   }
 }
 
+/* The values of an array of any network. */
+static void
+make_plain (const RvmArray *array, const RvmSchemaEntry *entry, const RvmSchema *schema, guint64 seed, guint64 elements, float *values)
+{
+  const guint32 seeds[] = { seed, seed >> 32, g_str_hash (array->name) };
+  g_autoptr (GRand) rand = g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
+
+  if (entry->role == RVM_ROLE_KERNEL && entry->row->kind == RVM_KIND_LINEAR_XAVIER) {
+    const double limit = sqrt (6.0 / (array->dims[0] + array->dims[1]));
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = g_rand_double_range (rand, -limit, limit);
+  } else if (entry->role == RVM_ROLE_KERNEL) {
+    const double deviation = 1 / sqrt (rvm_schema_count_inputs (schema, entry->row));
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = deviation * normal (rand);
+  } else if (entry->role == RVM_ROLE_VALUES) {
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = 0.02 * normal (rand);
+  } else {
+    const float value = entry->role == RVM_ROLE_SCALE ? 1 : 0;
+    for (guint64 i = 0; i < elements; i++)
+      values[i] = value;
+  }
+}
+
 void
 rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float *values)
 {
-  const guint32 seeds[] = { recipe->seed, recipe->seed >> 32, g_str_hash (array->name) };
-  g_autoptr (GRand) rand = g_rand_new_with_seed_array (seeds, G_N_ELEMENTS (seeds));
   const RvmSchema schema = rvm_config_get_schema (&recipe->model);
   guint64 elements = 0, bytes;
   RvmSchemaEntry entry;
 
   g_return_if_fail (rvm_schema_find (array->name, &entry));
   rvm_array_get_size (array, &elements, &bytes);
-  if (entry.role == RVM_ROLE_KERNEL && entry.row->kind == RVM_KIND_LINEAR_XAVIER) {
-    const double limit = sqrt (6.0 / (array->dims[0] + array->dims[1]));
-    for (guint64 i = 0; i < elements; i++)
-      values[i] = g_rand_double_range (rand, -limit, limit);
-  } else if (entry.role == RVM_ROLE_KERNEL) {
-    const double deviation = 1 / sqrt (rvm_schema_count_inputs (&schema, entry.row));
-    for (guint64 i = 0; i < elements; i++)
-      values[i] = deviation * normal (rand);
-  } else if (entry.role == RVM_ROLE_VALUES) {
-    for (guint64 i = 0; i < elements; i++)
-      values[i] = 0.02 * normal (rand);
-  } else {
-    const float value = entry.role == RVM_ROLE_SCALE ? 1 : 0;
-    for (guint64 i = 0; i < elements; i++)
-      values[i] = value;
-  }
+  make_plain (array, &entry, &schema, recipe->seed, elements, values);
   open_core (&entry, array, recipe, elements, values);
   rvm_initialise_weigh_position (array, recipe->position_scale, values);
 }
@@ -133,6 +141,38 @@ rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error)
   g_hash_table_insert (metadata, "patch", g_strdup_printf ("%u", recipe->model.patch));
   g_hash_table_insert (metadata, "step", g_strdup ("0"));
   return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_values, (gpointer) recipe, metadata, error);
+}
+
+typedef struct {
+  RvmSchema schema;
+  guint64 seed;
+} ReadoutStart;
+
+static gboolean
+make_readout_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
+{
+  const ReadoutStart *start = user_data;
+  guint64 elements = 0, bytes;
+  RvmSchemaEntry entry;
+
+  g_return_val_if_fail (rvm_schema_find (array->name, &entry), FALSE);
+  rvm_array_get_size (array, &elements, &bytes);
+  make_plain (array, &entry, &start->schema, start->seed, elements, values);
+  return TRUE;
+}
+
+gboolean
+rvm_initialise_readout (const char *path, const RvmReadoutInfo *info, const RvmAttentionReadoutConfig *config, guint64 seed, GError **error)
+{
+  g_autoptr (GHashTable) metadata = rvm_readout_info_to_metadata (info);
+  g_autoptr (GArray) arrays = NULL;
+  ReadoutStart start = { .seed = seed };
+
+  if (!rvm_attention_readout_validate (config, error))
+    return FALSE;
+  start.schema = rvm_attention_readout_get_schema (config);
+  arrays = rvm_attention_readout_list_arrays (config);
+  return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_readout_values, &start, metadata, error);
 }
 
 /* The file is unlinked before the model is loaded, so that none is left if the process is ended meanwhile, which may take a minute. */

@@ -5,6 +5,7 @@
 
 #include "model/format/weights.h"
 #include "model/model_private.h"
+#include "model/readout/readout_private.h"
 #include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
@@ -28,5 +29,9 @@ gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError 
 
 /* A model with the published initialisation and seed 0, without keeping a file. @trainable: as rvm_model_load_trainable(). */
 RvmModel *rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error);
+
+/* Writes an attention readout (kind class or dense) of random weights: linear layers as above, queries and temporal code normal of deviation 0.02.
+ * Safetensors. RVM_ERROR_ARGUMENT for sizes that cannot work. */
+gboolean rvm_initialise_readout (const char *path, const RvmReadoutInfo *info, const RvmAttentionReadoutConfig *config, guint64 seed, GError **error);
 
 G_END_DECLS

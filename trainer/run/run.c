@@ -103,7 +103,7 @@ open_checkpoint (Run *run, const char *path, GError **error)
     return FALSE;
   if (rvm_parallel_get_size () > 1)
     run->reduce = rvm_reduce_new (run->model, rvm_step_get_gradients (run->trainer));
-  run->optimiser = rvm_optimiser_new (run->model, rvm_step_get_gradients (run->trainer), &options, rvm_step_get_queue (run->trainer), error);
+  run->optimiser = rvm_optimiser_new (rvm_step_get_gradients (run->trainer), &options, rvm_step_get_queue (run->trainer), error);
   return run->optimiser && rvm_checkpoint_restore (path, run->model, run->optimiser, rvm_step_get_queue (run->trainer), error);
 }
 

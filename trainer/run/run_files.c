@@ -319,8 +319,8 @@ write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, c
     return FALSE;
   model = rvm_model_load_trainable (plain, &model_options, error);
   queue = model ? rvm_queue_new (model->device, FALSE, error) : NULL;
-  gradients = queue ? rvm_gradients_new (model, error) : NULL;
-  optimiser = gradients ? rvm_optimiser_new (model, gradients, &(RvmOptimiserOptions){ 0 }, queue, error) : NULL;
+  gradients = queue ? rvm_gradients_new (model->device, model->parameters, error) : NULL;
+  optimiser = gradients ? rvm_optimiser_new (gradients, &(RvmOptimiserOptions){ 0 }, queue, error) : NULL;
   return optimiser && rvm_checkpoint_save (path, model, optimiser, queue, 0, metadata, error);
 }
 

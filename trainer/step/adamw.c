@@ -19,7 +19,7 @@ struct _RvmOptimiser {
 };
 
 RvmOptimiser *
-rvm_optimiser_new (RvmModel *model, RvmGradients *gradients, const RvmOptimiserOptions *options, RvmQueue *queue, GError **error)
+rvm_optimiser_new (RvmGradients *gradients, const RvmOptimiserOptions *options, RvmQueue *queue, GError **error)
 {
   g_autoptr (RvmOptimiser) optimiser = g_new0 (RvmOptimiser, 1);
   const guint n = rvm_gradients_get_n_arrays (gradients);
@@ -27,7 +27,7 @@ rvm_optimiser_new (RvmModel *model, RvmGradients *gradients, const RvmOptimiserO
   optimiser->options = *options;
   optimiser->gradients = gradients;
   optimiser->queue = queue;
-  optimiser->arena = rvm_arena_new (model->device);
+  optimiser->arena = rvm_arena_new (rvm_queue_get_device (queue));
   optimiser->moments = rvm_arena_alloc0 (optimiser->arena, 2 * n * sizeof *optimiser->moments);
   for (guint i = 0; i < n; i++) {
     const RvmGradientArray *array = rvm_gradients_get_array (gradients, i);

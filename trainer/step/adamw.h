@@ -15,7 +15,7 @@ typedef struct {
 typedef struct _RvmOptimiser RvmOptimiser;
 
 /* Moments start as zeros. @model and @gradients must outlive it. */
-RvmOptimiser *rvm_optimiser_new (RvmModel *model, RvmGradients *gradients, const RvmOptimiserOptions *options, RvmQueue *queue, GError **error);
+RvmOptimiser *rvm_optimiser_new (RvmGradients *gradients, const RvmOptimiserOptions *options, RvmQueue *queue, GError **error);
 void rvm_optimiser_free (RvmOptimiser *optimiser);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOptimiser, rvm_optimiser_free)
 

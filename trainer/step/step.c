@@ -75,7 +75,7 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
   step->place_loss_host = g_new (float, (gsize) shape->samples * step->tokens);
   step->place_found_host = g_new (guint32, (gsize) shape->samples * step->tokens);
   step->queue = rvm_queue_new (model->device, profile, error);
-  step->gradients = step->queue ? rvm_gradients_new (model, error) : NULL;
+  step->gradients = step->queue ? rvm_gradients_new (model->device, model->parameters, error) : NULL;
   if (step->gradients == NULL)
     return NULL;
   step->arena = rvm_arena_new (model->device);
