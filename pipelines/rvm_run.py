@@ -110,6 +110,7 @@ class Job:
         self.name, self.frames, self.rate, self.timeout, self.progress = name, frames, rate, timeout, progress or Progress()
         self.entered = self.analysed = self.idle = self.warnings = self.waited = 0
         self.source = self.video = self.error = self.rest = self.missing = self.thread = self.expected = None
+        rvm_source.load_types()
         self.exact = True
         self.head = self.encode = None
         self.paused = self.playing = self.ended = self.interrupted = self.no_video = self.full = self.said = False
@@ -220,7 +221,7 @@ class Job:
         for element in self.all_elements():
             if element.get_factory().get_name() != "rvmexport":
                 continue
-            for name in ("location", "features-location", "class-location", "tracks-location"):
+            for name in ("location", "features-location", "class-location", "tracks-location", "events-location"):
                 part = element.get_property(name) or ""
                 if not part.endswith(".part") or not os.path.isfile(part):
                     continue
@@ -351,7 +352,12 @@ def run(jobs, progress=None):
     """Runs the @jobs, AT_ONCE at a time; returns them. A second Ctrl-C gives up at once."""
     progress = progress or Progress()
     waiting, running, over, began, ended = list(jobs), [], [], None, None
-    interrupts = 0
+    interrupts, faults = 0, []
+
+    def on_fault(kind, value, trace):
+        """An exception in a callback, which GObject prints and forgets, is the end of the runs."""
+        faults.append(f"a fault of this program, {kind.__name__}: {value}")
+        hook(kind, value, trace)
 
     def on_signal(*_):
         nonlocal interrupts
@@ -360,6 +366,7 @@ def run(jobs, progress=None):
             os._exit(130)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.excepthook = sys.excepthook, on_fault
     try:
         while waiting or running:
             while waiting and len(running) < AT_ONCE and not interrupts:
@@ -372,6 +379,8 @@ def run(jobs, progress=None):
                     job.interrupt()
             for job in running:
                 job.tick()
+                if faults:
+                    job.end(faults[0])
             if began is None and any(job.done() for job in running):
                 began = time.monotonic()
                 progress.note(announce(running + waiting))
@@ -391,6 +400,7 @@ def run(jobs, progress=None):
         progress.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.excepthook = hook
     if began is not None and not all(job.error for job in over):
         done, elapsed = sum(job.done() for job in over), ended - began
         progress.note(f"{done} frames in {seconds(elapsed)}" + (f", {done / elapsed:.1f} a second" if elapsed > 1 else ""))

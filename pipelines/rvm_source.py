@@ -166,6 +166,16 @@ def gif_frames(name, data):
     return frames, width, height
 
 
+def load_types():
+    """PyGObject makes the class of a GStreamer type when it is first needed. Where two streaming threads need it at once, one of them may get a class without
+    fields, for good ("'Buffer' object has no attribute 'pts'"). So they are made here, before there are such threads."""
+    from gi.repository import Gst
+
+    for name in ("Buffer", "Caps", "Element", "Event", "FlowReturn", "MapInfo", "Message", "Pad", "PadProbeInfo", "PadProbeReturn", "Query", "Sample", "Segment",
+                 "Structure"):
+        getattr(Gst, name)
+
+
 class Source:
     """The elements that read a Video, in @pipeline, with its first video stream on the pad @sink. What is heard or read beside it is not decoded, but
     its times are watched: `end` is how far any stream of the file got, which tells a file that was cut short from one whose picture ends before its

@@ -106,6 +106,46 @@ def check_track_box(folder, video):
     assert "not inside" in clip.run("track-box", video, *tiny, "--box", "400,30,50,60", build=build, status=1)
 
 
+def check_types():
+    """Classes of types that streaming threads meet are there before the pipeline runs: two threads that make one at once break it."""
+    code = """
+import sys
+import gi
+sys.path.insert(0, sys.argv[1])
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst
+import gi.module, rvm_run
+Gst.init(None)
+made = vars(gi.module.get_introspection_module("Gst"))
+assert "Buffer" not in made and "PadProbeInfo" not in made, "made by something else: this test says nothing"
+rvm_run.Job(["identity", "name=frames", "!", "fakesink"], None)
+missing = [name for name in ("Buffer", "Event", "PadProbeInfo", "Sample", "Caps", "Structure") if name not in made]
+assert not missing, missing
+"""
+    subprocess.run(["/usr/bin/python3", "-c", code, clip.PIPELINES], check=True, timeout=60)
+
+
+def check_fault(video):
+    """An exception in a callback does not go by unnoticed."""
+    code = """
+import sys
+import gi
+sys.path.insert(0, sys.argv[1])
+gi.require_version("Gst", "1.0")
+from gi.repository import Gst
+import rvm_run, rvm_source
+Gst.init(None)
+def prepare(pipeline):
+    pipeline.get_by_name("sink").connect("new-sample", lambda sink: nothing)
+try:
+    rvm_run.play(sys.argv[2], "appsink name=sink emit-signals=true sync=false max-buffers=1", prepare)
+except rvm_source.Unusable as problem:
+    print(problem)
+"""
+    said = subprocess.run(["/usr/bin/python3", "-c", code, clip.PIPELINES, video], check=True, capture_output=True, text=True, timeout=60)
+    assert "a fault of this program, NameError" in said.stdout and "Traceback" in said.stderr, said
+
+
 def check_interrupt(folder):
     """Ctrl-C: what was seen until then is printed."""
     video, out = clip.make(folder / "long.avi", 400), folder / "boxes.csv"
@@ -120,6 +160,8 @@ def check_interrupt(folder):
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     video = clip.make(folder / "clip.avi")
+    check_types()
+    check_fault(video)
     build_with_pkg_config(folder)
     check_scenes(f"{build}/pipelines/scenes", make_scenes(folder))
     check_feature_picture(folder, video)
