@@ -1,4 +1,4 @@
-/* The sizes of a model: the published ones, which can work, and those of a weight file. */
+/* Sizes of models: the published ones, the check whether sizes can work, and how they are derived from a weight file. */
 #include "config.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static const RvmConfig configs[] = {
 #define MAX_LAYERS 1024
 #define MAX_PATCH 128
 #define MAX_DELTAS 4096
-/* One head's queries, scores and sums are private memory of a kernel. */
+/* The attention kernels keep the queries, scores and sums of a head in private memory. */
 #define MAX_HEAD_DIM 512
 
 const RvmConfig *
@@ -166,14 +166,14 @@ rvm_config_read_size (const RvmWeights *weights, RvmSite site, RvmRole role, Rvm
   return array->dims[axis];
 }
 
-/* Of the kernel of a layer of the first block. */
+/* The same for the kernel of a layer, of the first block if the layer is in blocks. */
 static guint
 get_size (const RvmWeights *weights, RvmPart part, RvmLayer layer, RvmSize size, GError **error)
 {
   return rvm_config_read_size (weights, (RvmSite){ part, layer, 0 }, RVM_ROLE_KERNEL, size, error);
 }
 
-/* The number of the block of @part that @name is an array of; -1 if it is none of those that the blocks have. */
+/* The number of the block of @part to which the array @name belongs; -1 if it belongs to none. */
 static gint64
 get_block (const char *name, RvmPart part)
 {
@@ -182,7 +182,7 @@ get_block (const char *name, RvmPart part)
   return rvm_schema_find (name, &entry) && entry.row->part == part && rvm_schema_is_in_block (entry.row) ? (gint64) entry.block : -1;
 }
 
-/* How many blocks @part has. An array of a block beyond a hole in the numbering is an error, as a layer is missing then. */
+/* How many blocks @part has. Blocks are numbered from 0. A gap in the numbers is an error, because a layer is missing then. */
 static gboolean
 count_blocks (const RvmWeights *weights, RvmPart part, guint *count, GError **error)
 {

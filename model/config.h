@@ -25,24 +25,24 @@ typedef struct {
 /* "tiny", "small16", "base16", "large16", "huge16"; NULL if unknown. */
 const RvmConfig *rvm_config_find (const char *name);
 const char *const *rvm_config_list_names (void);
-/* RVM_ERROR_ARGUMENT for sizes that cannot work (0, heads that do not divide, absurdly large). */
+/* RVM_ERROR_ARGUMENT for sizes that cannot work: 0, heads that do not divide the width, absurdly large ones. */
 gboolean rvm_config_validate (const RvmConfig *config, GError **error);
 
 RvmSchema rvm_config_get_schema (const RvmConfig *config);
-/* (transfer full) (element-type RvmArray): every array of a model of these sizes, encoder and core first, dtype F32, by name. */
+/* (transfer full) (element-type RvmArray): every array of a model of these sizes, encoder and core first; dtype F32. */
 GArray *rvm_config_list_arrays (const RvmConfig *config, gboolean with_decoder);
 
-/* Derives the sizes and checks that every array of encoder and core is present, of a type that can be read, with the right shape. With
- * @with_decoder, so are those of the decoder, if there is a block of it; else they are not looked at, and there are no layers of it. Arrays
- * that the model does not have are not looked at either. Errors name file and array, what was found and what was expected. */
+/* Derives the sizes, and checks that every array of encoder and core is present, can be read and has the right shape. With @with_decoder the arrays of
+ * the decoder are checked too, if the file has a block of it. Otherwise they are ignored, and the decoder has no layers. Arrays that the model does not
+ * have are ignored. Errors name the file, the array, what was found and what was expected. */
 gboolean rvm_config_from_weights (RvmConfig *config, const RvmWeights *weights, gboolean with_decoder, GError **error);
 /* (transfer container) (element-type RvmArray): the arrays of @weights that a model of these sizes does not need. */
 GPtrArray *rvm_config_list_others (const RvmConfig *config, const RvmWeights *weights);
 
-/* What the configurations of other networks are made of (readout/). Errors are those of rvm_config_from_weights(). */
-/* A size, of 1 to 65535, as an array of the file has it; 0 with @error set. */
+/* For the configurations of other networks (readout/). Errors are those of rvm_config_from_weights(). */
+/* The value of @size in the shape of an array of the file, 1 to 65535; 0 with @error set. */
 guint rvm_config_read_size (const RvmWeights *weights, RvmSite site, RvmRole role, RvmSize size, GError **error);
-/* Whether every array of @arrays (element-type RvmArray) is in the file, can be read and has that shape. */
+/* Whether the file has every array of @arrays (element-type RvmArray), with that shape and a type that can be read. */
 gboolean rvm_config_check_arrays (const GArray *arrays, const RvmWeights *weights, GError **error);
 
 guint64 rvm_config_count_parameters (const RvmConfig *config, gboolean with_decoder);

@@ -1,11 +1,11 @@
-/* Masks and points to maps on a grid, and back. */
+/* Conversion of masks and points to maps on a grid, and back. */
 #include "labels.h"
 
 #include <math.h>
 #include <string.h>
 
 #define STAMP 4      /* cells of a point's Gaussian */
-#define STAMP_PEAK 2 /* of them, where it is highest */
+#define STAMP_PEAK 2 /* the cell of the stamp where it is highest */
 #define SIGMA 0.5
 #define PEAKS 5 /* cells that a point is read back from */
 
@@ -40,8 +40,8 @@ rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labe
 }
 
 typedef struct {
-  guint at[2]; /* samples, low and high */
-  float weight; /* of the high one */
+  guint at[2];  /* the two samples, the lower one first */
+  float weight; /* of the second */
 } Tap;
 
 static Tap *
@@ -88,7 +88,7 @@ rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channe
       const guint left = across[x].at[0], right = across[x].at[1];
       const guint8 first = winner[above + left];
 
-      /* What wins at all four corners wins between them: most of a picture. */
+      /* A channel that wins at all four corners also wins between them. That is the case in most of a picture. */
       if (winner[above + right] == first && winner[below + left] == first && winner[below + right] == first)
         mask[(gsize) y * width + x] = first;
       else
@@ -121,7 +121,7 @@ rvm_labels_from_points (const float *points, guint n_points, float *labels, guin
   for (guint i = 0; i < n_points; i++) {
     int x0, x1, gx, y0, y1, gy;
 
-    /* Also false for NaN; far outside, a cast to int would be undefined. */
+    /* Also false for NaN. A cast of such values, or of values far outside, to int would be undefined. */
     if (!(points[2 * i] > -8 && points[2 * i] < columns + 8.0f && points[2 * i + 1] > -8 && points[2 * i + 1] < rows + 8.0f))
       continue;
     stamp_range (points[2 * i], columns, &x0, &x1, &gx);

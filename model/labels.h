@@ -1,8 +1,8 @@
-/* Masks and points to soft maps on a grid of features, and back (docs/model.md, section 7): the conventions of the published evaluation, which resizes
- * like OpenCV (bilinear, half-pixel centres) and stamps points as small Gaussians.
+/* Converts masks and points to soft maps on a grid of features, and back (docs/model.md, section 7). The conventions are those of the published
+ * evaluation, which resizes like OpenCV (bilinear, half-pixel centres) and draws points as small Gaussians.
  *
- * Maps are float32 (rows * columns, channels), channel 0 the background. Masks are uint8 (height, width), 0 the background, values of
- * @channels and more count as background. */
+ * Maps are float32 (rows * columns, channels), where channel 0 is the background. Masks are uint8 (height, width), where 0 and values
+ * from @channels on are the background. */
 #pragma once
 
 #include <glib.h>
@@ -10,7 +10,7 @@
 G_BEGIN_DECLS
 
 void rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labels, guint rows, guint columns, guint channels);
-/* The strongest channel at each pixel, the lower of equal ones. */
+/* The strongest channel at each pixel; of equal ones, the lowest. */
 void rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channels, guint8 *mask, guint width, guint height);
 /* @points: (n_points) pairs x, y in cells (pixels * columns / width); @labels has 1 + n_points channels. A point whose stamp lies outside
  * the grid has an empty channel. */

@@ -1,6 +1,6 @@
 /* From a weight file to device memory.
  *
- * The layers that are asked for are only noted. rvm_loader_finish() then reads their arrays on a thread of its own, a few ahead of the caller's thread,
+ * The layers that are asked for are only noted. rvm_loader_finish() then reads their arrays on a second thread, a few ahead of the caller's thread,
  * which hashes and packs them. Reading takes longer than that, because of checksums and conversion from half precision. Only the few arrays between
  * the two threads are in memory twice. */
 #include "loader.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define AHEAD 3 /* arrays read and not yet packed */
+#define AHEAD 3 /* arrays that have been read and not yet packed */
 
 /* One thing to do, in order. */
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
   float *values;
   gsize capacity;
-  GError *error; /* why reading failed; nothing follows */
+  GError *error; /* why reading failed; this is then the last piece */
 } Piece;
 
 struct _RvmLoader {
@@ -34,7 +34,7 @@ struct _RvmLoader {
   RvmElement precision;
   GArray *tasks; /* of Task */
   XXH3_state_t *hash;
-  GPtrArray *parameters; /* (element-type RvmParameter), NULL: nobody asked */
+  GPtrArray *parameters; /* (element-type RvmParameter); NULL: not wanted */
   GError *error;
 };
 
@@ -182,7 +182,7 @@ rvm_loader_linear (RvmLoader *loader, const RvmSite *sites, guint n_sites, gbool
 typedef struct {
   RvmLoader *loader;
   GAsyncQueue *empty, *full; /* of Piece; AHEAD of them in all */
-  int stop;                  /* atomic: the caller has given up */
+  int stop;                  /* atomic: the caller's thread has stopped packing */
 } Reader;
 
 static gboolean
@@ -257,7 +257,7 @@ do_task (RvmLoader *loader, const Task *task, const float *values)
   return FALSE;
 }
 
-/* Everything noted. The first error stays in loader->error. */
+/* Does all that was noted. The first error stays in loader->error. */
 static void
 do_tasks (RvmLoader *loader)
 {
@@ -281,12 +281,12 @@ do_tasks (RvmLoader *loader)
     }
     if (piece) {
       if (!ok)
-        g_atomic_int_set (&reader.stop, TRUE); /* before the reader can go on */
+        g_atomic_int_set (&reader.stop, TRUE); /* before the reader gets the piece and goes on */
       g_async_queue_push (reader.empty, piece);
     }
   }
   g_atomic_int_set (&reader.stop, TRUE);
-  /* It may wait for a piece. */
+  /* The reader may be waiting for a piece. */
   for (Piece *piece; (piece = g_async_queue_try_pop (reader.full));)
     g_async_queue_push (reader.empty, piece);
   g_thread_join (thread);

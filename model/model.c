@@ -1,4 +1,4 @@
-/* Loading a model, and the process's table of loaded ones. */
+/* Loading of models, and the table of those that the process has loaded. */
 #include "model.h"
 
 #include <glib/gstdio.h>
@@ -6,13 +6,13 @@
 #include "kernels/runtime/process.h"
 #include "model_private.h"
 
-/* Models in use by key, not owned: the last unref takes a model out. One lock for table and reference counts. It is not held while a file
- * is loaded, which takes a while and would stop every stream that starts or ends; who wants a model that another thread is loading waits
- * for it, so that two streams that start together load a file once. */
+/* Models in use, by key. The table holds no reference; the last unref removes the model. One lock guards the table and the reference counts. It is not
+ * held while a file is loaded, because that takes a while and would stop every stream that starts or ends. A thread that wants a model which another
+ * thread is loading waits for it, so that two streams that start together load a file once. */
 static GMutex table_lock;
-static GCond loaded; /* with table_lock: a name left the set below */
+static GCond loaded; /* with table_lock: a key was removed from the set below */
 static GHashTable *table;
-static GHashTable *loading; /* a set of keys, or NULL */
+static GHashTable *loading; /* the set of keys being loaded, or NULL */
 
 static void
 model_free (RvmModel *model)
@@ -28,7 +28,7 @@ model_free (RvmModel *model)
   g_free (model);
 }
 
-/* What has to be equal for two users to share a model. The file's identity and time are part of it: a file that was replaced is
+/* Two users share a model if their keys are equal. The file's identity and modification time are part of the key, so a file that was replaced is
  * another model. */
 static char *
 make_key (const char *path, const RvmDevice *device, const RvmModelOptions *options, RvmGemmProvider gemm)
@@ -37,7 +37,7 @@ make_key (const char *path, const RvmDevice *device, const RvmModelOptions *opti
   GStatBuf info = { 0 };
 
   if (g_stat (path, &info) != 0)
-    return NULL; /* opening it will say why */
+    return NULL; /* opening the file will fail, too, with an error */
   return g_strdup_printf ("%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT "|%ld|%" G_GINT64_FORMAT "|%p|%d|%d", absolute,
       (guint64) info.st_ino, (gint64) info.st_mtim.tv_sec, (long) info.st_mtim.tv_nsec, (gint64) info.st_size, (const void *) device,
       gemm, options->precision);
@@ -94,7 +94,7 @@ rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GErr
   return load (path, device, gemm, RVM_ELEMENT_F32, TRUE, error);
 }
 
-/* With the lock: a new reference to the model of @key, or NULL. */
+/* A new reference to the model of @key, or NULL. Called with the lock held. */
 static RvmModel *
 find_model (const char *key)
 {
@@ -117,7 +117,7 @@ rvm_model_load (const char *path, const RvmModelOptions *options, GError **error
     return NULL;
   key = make_key (path, device, options, gemm);
 
-  if (key == NULL) /* fails, and says why */
+  if (key == NULL) /* fails with an error */
     return load (path, device, gemm, options->precision, FALSE, error);
 
   g_mutex_lock (&table_lock);

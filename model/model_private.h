@@ -1,4 +1,4 @@
-/* The inside of RvmModel, for the files of model/ that run it and for trainer/, which changes it. */
+/* The fields of RvmModel. Private to model/, which runs it, and trainer/, which changes its weights. */
 #pragma once
 
 #include "model/net/core.h"
@@ -22,5 +22,5 @@ struct _RvmModel {
   GPtrArray *parameters; /* (element-type RvmParameter), only of a trainable model */
 };
 
-/* A model of its own, never shared, whose weights may change: with decoder, of precision f32. A file without decoder is an error. */
+/* A model whose weights may change: never shared, with decoder, of precision f32. A file without decoder is an error. */
 RvmModel *rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GError **error);

@@ -1,4 +1,4 @@
-/* Names of arrays and places on the device. */
+/* Arrays of a weight file and their places on the device. */
 #include "parameters.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ rvm_parameter_get_size (const RvmParameter *parameter)
 {
   guint64 elements = 0, bytes;
 
-  rvm_array_get_size (&parameter->array, &elements, &bytes); /* was read from a file, so it can */
+  rvm_array_get_size (&parameter->array, &elements, &bytes); /* cannot fail: the array was read from a file */
   return elements;
 }
 

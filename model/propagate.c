@@ -1,8 +1,8 @@
 /* Label propagation over a ring of context frames.
  *
- * The ring has one more frame than the context, so that the frame being pushed is packed into its place while the context is still whole.
- * A group's context is: the frame it was given on (its anchor), unrestricted; then a queue of `context` frames, which starts as copies of
- * the anchor: a copy is an entry that counts many times. Candidates are found once for all groups. */
+ * The ring has one more frame than the context, so that the frame being pushed can be packed into the ring while the context is still complete. The
+ * context of a group is the frame on which it was given (its anchor), without a limit of distance, and a queue of `context` frames. The queue starts
+ * as copies of the anchor, which are one entry that counts many times. Candidates are found once for all groups. */
 #include "propagate.h"
 
 #include <string.h>
@@ -104,7 +104,7 @@ rvm_propagation_new (RvmDevice *device, guint rows, guint columns, guint dim, co
   p->shape = (RvmPropagateShape){ .cells = rows * columns, .columns = columns, .dim = dim, .top = settings->top };
   p->shape.padded = rvm_propagate_pad (device, p->shape.cells);
   frame = (gsize) p->shape.padded * dim;
-  /* Kernels address floats with 32 bits. */
+  /* Kernels count floats with 32 bits. */
   if (frame > G_MAXUINT32 / p->ring) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation cannot remember %u frames of %u x %u features of %u floats",
         settings->context, rows, columns, dim);
@@ -151,7 +151,8 @@ add_entry (Group *group, guint candidates, guint labels, guint copies)
   g_array_append_val (group->host_entries, entry);
 }
 
-/* Labels of frame @now from the context of @group, whose anchor's candidates are at @anchor_slot (unrestricted) and after it. */
+/* Computes the labels of frame @now from the context of @group. The candidates of its anchor are at @anchor_slot (without a limit of distance) and
+ * the slot after it. */
 static void
 carry (RvmPropagation *p, Group *group, guint anchor_slot, guint64 now)
 {

@@ -1,9 +1,9 @@
-/* RvmPropagation: labels given on one frame, carried to all later frames of a stream by the similarity of features (docs/model.md, section 7, the
- * protocol of DAVIS, JHMDB and VIP in arXiv 2512.13684). Context features and labels stay on the device.
+/* RvmPropagation: carries labels from the frame on which they are given to all later frames of a stream, by the similarity of features
+ * (docs/model.md, section 7; the protocol of DAVIS, JHMDB and VIP in arXiv 2512.13684). Features and labels of the context stay on the device.
  *
- * Labels are soft maps (rows * columns, channels) of one group: channel 0 is the background. Groups may be added and removed at any frame;
- * each remembers the frame on which it was given, so those of one frame cost one more context frame together. Owned by one user, used by
- * one thread at a time. */
+ * Labels are given as groups. A group is a soft map (rows * columns, channels), where channel 0 is the background. Groups may be added and removed at
+ * any frame. Each group keeps the frame on which it was given as one more context frame, which groups of the same frame share. Owned by one user,
+ * used by one thread at a time. */
 #pragma once
 
 #include <glib.h>
@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 typedef struct _RvmPropagation RvmPropagation;
 
 typedef struct {
-  guint context;     /* frames remembered, besides the one the labels were given on: 0 to 256 */
+  guint context;     /* frames remembered, besides the one on which the labels were given: 0 to 256 */
   guint radius;      /* cells at this grid distance and more are not matched with those of remembered frames; 0: no limit */
   guint top;         /* matches that count: 1 to 32 */
   float temperature; /* of their softmax, > 0 */
@@ -33,15 +33,15 @@ RvmPropagation *rvm_propagation_new (RvmDevice *device, guint rows, guint column
 void rvm_propagation_free (RvmPropagation *propagation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmPropagation, rvm_propagation_free)
 
-/* The next frame: @features (rows * columns, dim), patches only, of any length. Carries every group to it. On error forget everything:
- * free the object. */
+/* The next frame: @features (rows * columns, dim), patches only; their lengths do not matter. Carries every group to it. After an error the object
+ * can only be freed. */
 gboolean rvm_propagation_push (RvmPropagation *propagation, const float *features, GError **error);
 
-/* Gives @labels (rows * columns, channels) to the frame that was pushed last (there must be one). Returns: an id, > 0, or 0 on error. */
+/* Adds a group with @labels (rows * columns, channels) on the frame that was pushed last; there must be one. Returns: its id, > 0, or 0 on error. */
 guint rvm_propagation_add (RvmPropagation *propagation, const float *labels, guint channels, GError **error);
 /* FALSE if there is no such group. */
 gboolean rvm_propagation_remove (RvmPropagation *propagation, guint group);
-/* The labels of the frame pushed last, to @labels as in rvm_propagation_add(). */
+/* Reads the labels of the frame that was pushed last to @labels, as in rvm_propagation_add(). */
 gboolean rvm_propagation_read (RvmPropagation *propagation, guint group, float *labels, GError **error);
 
 G_END_DECLS

@@ -35,7 +35,7 @@ rvm_scene_similarity (const float *a, const float *b, guint patches, guint dim)
       xx += u * u;
       yy += v * v;
     }
-    /* A picture of one colour: its patches differ by their places alone, or not at all. */
+    /* In a picture of one colour the patches differ only by their positions, or not at all. */
     sum += xx > 0 && yy > 0 ? xy / sqrt ((double) xx * yy) : xx == yy;
   }
   return sum / patches;

@@ -15,8 +15,8 @@ typedef enum {
   RVM_PART_ENCODER,
   RVM_PART_CORE,
   RVM_PART_DECODER,
-  RVM_PART_READOUT,         /* an attention readout (readout/attention_readout.h) has this part */
-  RVM_PART_LEARNED_QUERIES, /* and one of these two */
+  RVM_PART_READOUT,         /* an attention readout (readout/attention_readout.h) has this part, and one of the next two */
+  RVM_PART_LEARNED_QUERIES,
   RVM_PART_PLACE_QUERIES,
   RVM_PART_DISTANCE,        /* a readout that measures distances (readout/distance.c) */
   RVM_N_PARTS,
@@ -85,7 +85,7 @@ typedef enum {
   RVM_N_SIZES,
 } RvmSize;
 
-/* The arrays of a layer. In the schema's order: */
+/* The arrays that a layer can have, in the order in which they are listed. */
 typedef enum {
   RVM_ROLE_VALUES, /* the layer is one array, named as the layer: a token, a query */
   RVM_ROLE_SCALE,  /* "NAME/scale" */
@@ -121,7 +121,7 @@ typedef struct {
   guint blocks[RVM_N_PARTS];
 } RvmSchema;
 
-/* One layer of a network. @block is ignored where the part has no such layer in its blocks. */
+/* One layer of a network. @block is ignored for a layer that is not in blocks. */
 typedef struct {
   RvmPart part;
   RvmLayer layer;

@@ -1,5 +1,4 @@
-/* States on the host, and state files. A file is untrusted: what it says is checked before it is believed, and its size bounds what is
- * allocated for it. */
+/* States on the host, and state files. Files are untrusted: everything in them is checked, and no more memory is allocated than the file is long. */
 #include "state.h"
 
 #include <string.h>
@@ -173,7 +172,7 @@ read_metadata (RvmState *state, GHashTable *metadata, const char *path, GError *
   return TRUE;
 }
 
-/* The array's size cannot be more than the file's, which the reader of safetensors has checked. */
+/* The reader of safetensors has checked that the array is no larger than the file. */
 static gboolean
 read_values (RvmState *state, RvmWeights *weights, const char *path, GError **error)
 {

@@ -1,4 +1,4 @@
-/* One video: its state, its scratch, and the life of a frame from pixels to features. */
+/* One video: its state, its scratch memory, and what is done with a frame, from pixels to features. */
 #include "stream.h"
 
 #include <math.h>
@@ -12,8 +12,8 @@ struct _RvmStream {
   RvmQueue *queue;
   guint rows, columns, tokens, dim;
   gboolean keep;
-  gboolean cold;       /* the state is to become zeros before the next frame */
-  RvmBuffer *table;    /* class token and positional code of this grid */
+  gboolean cold;       /* the state will be set to zeros before the next frame */
+  RvmBuffer *table;    /* class token and positional encoding of this grid */
   RvmBuffer *state;    /* (tokens, dim) */
   RvmArena *arena;     /* owns the buffers of act */
   RvmActivations act;
@@ -47,7 +47,7 @@ check_grid (const RvmConfig *config, guint width, guint height, GError **error)
   return TRUE;
 }
 
-/* Uses the state, which is not in use yet, as a place for the positional codes. */
+/* Uses the memory of the state, which is not needed yet, for the positional encoding. */
 static gboolean
 make_table (RvmStream *stream, GError **error)
 {
@@ -60,7 +60,8 @@ make_table (RvmStream *stream, GError **error)
   return rvm_queue_finish (stream->queue, error);
 }
 
-/* For a GEMM provider that builds its kernels when they are first called, which takes seconds: a black picture does that before the first frame. */
+/* Runs a black picture before the first frame, because some providers of matrix products build their kernels when they are first called, which takes
+ * seconds. */
 static gboolean
 run_once (RvmStream *stream, GError **error)
 {
@@ -185,7 +186,7 @@ rvm_stream_set_state (RvmStream *stream, const RvmState *state, GError **error)
   return !stream->cold;
 }
 
-/* Both figures from what the host has anyway; a sum over all values is not finite if one of them is not. */
+/* Both values are computed from what the host has anyway. The sum over all values is not finite if one of them is not. */
 static gboolean
 check_health (const RvmStream *stream, const float *features, RvmStreamHealth *health, GError **error)
 {
@@ -213,7 +214,7 @@ check_health (const RvmStream *stream, const float *features, RvmStreamHealth *h
   return TRUE;
 }
 
-/* Encoded frame and state to the new state and its features. The caller has taken a turn, which ends here. */
+/* From the encoded frame and the state to the new state, which is the features. The caller has taken a turn, which ends here. */
 static gboolean
 fold (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error)
 {
@@ -291,7 +292,7 @@ rvm_stream_measure_gates (RvmStream *stream, float *update, float *reset, GError
   return TRUE;
 }
 
-/* Half of the rows of the gates: update from column 0, reset from column dim. */
+/* One half of the gates: the update gate begins at column 0, the reset gate at column dim. */
 static gboolean
 read_gates (RvmStream *stream, guint column, float *values, GError **error)
 {

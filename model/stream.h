@@ -1,7 +1,7 @@
-/* RvmStream: the recurrent state and scratch of one video. Owned by one user, used by one thread at a time, never shared.
+/* RvmStream: the recurrent state of one video, and its scratch memory. Owned by one user, used by one thread at a time, never shared.
  *
- * Features of a frame are the state after it: float32 (1 + rows * columns, dim), row 0 the class token, then the patches in
- * row-major order (docs/model.md, section 3). */
+ * The features of a frame are the state after it: float32 (1 + rows * columns, dim). Row 0 is the class token, then come the patches in row-major
+ * order (docs/model.md, section 3). */
 #pragma once
 
 #include <glib.h>
@@ -33,12 +33,12 @@ guint rvm_stream_get_columns (const RvmStream *stream);
 guint rvm_stream_get_tokens (const RvmStream *stream); /* 1 + rows * columns */
 guint rvm_stream_get_dim (const RvmStream *stream);
 
-guint64 rvm_stream_get_bytes (const RvmStream *stream); /* device memory of state and scratch; the weights are the model's */
+guint64 rvm_stream_get_bytes (const RvmStream *stream); /* device memory of the state and scratch, without the model's weights */
 
 /* The state becomes zeros before the next frame. */
 void rvm_stream_reset (RvmStream *stream);
-/* The stream goes on from @state, whose values must have its shape (RVM_ERROR_MODEL); whether the weights are those that made it is the
- * caller's question, rvm_state_fits(). The same frames then give the same bytes as they would have after the frame that made @state. */
+/* The stream continues from @state, whose values must have its shape (RVM_ERROR_MODEL). The caller checks whether the state comes from the same
+ * weights: rvm_state_fits(). The same frames then give the same bytes as if the stream had not been interrupted. */
 gboolean rvm_stream_set_state (RvmStream *stream, const RvmState *state, GError **error);
 
 /* What the frame did to the state. */
@@ -50,7 +50,7 @@ typedef struct {
 /**
  * rvm_stream_push:
  * @pixels: RGB, 3 bytes a pixel, @stride bytes a row
- * @passes: how often the core folds this frame into the state, >= 1; the encoder runs once
+ * @passes: how often the core updates the state with this frame, >= 1; the encoder runs once
  * @features: room for tokens * dim floats
  * @health: (nullable) (out)
  *
@@ -60,12 +60,12 @@ typedef struct {
 gboolean rvm_stream_push (RvmStream *stream, const guint8 *pixels, gsize stride, guint passes, float *features, RvmStreamHealth *health,
     GError **error);
 
-/* Folds the last frame again, @passes times, into a state of zeros instead of the one before it. Otherwise as rvm_stream_push(). */
+/* Updates a state of zeros with the last frame, @passes times, as if the stream had begun with it. Otherwise like rvm_stream_push(). */
 gboolean rvm_stream_begin_with_last (RvmStream *stream, guint passes, float *features, RvmStreamHealth *health, GError **error);
 
-/* What the encoder made of the last frame, without any memory: tokens * dim floats. */
+/* The encoder's output for the last frame, which depends on no other frame: tokens * dim floats. */
 gboolean rvm_stream_read_encoded (RvmStream *stream, float *values, GError **error);
-/* Means over all tokens and channels of the gates of the last frame, 0..1. */
+/* The means of both gates over all tokens and channels, for the last frame; 0 to 1. */
 gboolean rvm_stream_measure_gates (RvmStream *stream, float *update, float *reset, GError **error);
 
 typedef enum {

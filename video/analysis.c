@@ -1,4 +1,4 @@
-/* The picture is made small as it lies in memory, and then turned: that moves few pixels, and a picture that is upright already none. */
+/* The picture is first resized as it is stored, and then turned. So few pixels have to be moved, and none if the picture is upright already. */
 #include "analysis.h"
 
 #include "conversion.h"
@@ -20,7 +20,7 @@ round_to_patch (guint64 length, guint patch)
   return MAX (1, (length + patch / 2) / patch) * patch;
 }
 
-/* The size that was asked for, of the shape that is shown where only part of it was. */
+/* The size that was asked for. If only one side was, the other follows from the shape of the visible part. */
 static gboolean
 fill_size (const RvmView * view, guint size, guint64 * width, guint64 * height)
 {

@@ -1,5 +1,5 @@
-/* RvmAnalysis: the picture that a model sees: what is meant to be seen of a buffer's picture (view.h), upright, with square pixels unless
- * another shape is asked for, as packed pixels. */
+/* RvmAnalysis: makes the picture that a model sees. It is the visible part of a buffer's picture (view.h), upright, with square pixels unless another
+ * shape is asked for, as packed pixels. */
 #pragma once
 
 #include "view.h"
@@ -27,7 +27,7 @@ const RvmView *rvm_analysis_get_view (const RvmAnalysis * analysis);
 /* Bytes of a row; there is no padding. */
 gsize rvm_analysis_get_stride (const RvmAnalysis * analysis);
 
-/* Returns the picture of @buffer, which is of the view; valid until the next call. GST_STREAM_ERROR. */
+/* (transfer none): the picture of @buffer, whose view must be that of the analysis; valid until the next call. GST_STREAM_ERROR. */
 const guint8 *rvm_analysis_convert (RvmAnalysis * analysis, GstBuffer * buffer,
     GError ** error);
 

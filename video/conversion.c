@@ -1,5 +1,5 @@
-/* Through GstVideoConverter, which respects colour matrix, range and strides. A picture that already is what is asked for passes through it
- * unchanged. Shrinking widens the filter to the covered area, which is what the model's own data loader does. */
+/* Uses GstVideoConverter, which respects colour matrix, range and strides. A picture that already has the wanted format and size passes unchanged.
+ * When a picture shrinks, the filter is widened to the covered area, as in the data loader of the published model. */
 #include "conversion.h"
 
 typedef struct
@@ -16,7 +16,7 @@ struct _RvmConversion
   guint n_steps;
 };
 
-/* Packed pixels; as GstVideoConverter wants them, of the rate and the fields of its input. */
+/* Describes packed pixels. GstVideoConverter wants the frame rate and the fields of its output to be those of its input. */
 static gboolean
 set_packed (GstVideoInfo * info, GstVideoFormat format, guint width, guint height)
 {
@@ -119,7 +119,7 @@ rvm_conversion_get_size (const RvmConversion * conversion)
   return get_out (conversion)->size;
 }
 
-/* GstVideoConverter looks at frames, which it does not write to but for their pixels. */
+/* GstVideoConverter takes frames that are not const, but writes to their pixels only. */
 static GstVideoFrame
 frame_of (const GstVideoInfo * info, guint8 * pixels)
 {
@@ -140,7 +140,7 @@ rvm_conversion_run (RvmConversion * conversion, GstBuffer * buffer, guint8 * pix
     return FALSE;
   }
   from = frame;
-  /* The metadata of a buffer may say so where the caps, here, do not. */
+  /* The metadata of a buffer may say that its fields are stored apart although the caps do not. */
   from.flags &= ~GST_VIDEO_FRAME_FLAG_INTERLACED;
   for (guint i = 0; i < conversion->n_steps; i++) {
     const Step *step = &conversion->steps[i];

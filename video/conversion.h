@@ -1,6 +1,6 @@
-/* RvmConversion: from pictures of any raw format to packed pixels of another size. The one place that says how pictures are resized: by linear
- * interpolation over the covered area, without dithering, both fields of a frame as one picture. What a model is trained on, what it is evaluated
- * on and what rvmencode shows it must not differ in that. One thread: the caller's others have work of their own. */
+/* RvmConversion: converts pictures of any raw format to packed pixels of another size. It alone decides how pictures are resized: by linear
+ * interpolation over the covered area, without dithering, with both fields of a frame as one picture. So training, evaluation and rvmencode do it the
+ * same way. It uses one thread, because the caller's other threads are busy. */
 #pragma once
 
 #include <gst/video/video.h>
@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 typedef struct _RvmConversion RvmConversion;
 
-/* From pictures of @in, or their part @part (nullable), to @width x @height pixels of @format, which has one plane: rows without padding.
+/* Converts pictures of @in, or their part @part (nullable), to @width x @height pixels of @format, which has one plane, in rows without padding.
  * GST_STREAM_ERROR if GStreamer cannot do that. */
 RvmConversion *rvm_conversion_new (const GstVideoInfo * in,
     const GstVideoRectangle * part, GstVideoFormat format, guint width,

@@ -1,5 +1,5 @@
-/* Through libpng. Its errors come by longjmp, so what must be freed lives in a
- * structure that was filled before setjmp. */
+/* Uses libpng. It reports errors by longjmp, so everything that must be freed is in a
+ * structure that is filled in before setjmp. */
 #include "mask_png.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ on_warning (png_structp png, png_const_charp message)
 {
 }
 
-/* What the header must say for the samples to be object numbers. */
+/* Whether the samples are object numbers, by the header. */
 static void
 check_header (Job * job, guint * width, guint * height)
 {
@@ -170,7 +170,7 @@ write_header (Job * job, const Pixels * pixels)
   make_palette (palette);
   if (pixels->indexes)
     png_set_PLTE (job->png, job->info, palette, 256);
-  /* Masks are runs of equal bytes: more effort would not make them smaller. */
+  /* Masks are runs of equal bytes, which more effort would not make smaller. */
   png_set_compression_level (job->png, 3);
   if (pixels->indexes)
     png_set_filter (job->png, 0, PNG_FILTER_NONE);

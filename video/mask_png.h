@@ -1,5 +1,6 @@
-/* Masks as PNG files: pictures of object numbers, 0 the background. Read from indexed or grey files of at most 8 bits (the index, or the
- * grey level, is the object: what DAVIS and most annotation tools write), written as indexed files with DAVIS's palette. */
+/* Masks as PNG files. A mask is a picture of object numbers, where 0 is the background. Files that are read are indexed or grey, with at most 8 bits;
+ * the index or the grey level is the object's number, as DAVIS and most annotation tools write it. Files that are written are indexed, with DAVIS's
+ * palette. */
 #pragma once
 
 #include <glib.h>
@@ -17,9 +18,9 @@ typedef struct
 void rvm_mask_free (RvmMask * mask);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmMask, rvm_mask_free)
 
-/* RVM_ERROR_FILE if @path cannot be read, RVM_ERROR_FORMAT if it is no such PNG, is larger than 16384 x 16384 pixels, or has no object. */
+/* RVM_ERROR_FILE if @path cannot be read, RVM_ERROR_FORMAT if it is not such a PNG, is larger than 16384 x 16384 pixels, or has no object. */
 RvmMask *rvm_mask_read_png (const gchar * path, GError ** error);
-/* The same, but that it may have no object: where objects have left the picture. */
+/* The same, but the mask may have no object, as when all objects have left the picture. */
 RvmMask *rvm_mask_read_png_or_empty (const gchar * path, GError ** error);
 
 /* Writes @pixels (height, width) to a temporary file that is renamed when complete. RVM_ERROR_FILE. */

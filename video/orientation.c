@@ -5,8 +5,8 @@
 
 typedef struct
 {
-  gboolean swap;                /* x and y change places, and then... */
-  gboolean mirror_x, mirror_y;  /* ...each may be counted from the other end */
+  gboolean swap;                /* x and y are exchanged, and then... */
+  gboolean mirror_x, mirror_y;  /* ...each may be mirrored */
 } Steps;
 
 static const Steps steps_of[] = {
@@ -43,7 +43,7 @@ rvm_orientation_swaps (GstVideoOrientationMethod method)
 GstVideoOrientationMethod
 rvm_orientation_invert (GstVideoOrientationMethod method)
 {
-  /* All others undo themselves. */
+  /* Each of the others undoes itself. */
   switch (method) {
     case GST_VIDEO_ORIENTATION_90R:
       return GST_VIDEO_ORIENTATION_90L;
@@ -70,7 +70,7 @@ rvm_orientation_turn_pixels (GstVideoOrientationMethod method, const guint8 * fr
 {
   const Steps s = steps_of[method];
   const guint columns = s.swap ? height : width, rows = s.swap ? width : height;
-  /* From a pixel of the result to the next one in its row, in the source. */
+  /* The distance in the source between two neighbours in a row of the result. */
   const gssize step = (s.mirror_x ? -1 : 1) * (gssize) (s.swap ? from_stride : bytes);
 
   for (guint y = 0; y < rows; y++) {

@@ -1,9 +1,9 @@
-/* As the element videoflip has it from GStreamer 1.24 on: the last tag of the stream counts, if there is none the last one of its container. */
+/* The rule is that of videoflip from GStreamer 1.24 on: the last tag of the stream counts; if there is none, the last tag of the container. */
 #include "orientation_tags.h"
 
 #include "orientation.h"
 
-#define MAX_DEPTH 256           /* elements upstream that are looked at */
+#define MAX_DEPTH 256           /* elements upstream that are searched */
 
 void
 rvm_orientation_tags_clear (RvmOrientationTags * tags)
@@ -12,14 +12,14 @@ rvm_orientation_tags_clear (RvmOrientationTags * tags)
   *tags = (RvmOrientationTags) { 0 };
 }
 
-/* The orientation that @list has, if it has one. */
+/* Finds the orientation in @list, if there is one. */
 static gboolean
 read_tag (const GstTagList * list, GstVideoOrientationMethod * method)
 {
   return gst_video_orientation_from_tag ((GstTagList *) list, method) && rvm_orientation_is_valid (*method);
 }
 
-/* Whether a tag that @pad, a source pad, sent on says that the pictures are not upright. */
+/* Whether a tag that @pad, a source pad, has forwarded says that the pictures are not upright. */
 static gboolean
 sends_orientation (GstPad * pad)
 {
@@ -60,8 +60,8 @@ compare_turned (gconstpointer value, gconstpointer search)
   return was_turned (g_value_get_object (value), ((const Search *) search)->depth) ? 0 : 1;
 }
 
-/* Whether an element upstream of @sink has turned the pictures by a tag that it then sent on as it was, as videoflip does in GStreamer 1.22.0.
- * Later ones send a tag on that says that nothing is left to do. */
+/* Whether an element upstream of @sink has turned the pictures according to a tag, and has then forwarded the tag unchanged, as videoflip does in
+ * GStreamer 1.22.0. Later versions forward a tag which says that nothing is left to be done. */
 static gboolean
 was_turned (GstPad * sink, guint depth)
 {

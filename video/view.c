@@ -1,4 +1,4 @@
-/* Sizes are worked out in whole numbers, so that plugin and trainer round alike. */
+/* Sizes are computed in whole numbers, so that plugin and trainer round the same way. */
 #include "view.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ rvm_view_init (RvmView * view, const GstVideoInfo * info, GstBuffer * buffer, Gs
         info->height, GST_VIDEO_INFO_NAME (info));
     return FALSE;
   }
-  /* Where there are margins the caps have the size of what is shown. Without, memory beyond the size of the caps is no part of the picture. */
+  /* With margins, the caps have the size of the visible part. Without margins, memory beyond the size of the caps is not part of the picture. */
   if (meta && cropped) {
     view->info.width = meta->width;
     view->info.height = meta->height;
@@ -120,7 +120,7 @@ rvm_view_get_square_size (const RvmView * view, guint short_side, guint * width,
   return TRUE;
 }
 
-/* Turns a box, which makes it one of a picture of @to_width x @to_height pixels. */
+/* Turns a box. The result is a box of a picture of @to_width x @to_height pixels. */
 static void
 turn_box (GstVideoOrientationMethod method, guint to_width, guint to_height, gdouble * x, gdouble * y, gdouble * width, gdouble * height)
 {

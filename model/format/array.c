@@ -1,4 +1,4 @@
-/* Sizes are those of files from anywhere: every product is checked. */
+/* Shapes come from untrusted files, so every product of sizes is checked. */
 #include "array.h"
 
 #include <string.h>

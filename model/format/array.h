@@ -1,4 +1,4 @@
-/* RvmArray: name, type and shape of one array of a file, whatever the format. The values are elsewhere. */
+/* RvmArray: name, type and shape of one array of a file of any format, without its values. */
 #pragma once
 
 #include <glib.h>
@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 #define RVM_MAX_DIMS 64    /* NumPy's own limit */
-#define RVM_MAX_DTYPE_NAME 32 /* with the 0 at the end; longer names are cut */
+#define RVM_MAX_DTYPE_NAME 32 /* bytes with the terminating 0; longer names are cut */
 
 typedef enum {
   RVM_DTYPE_F32,
@@ -17,7 +17,7 @@ typedef enum {
   RVM_DTYPE_BOOL,
   RVM_DTYPE_I32,
   RVM_DTYPE_I64,
-  RVM_DTYPE_OTHER, /* any other: RvmArray.other names it, and its values are never read */
+  RVM_DTYPE_OTHER, /* any other type: RvmArray.other is its name, and its values are never read */
 } RvmDType;
 
 gsize rvm_dtype_get_size (RvmDType dtype);        /* bytes of one element; 0 for RVM_DTYPE_OTHER */
@@ -28,7 +28,7 @@ typedef struct {
   char *name;
   RvmDType dtype;
   char other[RVM_MAX_DTYPE_NAME]; /* RVM_DTYPE_OTHER: what the file calls it, "<U5"; printable ASCII */
-  gboolean fortran;               /* npy: in Fortran order, which makes a difference for this shape */
+  gboolean fortran;               /* npy: in Fortran order, which differs from C order for this shape */
   guint n_dims;
   guint64 dims[RVM_MAX_DIMS];
 } RvmArray;

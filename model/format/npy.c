@@ -16,8 +16,7 @@ static const char *const descrs[] = {
   [RVM_DTYPE_OTHER] = NULL,
 };
 
-/* A cursor over the dict. Only what numpy writes is understood: keys and strings without escapes, True, False, tuples of
- * non-negative integers. */
+/* A cursor over the dict. It understands what numpy writes: keys and strings without escapes, True, False, and tuples of non-negative integers. */
 typedef struct {
   const char *at, *end;
   const char *where;
@@ -103,7 +102,7 @@ parse_descr (Parser *parser, RvmArray *array)
 
   if (take_string (parser, descr, sizeof descr)) {
     for (guint i = 0; i < RVM_DTYPE_OTHER; i++)
-      /* NumPy writes a type that it does not know by its size alone; loaded and saved again, it has '|' for its order. */
+      /* NumPy writes only the size of a type that it does not know. Once loaded and saved again, such a type has the order '|'. */
       if (strcmp (descrs[i], descr) == 0 || (i == RVM_DTYPE_BF16 && strcmp (descr, "|V2") == 0)) {
         array->dtype = i;
         return TRUE;

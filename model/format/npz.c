@@ -1,4 +1,4 @@
-/* .npz through libzip. Headers are read at once, values when asked for, entry by entry. */
+/* Reading of .npz files. Headers are read when the file is opened, values of an entry when they are asked for. */
 #include "npz.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ read_fully (zip_file_t *file, gpointer data, gsize size)
   return done;
 }
 
-/* Fills @array and @entry as far as they can be read; what is wrong goes to @entry->fault. */
+/* Fills in @array and @entry as far as the entry can be read. An error goes to @entry->fault. */
 static void
 read_header (RvmNpz *npz, const zip_stat_t *info, RvmArray *array, Entry *entry)
 {
@@ -90,7 +90,7 @@ read_header (RvmNpz *npz, const zip_stat_t *info, RvmArray *array, Entry *entry)
     rvm_error_set (&entry->fault, RVM_ERROR_FORMAT, "%s: the array is in Fortran order, expected C order (numpy.ascontiguousarray)", where);
 }
 
-/* Of two entries of one name, neither is the one that was meant. */
+/* If two entries have the same name, neither can be read, because it is unknown which one was meant. */
 static void
 note_repeated (RvmNpz *npz, guint position)
 {
@@ -216,7 +216,7 @@ rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GEr
   }
   header = g_malloc (entry->header_size);
   file = zip_fopen_index (npz->zip, entry->index, 0);
-  /* Reading on past the end makes libzip compare the checksum. */
+  /* libzip compares the checksum when it reads past the end. */
   if (file)
     ok = read_fully (file, header, entry->header_size) == (gssize) entry->header_size && read_fully (file, data, size) == (gssize) size
         && read_fully (file, &beyond, 1) == 0;
@@ -228,7 +228,7 @@ rvm_npz_read (RvmNpz *npz, const RvmArray *array, gpointer data, gsize size, GEr
   return ok;
 }
 
-/* A zip begins with "PK"; with fewer bytes than a signature it is none. */
+/* A zip file begins with "PK" and is longer than a signature. */
 static gboolean
 probe (const guint8 *head, gsize size)
 {

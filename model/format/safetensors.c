@@ -56,8 +56,8 @@ bad (const RvmSafetensors *file, GError **error, const char *format, ...)
   return FALSE;
 }
 
-/* One JSON object that nests at most MAX_DEPTH deep and nothing after it but spaces: json-glib would go on to a second value, and leak the
- * first; it would also take comments, in which brackets do not count. */
+/* Whether the text is one JSON object that nests at most MAX_DEPTH deep, followed by nothing but spaces. json-glib would read a second value, and leak
+ * the first. It also accepts comments, whose brackets this count would get wrong. */
 static gboolean
 is_one_object (const char *text, gsize length)
 {
@@ -87,7 +87,7 @@ is_one_object (const char *text, gsize length)
   return TRUE;
 }
 
-/* json-glib keeps the last of two members of one name; here two are an error. */
+/* json-glib keeps the last of two members of the same name; here that is an error. */
 typedef struct {
   GHashTable *seen; /* "OBJECT NAME" */
   char *repeated;
@@ -125,7 +125,7 @@ parse_dtype (const RvmSafetensors *file, const char *name, JsonObject *entry, Rv
       array->dtype = i;
       return TRUE;
     }
-  /* The format gains types (F8_E4M3, F4); how large their elements are is nothing that this reader needs to know. */
+  /* New types are added to the format from time to time (F8_E4M3, F4). This reader does not need to know the size of their elements. */
   rvm_array_set_other_dtype (array, dtype, strlen (dtype));
   return TRUE;
 }

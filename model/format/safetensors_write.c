@@ -1,4 +1,4 @@
-/* Writing .safetensors files. Names and metadata are escaped where they are not UTF-8: a header that is not could not be read. */
+/* Writing .safetensors files. Names and metadata that are not UTF-8 are escaped, because a header must be UTF-8 to be read. */
 #include "safetensors.h"
 
 #include <errno.h>

@@ -150,7 +150,7 @@ rvm_weights_get_metadata (const RvmWeights *weights)
   return weights->format->get_metadata ? weights->format->get_metadata (weights->file) : weights->no_metadata;
 }
 
-/* The exponent bits of a finite float are never all ones; written so that compilers vectorise it. */
+/* The exponent bits of a finite float are never all ones. The loop is written so that compilers vectorise it. */
 static gboolean
 all_finite (const float *values, gsize count)
 {
@@ -222,7 +222,7 @@ reserve (RvmWeights *weights, const RvmArray *array, gsize size, guint64 element
     return TRUE;
   g_free (weights->stored);
   weights->stored_size = 0;
-  weights->stored = g_try_malloc (size); /* a deflated entry says its size itself */
+  weights->stored = g_try_malloc (size); /* may be huge: the size comes from the file */
   if (weights->stored == NULL) {
     rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GUINT64_FORMAT " values of array '%s'", weights->path, elements,
         array->name);

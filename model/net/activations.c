@@ -1,4 +1,4 @@
-/* Tables of buffers, shared or kept; see activations.h. */
+/* Allocation of activations, shared between layers or not. */
 #include "activations.h"
 
 RvmWorkspace

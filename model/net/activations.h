@@ -1,7 +1,7 @@
 /* Every buffer that the forward pass writes. Private to model/ and trainer/.
  *
- * The forward pass writes through these tables and does not know how they were made: in inference the layers share one set of working
- * memory, in training (and in the tests that look at intermediate values) each keeps its own. */
+ * The forward pass writes to the buffers in these tables, and does not depend on how they were allocated. In inference the layers share one set of
+ * buffers. In training, and in tests that look at intermediate values, each layer has its own. */
 #pragma once
 
 #include "arena.h"
@@ -12,15 +12,15 @@
 
 G_BEGIN_DECLS
 
-/* Memory that all layers of a pass may share, as no two need it at once. */
+/* Memory that all layers of a pass may share, because no two of them need it at the same time. */
 typedef struct {
   RvmBuffer *x, *norm, *qkv, *attended, *log_sum_exp, *hidden;
 } RvmWorkspace;
 
-/* @rows: the most that any layer has; the widths are the widest of the two stacks. */
+/* For two stacks of layers, @a and @b. @rows: the most that any layer has. */
 RvmWorkspace rvm_workspace_take (RvmArena *arena, const RvmTransformerConfig *a, const RvmTransformerConfig *b, guint64 rows);
 
-/* Each fills a table. @workspace NULL: every layer keeps what it writes. @rows is batch * tokens. */
+/* Each fills in a table. @workspace: shared by the layers; NULL: every layer has its own memory. @rows: batch * tokens. */
 void rvm_encoder_activations_take (RvmEncoderActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
     const RvmWorkspace *workspace, guint64 rows);
 void rvm_cross_transformer_activations_take (RvmCrossTransformerActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
@@ -28,7 +28,7 @@ void rvm_cross_transformer_activations_take (RvmCrossTransformerActivations *act
 void rvm_core_activations_take (RvmCoreActivations *act, RvmArena *arena, const RvmTransformerConfig *config,
     const RvmWorkspace *workspace, guint64 rows);
 
-/* What one frame of a stream writes. */
+/* The activations of one frame of a stream. */
 typedef struct {
   RvmBuffer *pixels;  /* uint8 (rows * patch, columns * patch, 3) */
   RvmBuffer *patches; /* (tokens, patch * patch * 3) */

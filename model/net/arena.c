@@ -1,4 +1,4 @@
-/* A list of buffers that live and die together. */
+/* A list of buffers that are freed together. */
 #include "arena.h"
 
 #include "kernels/error.h"

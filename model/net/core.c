@@ -1,4 +1,4 @@
-/* The recurrent core: one frame folded into the state. */
+/* Loading and forward pass of the recurrent core: one frame updates the state. */
 #include "core.h"
 
 #include "kernels/ops/gate.h"

@@ -21,7 +21,7 @@ typedef struct {
   RvmCrossTransformer transformer;
 } RvmCore;
 
-/* What the core writes; borrowed. Rows are batch * tokens. */
+/* The activations of the core; borrowed. Rows are batch * tokens. */
 typedef struct {
   RvmBuffer *gates;       /* (rows, 2 dim): u | r */
   RvmBuffer *context;     /* (rows, dim): c */

@@ -1,4 +1,4 @@
-/* A stack of cross-attention blocks. */
+/* Loading and forward pass of a stack of cross-attention blocks. */
 #include "cross_transformer.h"
 
 void

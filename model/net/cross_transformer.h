@@ -1,7 +1,7 @@
 /* A stack of cross-attention blocks (docs/model.md, section 3): in each, cross-attention to a context, MLP, self-attention; then a norm.
- * The recurrent core's candidate and the decoder are both one. Private to model/ and trainer/.
+ * The candidate of the recurrent core and the decoder are both such stacks. Private to model/ and trainer/.
  *
- * The context is the same for every block, so the keys and values of all blocks are one product. */
+ * The context is the same for every block, so one matrix product computes the keys and values of all blocks. */
 #pragma once
 
 #include "model/config.h"
@@ -34,8 +34,8 @@ typedef struct {
   RvmBuffer *out;         /* (contexts * pictures * rows, dim) */
 } RvmCrossTransformerActivations;
 
-/* Self-attention stays within a picture of @rows tokens; cross-attention, which looks at each row alone, goes from the @pictures of a
- * context to its @context_rows. */
+/* Self-attention is within each picture of @rows tokens. Cross-attention is from all tokens of the @pictures that share a context to its
+ * @context_rows. */
 typedef struct {
   guint contexts, pictures, rows, context_rows;
 } RvmCrossShape;
@@ -48,7 +48,7 @@ void rvm_cross_transformer_clear (RvmCrossTransformer *transformer);
 void rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *transformer, const RvmBuffer *x,
     const RvmBuffer *context, const RvmCrossTransformerActivations *act, const RvmCrossShape *shape);
 
-/* Where block @block finds its keys and values; @rows of a picture. */
+/* The keys and values of block @block. @rows: of a context. */
 RvmContext rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint block, const RvmBuffer *keys_values, guint rows);
 
 guint64 rvm_cross_transformer_flops (const RvmCrossTransformer *transformer, const RvmCrossShape *shape);

@@ -1,4 +1,4 @@
-/* The decoder: embedding, cross-attention to the features of earlier frames, pixels. */
+/* Loading and forward pass of the decoder: embedding, cross-attention to the features of earlier frames, pixels. */
 #include "decoder.h"
 
 #include "kernels/ops/tokens.h"

@@ -1,5 +1,5 @@
-/* The decoder (docs/model.md, section 4): masked frames from what is visible of them and the features of earlier frames. Only training and pictures of
- * reconstructions need it. Private to model/ and trainer/. */
+/* The decoder (docs/model.md, section 4) predicts masked frames from their visible patches and the features of earlier frames. Only training and
+ * pictures of reconstructions need it. Private to model/ and trainer/. */
 #pragma once
 
 #include "cross_transformer.h"
@@ -18,13 +18,13 @@ typedef struct {
   RvmLinear *detokenize; /* (dim, pixels) */
 } RvmDecoder;
 
-/* What the decoder writes; borrowed. @samples of @sources frames of context and @targets masked frames each. */
+/* The activations of the decoder; borrowed. There are @samples, of @sources frames of context and @targets masked frames each. */
 typedef struct {
   RvmBuffer *context;   /* (samples * sources * tokens, dim) */
   RvmBuffer *embedded;  /* (samples * targets * kept, dim) */
   RvmBuffer *tokens;    /* (samples * targets * tokens, dim) */
   RvmCrossTransformerActivations transformer;
-  RvmBuffer *predicted; /* (samples * targets * tokens, pixels); the class token's rows mean nothing */
+  RvmBuffer *predicted; /* (samples * targets * tokens, pixels); the rows of class tokens are undefined */
 } RvmDecoderActivations;
 
 typedef struct {
@@ -33,7 +33,7 @@ typedef struct {
   const RvmBuffer *slot;     /* uint32 (samples, targets, tokens), see RvmDecoderTokens */
   const RvmBuffer *gap;      /* uint32 (samples, targets): frames after the last source frame */
   const RvmBuffer *position; /* (tokens - 1, dim), see rvm_position_code() */
-  gboolean context_position; /* the embedded features get @position, too; FALSE: as published, where they must know their places themselves */
+  gboolean context_position; /* the positional encoding is added to the embedded features, too; FALSE: as published */
   guint samples, sources, targets, tokens, kept;
 } RvmDecoderInput;
 

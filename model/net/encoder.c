@@ -1,4 +1,4 @@
-/* The encoder: a vision transformer without memory. */
+/* Loading and forward pass of the encoder, a vision transformer that sees one frame only. */
 #include "encoder.h"
 
 void

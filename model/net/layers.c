@@ -1,4 +1,4 @@
-/* Loading and forward pass of the layers in layers.h. The forward pass enqueues; nothing here waits. */
+/* Loading and forward pass of the layers. The forward pass only enqueues commands; nothing here waits. */
 #include "layers.h"
 
 #include "kernels/ops/norm.h"

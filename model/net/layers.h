@@ -1,8 +1,7 @@
-/* The three pre-norm layers that encoder, core and decoder are made of, each `out = x + f (LN (x))`, and what each writes on its way.
- * Private to model/ and, for its backward pass, trainer/.
+/* The pre-norm layers of which encoder, core and decoder consist, each `out = x + f (LN (x))`, and their activations. Private to model/ and trainer/.
  *
- * Activations are named buffers: inference points many of them at the same memory, training keeps each. Rows are
- * batch * tokens; widths in floats. */
+ * Activations are named buffers. In inference many of them are the same memory, in training each has its own. Rows are batch * tokens; widths are in
+ * floats. */
 #pragma once
 
 #include "kernels/ops/attention.h"
@@ -34,7 +33,7 @@ typedef struct {
   guint dim, hidden;
 } RvmMlpLayer;
 
-/* What a layer writes; borrowed. */
+/* The activations of a layer; borrowed. */
 typedef struct {
   RvmBuffer *norm;        /* (rows, dim) */
   RvmBuffer *qkv;         /* (rows, 3 dim) or, cross, (rows, dim) */
@@ -57,7 +56,7 @@ typedef struct {
   guint rows; /* of a picture */
 } RvmContext;
 
-/* The layers of block @block of @part, whose sizes are @config. After an error, which the loader keeps, a layer can still be cleared. */
+/* Load the layers of block @block of @part, whose sizes are @config. The loader keeps the first error; a layer can be cleared after it. */
 void rvm_norm_load (RvmNorm *norm, RvmLoader *loader, guint dim, RvmSite site);
 void rvm_self_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block);
 void rvm_cross_attention_load (RvmAttentionLayer *layer, RvmLoader *loader, const RvmTransformerConfig *config, RvmPart part, guint block);
@@ -73,12 +72,12 @@ void rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *laye
     const RvmAttentionActivations *act, guint batch, guint tokens);
 void rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows);
 
-/* How a layer calls rvm_attention(), for its forward and its backward pass. */
+/* The arguments of rvm_attention(), for forward and backward pass. */
 RvmAttention rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens);
 RvmAttention rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *context, const RvmAttentionActivations *act,
     guint batch, guint tokens);
 
-/* Floating point operations of one layer on @tokens rows of one picture; @keys rows of context. */
+/* Floating-point operations of one layer on @tokens rows of one picture, with @keys rows of context. */
 guint64 rvm_attention_layer_flops (const RvmAttentionLayer *layer, gboolean self, guint64 tokens, guint64 keys);
 guint64 rvm_mlp_flops (const RvmMlpLayer *layer, guint64 tokens);
 

@@ -1,4 +1,4 @@
-/* Pixels to tokens, and the positional table of any grid. */
+/* From pixels to tokens, and the positional encoding for any grid. */
 #include "tokens.h"
 
 #include <math.h>
@@ -39,8 +39,8 @@ keys_cubic (double x)
   return 0;
 }
 
-/* (@size, GRID): weight of each place of the published axis in each place of the new one. Half-pixel centres; when the axis shrinks the
- * kernel is stretched by the ratio; weights that fall outside are left out and the rest sum to 1. */
+/* (@size, GRID): the weight of each position of the published axis in each position of the new one, with half-pixel centres. If the axis shrinks, the
+ * kernel is stretched by the ratio. Positions outside the axis have no weight, and the other weights sum to 1. */
 static double *
 resize_weights (guint size)
 {

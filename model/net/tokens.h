@@ -1,7 +1,7 @@
-/* Pixels to tokens (docs/model.md, section 1): patch embedding, positional code, class token. Private to model/ and trainer/.
+/* From pixels to tokens (docs/model.md, section 1): patch embedding, positional encoding, class token. Private to model/ and trainer/.
  *
- * Everything but the product with the patch kernel is one table of (1 + rows * columns, dim) added in the product's store: row 0 is
- * the class token, row 1 + p the positional code of patch p plus the embedding's bias. */
+ * All that is added to the product with the patch kernel is one table, (1 + rows * columns, dim): row 0 is the class token, row 1 + p is the positional
+ * encoding of patch p plus the bias of the embedding. */
 #pragma once
 
 #include "model/loader.h"
@@ -18,14 +18,14 @@ typedef struct {
 void rvm_tokenizer_load (RvmTokenizer *tokenizer, RvmLoader *loader, guint patch, guint dim);
 void rvm_tokenizer_clear (RvmTokenizer *tokenizer);
 
-/* The positional code for a grid: @rows * @columns * @dim floats. 16 x 16 is the published table itself; any other grid is its
- * bicubic resize with antialias, as jax.image.resize does (docs/model.md, section 1). */
+/* The positional encoding for a grid: @rows * @columns * @dim floats. For 16 x 16 it is the published table. For any other grid that table is resized
+ * as jax.image.resize does, bicubic and with antialiasing (docs/model.md, section 1). */
 void rvm_position_table (guint rows, guint columns, guint dim, float *table);
 
-/* The published table's formula for @count positions in a row, which is what the decoder adds: @count * @dim floats. */
+/* The formula of the published table for @count positions in one row, which is what the decoder adds: @count * @dim floats. */
 void rvm_position_code (guint count, guint dim, float *table);
 
-/* The table that is added to the product: class token and bias as they are now, @position (rows * columns, dim), @out one row more. */
+/* Computes the table that is added to the product, from the present class token and bias. @position: (rows * columns, dim). @out: one row more. */
 void rvm_tokenizer_make_table (RvmQueue *queue, const RvmTokenizer *tokenizer, const RvmBuffer *position, RvmBuffer *out, guint patches);
 
 /* @pixels uint8 (batch, rows * patch, columns * patch, 3); @patches (batch * tokens, patch * patch * 3) is scratch; @out (batch * tokens, dim). */

@@ -76,8 +76,8 @@ GArray *rvm_attention_readout_list_arrays (const RvmAttentionReadoutConfig *conf
 void rvm_attention_readout_load (RvmAttentionReadout *readout, RvmLoader *loader, const RvmAttentionReadoutConfig *config);
 void rvm_attention_readout_clear (RvmAttentionReadout *readout);
 
-/* @values (rows * columns, code): the Fourier code of the centre of each cell of a grid, row by row. Coordinates run from 0 to 1; channels are sine and
- * cosine of pi times the coordinate times 1, 2, 4, ..., of x, then of y. */
+/* @values (rows * columns, code): the Fourier code of the centre of each cell of a grid, row by row. Coordinates run from 0 to 1; channels are sine
+ * and cosine of pi times the coordinate times 1, 2, 4, ..., of x, then of y. */
 void rvm_attention_readout_code_places (guint code, guint rows, guint columns, float *values);
 
 void rvm_readout_activations_take (RvmReadoutActivations *act, RvmArena *arena, const RvmAttentionReadoutConfig *config, const RvmReadoutShape *shape);

@@ -45,8 +45,8 @@ bytes_of (guint64 rows, guint width)
   return rows * width * sizeof (float);
 }
 
-/* What the temporal code of each age adds to values, and to scores of the queries. The projection of a code is that of the code as tokens less that of
- * zeros, which is the bias. */
+/* What the temporal code of each age adds to values, and to scores of the queries. The projection of a code is that of the code as tokens less that
+ * of zeros, which is the bias. */
 static gboolean
 make_code_tables (Window *window, GError **error)
 {

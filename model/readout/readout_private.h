@@ -1,7 +1,7 @@
 /* What a kind of readout implements. Private to model/readout/ and trainer/.
  *
- * To add a kind: a file with its RvmReadoutKind, a line in the table of readout.c, and the file in meson.build. A kind with a network of its own has an
- * RvmReadoutNetwork, too. */
+ * To add a kind: a file with its RvmReadoutKind, a line in the table of readout.c, and the file in meson.build. A kind with a network of its own has
+ * an RvmReadoutNetwork, too. */
 #pragma once
 
 #include "attention_readout.h"
