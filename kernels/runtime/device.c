@@ -10,6 +10,7 @@
 #include "device_folders.h"
 #include "device_list.h"
 #include "process.h"
+#include "processor.h"
 #include "program.h"
 
 /* How many streams may have a frame on the device at once: one whose frame runs, and one whose launches are already enqueued when that frame is
@@ -69,7 +70,8 @@ make_fingerprint (const RvmFoundDevice *found, char **problem)
 {
   static const cl_device_info device_keys[] = { CL_DEVICE_NAME, CL_DEVICE_VENDOR, CL_DEVICE_VERSION, CL_DRIVER_VERSION };
   static const cl_platform_info platform_keys[] = { CL_PLATFORM_NAME, CL_PLATFORM_VERSION };
-  GString *text = g_string_new (NULL);
+  g_autofree char *processor = rvm_processor_describe ();
+  GString *text = g_string_new (processor);
 
   for (guint i = 0; i < G_N_ELEMENTS (device_keys); i++) {
     g_autofree char *value = rvm_cl_get_device_string (found->id, device_keys[i], problem);

@@ -10,6 +10,7 @@
 #include "kernels/runtime/cl.h"
 #include "kernels/runtime/launch.h"
 #include "kernels/runtime/program.h"
+#include "kernels/runtime/processor.h"
 #include "kernels/runtime/program_cache.h"
 #include "runtime_fixture.h"
 #include "tests/run_cases.h"
@@ -130,6 +131,40 @@ START_TEST (test_cache_is_used_and_damage_is_mended)
     ck_assert_msg (again_size != length || memcmp (again, damaged, length) != 0, "damage %u stayed", i);
     ck_assert_int_eq (memcmp (again, whole, 18), 0);
   }
+}
+END_TEST
+
+static guint
+count_entries (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir))
+    n++;
+  return n;
+}
+
+/* A cache folder may be shared by machines whose devices have one name, and a runtime can be held to fewer instructions: what was compiled for more of
+ * them would stop the process. */
+START_TEST (test_cache_knows_the_processor)
+{
+  g_autofree char *whole = rvm_processor_describe (), *again = rvm_processor_describe (), *held = NULL;
+
+  ck_assert_str_eq (whole, again);
+#if defined __x86_64__
+  ck_assert_ptr_nonnull (strstr (whole, "7.0: "));
+  ck_assert_ptr_nonnull (strstr (whole, "xcr0: "));
+#endif
+  run_in_new_device (folder);
+  run_in_new_device (folder);
+  ck_assert_uint_eq (count_entries (), 1);
+  g_setenv ("CL_CONFIG_CPU_TARGET_ARCH", "corei7-avx", TRUE);
+  held = rvm_processor_describe ();
+  ck_assert_str_ne (whole, held);
+  run_in_new_device (folder);
+  g_unsetenv ("CL_CONFIG_CPU_TARGET_ARCH");
+  ck_assert_uint_eq (count_entries (), 2);
 }
 END_TEST
 
@@ -378,6 +413,7 @@ main (void)
   tcase_add_test (tests, test_device_by_index_and_name);
   tcase_add_test (tests, test_unknown_device_lists_what_there_is);
   tcase_add_test (tests, test_cache_is_used_and_damage_is_mended);
+  tcase_add_test (tests, test_cache_knows_the_processor);
   tcase_add_test (tests, test_cache_keeps_what_was_used_last);
   tcase_add_test (tests, test_cache_that_cannot_be_written);
   tcase_add_test (tests, test_build_failure_shows_the_log);
