@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "kernels/error.h"
+#include "trainer/data/clips.h"
 #include "trainer/data/source.h"
 #include "trainer/run/metrics.h"
 
@@ -54,10 +56,10 @@ teardown (void)
 }
 
 static void
-make_video (const char *path)
+make_video_of (const char *path, guint frames, guint width, guint height)
 {
-  g_autofree char *line = g_strdup_printf ("videotestsrc num-buffers=60 pattern=ball ! video/x-raw,width=96,height=72,framerate=25/1 ! jpegenc ! "
-                                           "matroskamux ! filesink location=%s", path);
+  g_autofree char *line = g_strdup_printf ("videotestsrc num-buffers=%u pattern=ball ! video/x-raw,width=%u,height=%u,framerate=25/1 ! jpegenc ! "
+                                           "matroskamux ! filesink location=%s", frames, width, height, path);
   g_autoptr (GError) error = NULL;
   g_autoptr (GstElement) pipeline = gst_parse_launch (line, &error);
   g_autoptr (GstBus) bus = NULL;
@@ -69,6 +71,12 @@ make_video (const char *path)
   message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   ck_assert (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
   gst_element_set_state (pipeline, GST_STATE_NULL);
+}
+
+static void
+make_video (const char *path)
+{
+  make_video_of (path, 60, 96, 72);
 }
 
 static RvmSampler *
@@ -110,6 +118,63 @@ START_TEST (test_crop_that_cannot_be_scaled)
   /* The error stays; there is no batch after it that stands for the wrong samples. */
   ck_assert_ptr_null (rvm_source_next (source, &again));
   ck_assert_str_eq (again->message, error->message);
+}
+END_TEST
+
+/* MiB of memory that this process has in use now. */
+static double
+get_resident (void)
+{
+  g_autofree char *text = NULL;
+
+  ck_assert (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  return g_ascii_strtoull (strchr (text, ' '), NULL, 10) * (double) sysconf (_SC_PAGESIZE) / 1048576;
+}
+
+typedef struct {
+  RvmClips *clips;
+  double most;
+} Reading;
+
+static gpointer
+read_at_random (gpointer user_data)
+{
+  Reading *reading = user_data;
+  g_autoptr (GRand) rng = g_rand_new_with_seed (1);
+
+  for (guint i = 0; i < 50; i++) {
+    guint frame;
+    const guint64 number = g_rand_double (rng) * rvm_clips_get_n_frames (reading->clips, RVM_CLIPS_ALL);
+    const guint clip = rvm_clips_locate (reading->clips, RVM_CLIPS_ALL, number, &frame);
+    g_autoptr (GBytes) bytes = rvm_clips_get_frame (reading->clips, clip, frame, NULL);
+
+    ck_assert_ptr_nonnull (bytes);
+    reading->most = MAX (reading->most, get_resident ());
+  }
+  return NULL;
+}
+
+/* Decoded video takes as much memory as the recipe says and a run announces, however often it is replaced, also by the thread of a run. */
+START_TEST (test_memory_of_decoded_video)
+{
+  enum { LIMIT = 96 };
+  g_autofree char *path = g_build_filename (folder, "a.mkv", NULL), *other = g_build_filename (folder, "b.mkv", NULL);
+  g_autoptr (RvmMaterial) material = rvm_material_new ();
+  g_autoptr (RvmClips) clips = NULL;
+  const RvmClipsOptions options = { .short_side = 240, .least_frames = 8, .memory = (guint64) LIMIT << 20, .cache_dir = "" };
+  Reading reading = { 0 };
+  double before;
+
+  gst_init (NULL, NULL);
+  make_video_of (path, 500, 320, 240);
+  make_video_of (other, 500, 320, 180);
+  ck_assert (rvm_material_give (material, RVM_MATERIAL_CLIPS, (const char *const[]){ path, other, NULL }, NULL));
+  before = get_resident ();
+  reading.clips = clips = rvm_clips_new (material, &options, NULL);
+  ck_assert_ptr_nonnull (clips);
+  g_thread_join (g_thread_new ("reading", read_at_random, &reading));
+  ck_assert_msg (reading.most - before < 1.4 * LIMIT, "%.0f MiB for %u", reading.most - before, LIMIT);
+  ck_assert_msg (reading.most - before > 0.8 * LIMIT, "%.0f MiB for %u: nothing was kept", reading.most - before, LIMIT);
 }
 END_TEST
 
@@ -185,6 +250,23 @@ START_TEST (test_metrics_that_were_damaged)
 }
 END_TEST
 
+/* Sanitizers have allocators of their own. */
+static gboolean
+is_sanitized (void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return TRUE;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+  return TRUE;
+#else
+  return FALSE;
+#endif
+#else
+  return FALSE;
+#endif
+}
+
 int
 main (void)
 {
@@ -198,6 +280,8 @@ main (void)
   tcase_set_timeout (tests, 60);
   tcase_add_test (tests, test_metrics_that_were_damaged);
   tcase_add_test (tests, test_crop_that_cannot_be_scaled);
+  if (srunner_fork_status (runner) == CK_FORK && !is_sanitized ()) /* memory of the others, or of a sanitizer, would count */
+    tcase_add_test (tests, test_memory_of_decoded_video);
   if (srunner_fork_status (runner) == CK_FORK) /* the limit would be that of the others, too */
     tcase_add_test (tests, test_metrics_on_a_full_disk);
   srunner_run_all (runner, CK_NORMAL);

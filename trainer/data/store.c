@@ -1,6 +1,10 @@
 /* A hash table whose values are links of a queue in order of use. */
 #include "store.h"
 
+#include <malloc.h>
+
+enum { LARGE = 1 << 20 }; /* bytes */
+
 typedef struct {
   guint64 name, bytes;
   gpointer thing;
@@ -14,11 +18,24 @@ struct _RvmStore {
   GDestroyNotify unref;
 };
 
+/* After the first large block is freed, glibc takes blocks of its size from its heaps, where those of different sizes leave gaps: a store then takes
+ * twice its limit. With a fixed threshold large blocks are always mapped by themselves. */
+static gpointer
+map_large_blocks (gpointer data)
+{
+#ifdef M_MMAP_THRESHOLD
+  mallopt (M_MMAP_THRESHOLD, LARGE);
+#endif
+  return NULL;
+}
+
 RvmStore *
 rvm_store_new (guint64 limit, gpointer (*ref) (gpointer), GDestroyNotify unref)
 {
+  static GOnce once = G_ONCE_INIT;
   RvmStore *store = g_new0 (RvmStore, 1);
 
+  g_once (&once, map_large_blocks, NULL);
   store->entries = g_hash_table_new (g_int64_hash, g_int64_equal);
   g_queue_init (&store->used);
   store->limit = limit;

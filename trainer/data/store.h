@@ -1,4 +1,5 @@
-/* RvmStore: a cache of decoded objects by name. The least recently used are dropped when all together exceed a limit. Not thread-safe. */
+/* RvmStore: a cache of decoded objects by name. The least recently used are dropped when all together exceed a limit, and the
+ * memory of large ones goes back to the system. Not thread-safe. */
 #pragma once
 
 #include <glib.h>
