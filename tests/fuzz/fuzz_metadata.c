@@ -1,9 +1,10 @@
-/* Features and tracks as bytes from another process: refused with a reason, or read, and then they are the same bytes again. */
+/* Features, tracks and readouts as bytes from another process: refused with a reason, or read, and then they are the same bytes again. */
 #include "fuzz.h"
 
 #include <gst/gst.h>
 
 #include "gstrvmfeatures.h"
+#include "gstrvmreadout.h"
 #include "gstrvmtracks.h"
 
 static void
@@ -56,6 +57,32 @@ check_tracks (GBytes *bytes)
   fuzz_assert (g_bytes_equal (written, rewritten));
 }
 
+static void
+check_readout (GBytes *bytes)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GstRvmReadout) readout = gst_rvm_readout_new_from_bytes (bytes, &error), again = NULL;
+  g_autoptr (GBytes) values = NULL, logits = NULL, written = NULL, rewritten = NULL;
+  gdouble best = 0;
+
+  fuzz_check_error (readout != NULL, &error);
+  if (readout == NULL)
+    return;
+  values = gst_rvm_readout_get_values (readout);
+  logits = gst_rvm_readout_get_logits (readout);
+  fuzz_assert (g_bytes_get_size (values) == (gsize) readout->rows * readout->columns * readout->channels * sizeof (gfloat));
+  fuzz_assert (logits == NULL || g_bytes_get_size (logits) == g_bytes_get_size (values));
+  fuzz_assert (gst_rvm_readout_get_classes (readout) == NULL
+      || g_strv_length ((gchar **) gst_rvm_readout_get_classes (readout)) == readout->channels);
+  fuzz_assert (gst_rvm_readout_get_best (readout, readout->rows - 1, readout->columns - 1, &best) < readout->channels);
+  fuzz_assert (gst_rvm_readout_get_best (readout, readout->rows, 0, &best) == 0 && best == 0);
+  written = gst_rvm_readout_to_bytes (readout);
+  again = gst_rvm_readout_new_from_bytes (written, NULL);
+  fuzz_assert (again != NULL && again->source == readout->source && again->update == readout->update);
+  rewritten = gst_rvm_readout_to_bytes (again);
+  fuzz_assert (g_bytes_equal (written, rewritten));
+}
+
 int
 LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 {
@@ -65,5 +92,6 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
     gst_init (NULL, NULL);
   check_features (bytes);
   check_tracks (bytes);
+  check_readout (bytes);
   return 0;
 }

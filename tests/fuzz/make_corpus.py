@@ -104,6 +104,14 @@ def tracks(masks):
     return content + (struct.pack("<II", 4, 3) + runs if masks else struct.pack("<II", 0, 0))
 
 
+def answer(kind, rows, columns, channels, classes, logits):
+    """A GstRvmReadoutMeta as bytes, with all fields set."""
+    values = np.arange(rows * columns * channels, dtype="<f4").tobytes()
+    return (struct.pack("<B", 2) + text("readout") + struct.pack("<6I", kind, rows, columns, channels, 2, 4) + text("encode")
+            + struct.pack("<QQQ", 2**62 + 5, 7, 40000000) + text("m") + struct.pack("<IIQd", 3, 1, 0, 0.75)
+            + struct.pack("<I", len(classes)) + b"".join(map(text, classes)) + struct.pack("<B", logits) + values * (1 + logits))
+
+
 def model(tiny):
     """The smallest model: the names of tests/data/tiny.npz, one layer each, no decoder; width 2, one head, patches of one pixel."""
     sizes = {48: 2, 24: 2, 16: 2, 3: 1, 2: 1, 1: 1, 112: 1, 80: 1}
@@ -155,6 +163,10 @@ if __name__ == "__main__":
     write("metadata", "tracks", tracks(0))
     write("metadata", "masks", tracks(5))
     write("metadata", "old-version", b"\x01" + features(2, 1, 1, 1)[1:])
+    write("metadata", "classes", answer(0, 1, 1, 3, ["a", "caf\u00e9", ""], 1))
+    write("metadata", "labels", answer(2, 2, 3, 2, ["x", "y"], 1))
+    write("metadata", "depths", answer(1, 2, 3, 1, [], 0))
+    write("metadata", "distance", answer(3, 1, 1, 1, [], 0))
     write("mask", "indexed.png", png(5, 4, 4))
     write("mask", "grey.png", png(9, 3, 8, colours=0))
     write("mask", "interlaced.png", png(1, 1, 1, interlaced=1))
