@@ -141,7 +141,7 @@ START_TEST (test_bad_models_leave_the_old_one)
   const struct {
     const char *path, *part, *other;
   } cases[] = {
-    { text, "text.npz", "neither" },
+    { text, "text.npz", "is not a weight file" },
     { missing, "missing.npz", "No such file" },
     { huge, "model in use stays", "infinite" }, /* runs, but not to numbers */
   };
@@ -196,7 +196,7 @@ START_TEST (test_watch_follows_the_trainer)
   ck_assert_uint_eq (get_stat (deaf, "resets"), 0);
   /* A file that is broken in place is one warning, and the next good one is taken. */
   g_file_set_contents (path, "broken", -1, NULL);
-  expect_message (bus, GST_MESSAGE_WARNING, "watched.safetensors", "neither");
+  expect_message (bus, GST_MESSAGE_WARNING, "watched.safetensors", "is not a weight file");
   write_changed_model (path, OUTPUT_SCALE, 4);
   gst_buffer_unref (wait_for_change (harness, &index, &before));
   ck_assert_ptr_eq (gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING), NULL);

@@ -188,7 +188,7 @@ START_TEST (test_bad_input)
   g_file_set_contents (path, "", 0, NULL);
   expect_failure (settings, "bad.npz", "empty");
   g_file_set_contents (path, "random bytes, not a model", -1, NULL);
-  expect_failure (settings, "bad.npz", "neither");
+  expect_failure (settings, "bad.npz", "is not a weight file");
   g_assert_true (g_file_get_contents (MODEL, &content, &size, NULL));
   g_file_set_contents (path, content, size / 2, NULL);
   expect_failure (settings, "bad.npz", "npz");
