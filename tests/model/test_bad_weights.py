@@ -178,7 +178,7 @@ with tempfile.TemporaryDirectory() as folder:
     check(write_safetensors(folder / "dtype.safetensors", {query: {**entry, "dtype": "I64", "shape": [1]}}, bytes(8)), query, "I64")
     check(write_safetensors(folder / "header-size.safetensors", {"a": entry}, bytes(8), length=2**60), "header")
     check(write_safetensors(folder / "no-json.safetensors", b"{ this is not json", bytes(8)), "header")
-    check(write_safetensors(folder / "list.safetensors", b"[1, 2, 3]", bytes(8)), "neither")
+    check(write_safetensors(folder / "list.safetensors", b"[1, 2, 3]", bytes(8)), "is not a weight file")
     text = b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
     check(write_safetensors(folder / "duplicate.safetensors", text, bytes(8)), "'a'")
     check(write_safetensors(folder / "fields.safetensors", {"a": {"dtype": "F32"}}, bytes(8)), "'a'")
