@@ -170,6 +170,8 @@ START_TEST (test_occlusion)
       }
     ck_assert_double_eq_tol (rvm_occlusion_measure (&grid, covered, view), off < 2 ? 1 : 0, 1e-9); /* one cell beside still counts */
   }
+  /* The right cells are in rows 0 to 3 and columns 0 to 5: at the edge there are two rows or columns instead of three. */
+  ck_assert_double_eq_tol (rvm_occlusion_get_chance (&grid), 11.0 * 17 / 24 / CELLS, 1e-9);
   /* Features that are the same everywhere find nothing but by chance: always the first cell. */
   for (guint i = 0; i < CELLS * DIM; i++)
     covered[i] = 1;

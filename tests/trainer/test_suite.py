@@ -123,7 +123,7 @@ with tempfile.TemporaryDirectory() as name:
     # Covered cells: of every model and length, core, encoder and colours.
     for length in (4, 16):
         found = values_of(results, "occlusion", f"after {length} frames")
-        assert len(found) == 6 and all(0 <= entry["value"] <= 1 and entry["n"] == 3 for entry in found.values()), found
+        assert len(found) == 8 and all(0 <= entry["value"] <= 1 and entry["n"] == 3 for entry in found.values()), found
 
     # Differences of grey tell the actions apart, in scenes 1 to 3.
     accuracy = values_of(results, "actions")

@@ -1,5 +1,5 @@
-/* Actions from a window of states. A clip is described by 9 vectors at even distances in time, less the first of them: the pooled states of a model, or
- * as a baseline small grey pictures. One ridge regression with one penalty classifies all kinds, with one scene left out at a time. */
+/* Actions from a window of states. Of a clip, 17 frames at even distances in time are run through a model. Every second of its pooled states, less the
+ * first, describes the clip; as a baseline, small grey pictures of the same frames do. One ridge regression with one penalty classifies all kinds, with one scene left out at a time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "ridge.h"
 #include "suite_clips.h"
 
-enum { WIDTH = 160, HEIGHT = 128, WINDOW = 9, MOST_FRAMES = 256, SCENES = 3, GREY_WIDTH = 16, GREY_HEIGHT = 12 };
+enum { WIDTH = 160, HEIGHT = 128, FRAMES = 17, WINDOW = 9, MOST_FRAMES = 1024, SCENES = 3, GREY_WIDTH = 16, GREY_HEIGHT = 12 };
 
 #define PENALTY 0.1
 
@@ -109,12 +109,12 @@ add_kind (GArray *kinds, char *name, guint dim)
   g_array_append_val (kinds, kind);
 }
 
-/* @vectors: (frames, dim) of a clip. */
+/* @vectors: (FRAMES, dim) of a clip. */
 static void
-add_window (Kind *kind, const float *vectors, guint n_frames)
+add_window (Kind *kind, const float *vectors)
 {
   for (guint w = 1; w < WINDOW; w++) {
-    const float *vector = vectors + (gsize) (w * (n_frames - 1) / (WINDOW - 1)) * kind->dim;
+    const float *vector = vectors + (gsize) (w * (FRAMES - 1) / (WINDOW - 1)) * kind->dim;
 
     for (guint c = 0; c < kind->dim; c++) {
       const float difference = vector[c] - vectors[c];
@@ -145,24 +145,24 @@ add_clip (RvmStream *const *streams, guint n_models, const char *path, GArray *k
 {
   guint n;
   g_autoptr (GByteArray) frames = rvm_suite_read_clip (path, WIDTH, HEIGHT, 2, MOST_FRAMES, &n, error);
-  g_autofree const guint8 **each = frames ? g_new (const guint8 *, n) : NULL;
-  g_autofree float *grey = frames ? g_new (float, (gsize) n * GREY_WIDTH * GREY_HEIGHT) : NULL;
+  g_autofree float *grey = g_new (float, FRAMES * GREY_WIDTH * GREY_HEIGHT);
+  const guint8 *each[FRAMES];
 
   if (frames == NULL)
     return FALSE;
-  for (guint i = 0; i < n; i++) {
-    each[i] = frames->data + (gsize) i * WIDTH * HEIGHT * 3;
+  for (guint i = 0; i < FRAMES; i++) { /* a short clip has some frames twice */
+    each[i] = frames->data + (gsize) (i * (n - 1) / (FRAMES - 1)) * WIDTH * HEIGHT * 3;
     average_grey (each[i], grey + (gsize) i * GREY_WIDTH * GREY_HEIGHT);
   }
-  add_window (&g_array_index (kinds, Kind, 0), grey, n);
+  add_window (&g_array_index (kinds, Kind, 0), grey);
   for (guint m = 0; m < n_models; m++) {
-    const gsize values = (gsize) n * rvm_stream_get_dim (streams[m]);
+    const gsize values = (gsize) FRAMES * rvm_stream_get_dim (streams[m]);
     g_autofree float *core = g_new (float, values), *encoder = g_new (float, values);
 
-    if (!rvm_suite_pool (streams[m], each, n, core, encoder, error))
+    if (!rvm_suite_pool (streams[m], each, FRAMES, core, encoder, error))
       return FALSE;
-    add_window (&g_array_index (kinds, Kind, 1 + 2 * m), core, n);
-    add_window (&g_array_index (kinds, Kind, 2 + 2 * m), encoder, n);
+    add_window (&g_array_index (kinds, Kind, 1 + 2 * m), core);
+    add_window (&g_array_index (kinds, Kind, 2 + 2 * m), encoder);
   }
   return TRUE;
 }

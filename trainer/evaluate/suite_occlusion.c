@@ -10,7 +10,7 @@
 #include "trainer/data/hiding.h"
 #include "vectors.h"
 
-enum { SHIFT_X = 3, SHIFT_Y = 2, CLEAR = 4, SCENES = 2, ANSWERS = 3 };
+enum { SHIFT_X = 3, SHIFT_Y = 2, CLEAR = 4, SCENES = 2, ANSWERS = 4 };
 
 static const guint covered_frames[] = { 4, 16 };
 
@@ -51,6 +51,19 @@ rvm_occlusion_measure (const RvmOcclusionGrid *grid, float *covered, float *view
   return (double) found / n;
 }
 
+double
+rvm_occlusion_get_chance (const RvmOcclusionGrid *grid)
+{
+  guint right = 0;
+
+  for (guint row = grid->top; row < grid->bottom; row++)
+    for (guint column = grid->left; column < grid->right; column++)
+      for (int y = (int) row - grid->shift_y - 1; y <= (int) row - grid->shift_y + 1; y++)
+        for (int x = (int) column - grid->shift_x - 1; x <= (int) column - grid->shift_x + 1; x++)
+          right += y >= 0 && x >= 0 && y < (int) grid->rows && x < (int) grid->columns;
+  return (double) right / ((grid->bottom - grid->top) * (grid->right - grid->left)) / (grid->rows * grid->columns);
+}
+
 /* Copies the window at (@x, @y) of @picture, whose rows have @stride bytes. */
 static void
 cut (const guint8 *picture, gsize stride, guint x, guint y, guint8 *frame)
@@ -86,7 +99,7 @@ push (RvmStream *stream, const guint8 *frame, guint times, float *state, GError 
   return TRUE;
 }
 
-/* The shares found by core, encoder and colours after @times covered frames. @picture is larger than a frame by the shift. */
+/* The shares found by core, encoder, colours and chance after @times covered frames. @picture is larger than a frame by the shift. */
 static gboolean
 measure_scene (RvmStream *stream, const RvmOcclusionGrid *grid, guint patch, const guint8 *picture, guint times, double *found, GError **error)
 {
@@ -114,6 +127,7 @@ measure_scene (RvmStream *stream, const RvmOcclusionGrid *grid, guint patch, con
     found[0] = rvm_occlusion_measure (grid, core[0] + skipped, core[1] + skipped);
     found[1] = rvm_occlusion_measure (grid, encoder[0] + skipped, encoder[1] + skipped);
     found[2] = rvm_occlusion_measure (&colours, colour[0], colour[1]);
+    found[3] = rvm_occlusion_get_chance (grid);
   }
   return ok;
 }
@@ -163,7 +177,7 @@ measure_model (const RvmSuite *suite, const RvmSuiteModel *model, GPtrArray *seq
 gboolean
 rvm_suite_cover (const RvmSuite *suite, RvmResults *results, GError **error)
 {
-  static const char *const answers[ANSWERS] = { "core", "encoder", "colours of cells of its patch size" };
+  static const char *const answers[ANSWERS] = { "core", "encoder", "colours of its cells", "a cell at random" };
   g_autoptr (GPtrArray) sequences = rvm_suite_list_sequences (suite, error);
   const gsize values_of_model = sequences ? G_N_ELEMENTS (covered_frames) * ANSWERS * (gsize) sequences->len : 0;
   g_autofree double *values = g_new0 (double, values_of_model * suite->n_models);

@@ -15,4 +15,7 @@ typedef struct {
  * are of the right cell or of one of the eight around it. @covered, @view: (rows, columns, dim), which are standardised in place. */
 double rvm_occlusion_measure (const RvmOcclusionGrid *grid, float *covered, float *view);
 
+/* The share that would be found if the nearest cell were any of them. */
+double rvm_occlusion_get_chance (const RvmOcclusionGrid *grid);
+
 G_END_DECLS
