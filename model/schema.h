@@ -18,6 +18,7 @@ typedef enum {
   RVM_PART_READOUT,         /* an attention readout (readout/attention_readout.h) has this part, and one of the next two */
   RVM_PART_LEARNED_QUERIES,
   RVM_PART_PLACE_QUERIES,
+  RVM_PART_POOLED_LINEAR,   /* a linear readout of pooled states (readout/linear.c) */
   RVM_PART_DISTANCE,        /* a readout that measures distances (readout/distance.c) */
   RVM_N_PARTS,
 } RvmPart;

@@ -283,6 +283,8 @@ load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options
   if (parameters)
     rvm_loader_keep_parameters (loader);
   readout->dim = config.dim;
+  readout->queries = config.code ? 0 : config.queries;
+  readout->outputs = config.outputs;
   readout->network = g_new0 (RvmAttentionReadout, 1);
   rvm_attention_readout_load (readout->network, loader, &config);
   if (!rvm_loader_finish (loader, error))

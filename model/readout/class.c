@@ -1,4 +1,4 @@
-/* Readouts of kind `class`: one learned query, whose outputs are the logits of classes. */
+/* Readouts of kind `class`: the logits of classes. The network is attention with one learned query, or linear. */
 #include <string.h>
 
 #include "kernels/error.h"
@@ -7,17 +7,15 @@
 static gboolean
 check (const RvmReadout *readout, GError **error)
 {
-  const RvmAttentionReadout *attention = readout->network;
   const guint classes = rvm_readout_info_count_classes (readout->info);
 
-  if (attention->config.queries != 1) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array 'query': a readout of kind 'class' has one query, found %u", readout->path,
-        attention->config.queries);
+  if (readout->queries != 1) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array 'query': a readout of kind 'class' has one query, found %u", readout->path, readout->queries);
     return FALSE;
   }
-  if (classes != attention->config.outputs) {
+  if (classes != readout->outputs) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'classes': expected %u names, one for each output, found %u", readout->path,
-        attention->config.outputs, classes);
+        readout->outputs, classes);
     return FALSE;
   }
   return TRUE;
@@ -26,10 +24,8 @@ check (const RvmReadout *readout, GError **error)
 static void
 get_shape (const RvmReadout *readout, guint rows, guint columns, RvmReadoutAnswer *shape)
 {
-  const RvmAttentionReadout *attention = readout->network;
-
   shape->rows = shape->columns = 1;
-  shape->channels = attention->config.outputs;
+  shape->channels = readout->outputs;
 }
 
 static gboolean
@@ -47,7 +43,7 @@ interpret (const RvmReadout *readout, const RvmReadoutAnswer *shape, const float
 
 const RvmReadoutKind rvm_readout_class = {
   .name = "class",
-  .network = &rvm_attention_network,
+  .networks = { &rvm_linear_network, &rvm_attention_network },
   .check = check,
   .get_shape = get_shape,
   .has_logits = has_logits,

@@ -25,8 +25,7 @@ get_channels (const RvmReadout *readout)
 static guint
 get_block (const RvmReadout *readout)
 {
-  const RvmAttentionReadout *attention = readout->network;
-  const guint channels = get_channels (readout), outputs = attention->config.outputs;
+  const guint channels = get_channels (readout), outputs = readout->outputs;
   const guint side = channels ? (guint) lround (sqrt ((double) outputs / channels)) : 0;
 
   return side * side * channels == outputs ? side : 0;
@@ -35,8 +34,6 @@ get_block (const RvmReadout *readout)
 static gboolean
 check (const RvmReadout *readout, GError **error)
 {
-  const RvmAttentionReadout *attention = readout->network;
-
   if (!is_depth (readout) && g_strcmp0 (readout->info->target, "labels") != 0) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'target': expected depth or labels, found '%s'", readout->path,
         readout->info->target ? readout->info->target : "");
@@ -46,14 +43,14 @@ check (const RvmReadout *readout, GError **error)
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'classes': expected the names of the labels, found none", readout->path);
     return FALSE;
   }
-  if (attention->config.code == 0) {
+  if (readout->queries != 0) {
     rvm_error_set (error, RVM_ERROR_FORMAT,
         "%s: array 'query_mlp/Dense_0/kernel' is missing: queries of a readout of kind 'dense' are made from places", readout->path);
     return FALSE;
   }
   if (get_block (readout) == 0) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array 'Dense_1/kernel': expected outputs for a square of places with %u values each, found %u",
-        readout->path, get_channels (readout), attention->config.outputs);
+        readout->path, get_channels (readout), readout->outputs);
     return FALSE;
   }
   return TRUE;
@@ -94,7 +91,7 @@ interpret (const RvmReadout *readout, const RvmReadoutAnswer *shape, const float
 
 const RvmReadoutKind rvm_readout_dense = {
   .name = "dense",
-  .network = &rvm_attention_network,
+  .networks = { &rvm_attention_network },
   .check = check,
   .get_shape = get_shape,
   .has_logits = has_logits,

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "kernels/error.h"
+#include "pooled_window.h"
 #include "readout_private.h"
 
 typedef struct {
@@ -17,9 +18,7 @@ typedef struct {
 
 typedef struct {
   RvmReadout *readout; /* (transfer none) */
-  guint patches;
-  guint n, next;       /* states in the window, and where the next one goes */
-  double *pooled;      /* (window, dim) */
+  RvmPooledWindow states;
   double *difference;  /* (dim) */
   float output;
 } Window;
@@ -38,20 +37,6 @@ unload (RvmReadout *readout)
   g_free (network);
 }
 
-static float *
-read_array (RvmWeights *weights, RvmSite site, gsize count, GError **error)
-{
-  g_autofree char *name = rvm_schema_format_name (site, RVM_ROLE_VALUES);
-  g_autofree float *values = g_try_new (float, count);
-
-  if (values == NULL) {
-    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GSIZE_FORMAT " values of array '%s'", rvm_weights_get_path (weights), count,
-        name);
-    return NULL;
-  }
-  return rvm_weights_read (weights, rvm_weights_find (weights, name), values, error) ? g_steal_pointer (&values) : NULL;
-}
-
 static gboolean
 load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options, GPtrArray **parameters, GError **error)
 {
@@ -68,9 +53,10 @@ load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options
   if (!rvm_config_check_arrays (arrays, weights, error))
     return FALSE;
   readout->dim = dim;
+  readout->queries = readout->outputs = 1;
   readout->network = network = g_new0 (Network, 1);
-  network->mean = read_array (weights, mean_site, dim, error);
-  network->whitening = network->mean ? read_array (weights, whitening_site, (gsize) dim * dim, error) : NULL;
+  network->mean = rvm_readout_read_array (weights, mean_site, RVM_ROLE_VALUES, dim, error);
+  network->whitening = network->mean ? rvm_readout_read_array (weights, whitening_site, RVM_ROLE_VALUES, (gsize) dim * dim, error) : NULL;
   return network->whitening != NULL;
 }
 
@@ -80,8 +66,7 @@ start (RvmReadout *readout, guint rows, guint columns, GError **error)
   Window *window = g_new0 (Window, 1);
 
   window->readout = readout;
-  window->patches = rows * columns;
-  window->pooled = g_new (double, (gsize) readout->info->window * readout->dim);
+  rvm_pooled_window_init (&window->states, rows * columns, readout->dim, readout->info->window);
   window->difference = g_new (double, readout->dim);
   return window;
 }
@@ -93,7 +78,7 @@ stop (gpointer data)
 
   if (window == NULL)
     return;
-  g_free (window->pooled);
+  rvm_pooled_window_clear (&window->states);
   g_free (window->difference);
   g_free (window);
 }
@@ -101,22 +86,7 @@ stop (gpointer data)
 static void
 reset (gpointer data)
 {
-  Window *window = data;
-
-  window->n = window->next = 0;
-}
-
-/* Mean over the patches, without the class token. */
-static void
-pool (const float *features, double *pooled, guint patches, guint dim)
-{
-  for (guint c = 0; c < dim; c++)
-    pooled[c] = 0;
-  for (guint p = 1; p <= patches; p++)
-    for (guint c = 0; c < dim; c++)
-      pooled[c] += features[(gsize) p * dim + c];
-  for (guint c = 0; c < dim; c++)
-    pooled[c] /= patches;
+  rvm_pooled_window_reset (&((Window *) data)->states);
 }
 
 static const float *
@@ -124,18 +94,13 @@ push (gpointer data, const float *features, guint *states, GError **error)
 {
   Window *window = data;
   const Network *network = window->readout->network;
-  const guint dim = window->readout->dim, size = window->readout->info->window;
+  const guint dim = window->readout->dim;
   double squares = 0;
 
-  pool (features, window->pooled + (gsize) window->next * dim, window->patches, dim);
-  window->next = (window->next + 1) % size;
-  window->n = MIN (window->n + 1, size);
-  for (guint c = 0; c < dim; c++) {
-    window->difference[c] = 0;
-    for (guint i = 0; i < window->n; i++)
-      window->difference[c] += window->pooled[(gsize) i * dim + c];
-    window->difference[c] = window->difference[c] / window->n - network->mean[c];
-  }
+  rvm_pooled_window_push (&window->states, features);
+  rvm_pooled_window_average (&window->states, window->difference);
+  for (guint c = 0; c < dim; c++)
+    window->difference[c] -= network->mean[c];
   for (guint row = 0; row < dim; row++) {
     double sum = 0;
 
@@ -144,7 +109,7 @@ push (gpointer data, const float *features, guint *states, GError **error)
     squares += sum * sum;
   }
   window->output = sqrt (squares / dim);
-  *states = window->n;
+  *states = window->states.n;
   return &window->output;
 }
 
@@ -187,7 +152,7 @@ interpret (const RvmReadout *readout, const RvmReadoutAnswer *shape, const float
 
 const RvmReadoutKind rvm_readout_distance = {
   .name = "distance",
-  .network = &rvm_distance_network,
+  .networks = { &rvm_distance_network },
   .check = check,
   .get_shape = get_shape,
   .has_logits = has_logits,

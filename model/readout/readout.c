@@ -36,11 +36,35 @@ find_kind (const char *name, const char *path, GError **error)
   return NULL;
 }
 
+static const RvmReadoutNetwork *
+choose_network (const RvmReadoutKind *kind, const RvmWeights *weights)
+{
+  guint i = 0;
+
+  while (kind->networks[i]->claims && !kind->networks[i]->claims (weights))
+    i++;
+  return kind->networks[i];
+}
+
+float *
+rvm_readout_read_array (RvmWeights *weights, RvmSite site, RvmRole role, gsize count, GError **error)
+{
+  g_autofree char *name = rvm_schema_format_name (site, role);
+  g_autofree float *values = g_try_new (float, count);
+
+  if (values == NULL) {
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for the %" G_GSIZE_FORMAT " values of array '%s'", rvm_weights_get_path (weights), count,
+        name);
+    return NULL;
+  }
+  return rvm_weights_read (weights, rvm_weights_find (weights, name), values, error) ? g_steal_pointer (&values) : NULL;
+}
+
 static void
 readout_free (RvmReadout *readout)
 {
-  if (readout->kind)
-    readout->kind->network->unload (readout);
+  if (readout->functions)
+    readout->functions->unload (readout);
   g_clear_pointer (&readout->parameters, g_ptr_array_unref);
   rvm_readout_info_free (readout->info);
   g_clear_pointer (&readout->device, rvm_device_unref);
@@ -63,7 +87,10 @@ load (const char *path, RvmDevice *device, const RvmReadoutOptions *options, gbo
   readout->device = rvm_device_ref (device);
   readout->info = rvm_readout_info_from_metadata (rvm_weights_get_metadata (weights), path, error);
   readout->kind = readout->info ? find_kind (readout->info->kind, path, error) : NULL;
-  if (readout->kind == NULL || !readout->kind->network->load (readout, weights, &resolved, trainable ? &readout->parameters : NULL, error)
+  if (readout->kind == NULL)
+    return NULL;
+  readout->functions = choose_network (readout->kind, weights);
+  if (!readout->functions->load (readout, weights, &resolved, trainable ? &readout->parameters : NULL, error)
       || !readout->kind->check (readout, error))
     return NULL;
   return g_steal_pointer (&readout);
@@ -163,7 +190,7 @@ rvm_readout_stream_new (RvmReadout *readout, guint rows, guint columns, GError *
     return NULL;
   }
   stream->tokens = 1 + rows * columns;
-  stream->window = kind->network->start (readout, rows, columns, error);
+  stream->window = readout->functions->start (readout, rows, columns, error);
   if (stream->window == NULL)
     return NULL;
   kind->get_shape (readout, rows, columns, &stream->answer);
@@ -184,7 +211,7 @@ rvm_readout_stream_free (RvmReadoutStream *stream)
 {
   if (stream == NULL)
     return;
-  stream->readout->kind->network->stop (stream->window);
+  stream->readout->functions->stop (stream->window);
   g_free (stream->values);
   g_free (stream->logits);
   rvm_readout_unref (stream->readout);
@@ -194,14 +221,14 @@ rvm_readout_stream_free (RvmReadoutStream *stream)
 guint64
 rvm_readout_stream_get_bytes (const RvmReadoutStream *stream)
 {
-  return stream->readout->kind->network->get_bytes (stream->window);
+  return stream->readout->functions->get_bytes (stream->window);
 }
 
 void
 rvm_readout_stream_reset (RvmReadoutStream *stream)
 {
   stream->frames = 0;
-  stream->readout->kind->network->reset (stream->window);
+  stream->readout->functions->reset (stream->window);
 }
 
 /* A sum over all values is not finite if one of them is not. */
@@ -231,7 +258,7 @@ rvm_readout_stream_push (RvmReadoutStream *stream, const float *features, const 
   }
   if (stream->frames++ % stream->readout->info->stride != 0)
     return TRUE;
-  outputs = kind->network->push (stream->window, features, &stream->answer.states, error);
+  outputs = stream->readout->functions->push (stream->window, features, &stream->answer.states, error);
   if (outputs == NULL) {
     rvm_readout_stream_reset (stream);
     return FALSE;

@@ -15,8 +15,8 @@
  *
  * Kinds (a file each; the table is in readout.c):
  *
- *   class     a network, trained: probabilities of classes
- *   dense     the same network, asked once for every cell of the grid: a map of depths, or of probabilities of labels
+ *   class     probabilities of classes, from an attention network, or, with few clips, a linear one on pooled states
+ *   dense     the attention network, asked once for every cell of the grid: a map of depths, or of probabilities of labels
  *   distance  nothing trained: how far the features are from those of normal footage
  *
  * The caller checks that the features are those of the readout's model: rvm_readout_info_check_model(). */

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 /* How the values of a readout are loaded and run. */
 typedef struct {
-  /* Reads the arrays to readout->network, and sets readout->dim. @parameters: (nullable): see rvm_loader_keep_parameters(). */
+  gboolean (*claims) (const RvmWeights *weights); /* whether a file is of this network, by its arrays; NULL: it is if it is of no other */
+  /* Reads the arrays to readout->network, and sets dim, queries and outputs. @parameters: (nullable): see rvm_loader_keep_parameters(). */
   gboolean (*load) (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options, GPtrArray **parameters, GError **error);
   void (*unload) (RvmReadout *readout); /* frees readout->network, which may be NULL */
 
@@ -26,8 +27,8 @@ typedef struct {
 
 struct _RvmReadoutKind {
   const char *name;
-  const RvmReadoutNetwork *network;
-  /* Whether the metadata fit the arrays. RVM_ERROR_FORMAT; begins with the path. */
+  const RvmReadoutNetwork *networks[3]; /* that it can have, up to the first NULL */
+  /* Whether the metadata fit the network. RVM_ERROR_FORMAT; begins with the path. */
   gboolean (*check) (const RvmReadout *readout, GError **error);
   /* The shape of an answer for a grid: its rows, columns and channels. */
   void (*get_shape) (const RvmReadout *readout, guint rows, guint columns, RvmReadoutAnswer *shape);
@@ -44,15 +45,20 @@ struct _RvmReadout {
   char *path;
   RvmDevice *device;
   guint dim;
-  gpointer network;      /* of kind->network: RvmAttentionReadout for class and dense */
+  guint queries, outputs; /* of the network: queries, 0: one for each cell of the grid; outputs of each query */
+  const RvmReadoutNetwork *functions; /* one of kind->networks */
+  gpointer network;       /* what functions->load() made: an RvmAttentionReadout for rvm_attention_network */
   GPtrArray *parameters; /* (element-type RvmParameter), only of a trainable readout */
 };
 
-extern const RvmReadoutNetwork rvm_attention_network, rvm_distance_network;
+extern const RvmReadoutNetwork rvm_attention_network, rvm_linear_network, rvm_distance_network;
 extern const RvmReadoutKind rvm_readout_class, rvm_readout_dense, rvm_readout_distance;
 
 /* A readout whose weights may change: of precision f32, with its parameters. RVM_ERROR_ARGUMENT if nothing of it can be trained. */
 RvmReadout *rvm_readout_load_trainable (const char *path, RvmDevice *device, RvmGemmProvider gemm, GError **error);
+
+/* (transfer full): the @count values of an array that was found to be there, or NULL. */
+float *rvm_readout_read_array (RvmWeights *weights, RvmSite site, RvmRole role, gsize count, GError **error);
 
 /* softmax of each of @n rows of @columns; @out may be @x. */
 void rvm_readout_softmax (const float *x, float *out, guint n, guint columns);

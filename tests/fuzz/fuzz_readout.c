@@ -29,7 +29,8 @@ check_metadata (const RvmReadoutInfo *info)
 static void
 check_kind (const RvmReadoutKind *kind, RvmReadoutInfo *info, RvmAttentionReadout *network)
 {
-  RvmReadout readout = { .kind = kind, .info = info, .path = (char *) "readout", .dim = network->config.dim, .network = network };
+  RvmReadout readout = { .kind = kind, .info = info, .path = (char *) "readout", .dim = network->config.dim, .network = network,
+    .queries = network->config.code ? 0 : network->config.queries, .outputs = network->config.outputs };
   RvmReadoutAnswer shape = { 0 };
   g_autoptr (GError) error = NULL;
   const gboolean good = kind->check (&readout, &error);

@@ -30,6 +30,10 @@ def make_arrays(rng, dim, width, heads, window, outputs, queries=1, code=0):
     return {name: array.astype("f4") for name, array in arrays.items()}
 
 
+def make_linear(rng, dim, window, outputs):
+    return {"linear/kernel": rng.normal(0, 1, (window, dim, outputs)).astype("f4"), "linear/bias": rng.normal(0, 1, outputs).astype("f4")}
+
+
 def make_distance(rng, dim):
     return {"mean": rng.normal(0, 1, dim).astype("f4"), "whitening": rng.normal(0, 1, (dim, dim)).astype("f4")}
 
@@ -103,6 +107,14 @@ def rearrange(outputs, grid, channels):
     """Outputs of cells to a map (rows, columns, channels)."""
     side = math.isqrt(outputs.shape[-1] // channels)
     return outputs.reshape(*grid, side, side, channels).transpose(0, 2, 1, 3, 4).reshape(grid[0] * side, grid[1] * side, channels)
+
+
+def linear(arrays, states, reference):
+    """Logits (1, outputs). @states: the oldest first, which also stands for those that are missing."""
+    pooled = take_reference(states[:, 1:].astype("f8").mean(1), reference)
+    kernel = arrays["linear/kernel"].astype("f8")
+    padded = np.concatenate([pooled[:1]] * (len(kernel) - len(pooled)) + [pooled])
+    return (np.einsum("ac,aco->o", padded[::-1], kernel) + arrays["linear/bias"])[None]
 
 
 def distance(arrays, states):
