@@ -202,7 +202,7 @@ def changed_between(folder):
     # Of no use any more, while others are.
     (data / "b.mkv").write_text("no video\n")
     text = run("resume", out, status=1)
-    assert "b.mkv" in text and "it was of use before" in text, text
+    assert "b.mkv" in text and "it could be used before" in text, text
     # Missing is an error, however many are left, and nothing is written.
     (data / "b.mkv").unlink()
     now = (out / "material.jsonl").read_text()

@@ -151,7 +151,7 @@ rvm_clips_new (RvmMaterial *material, const RvmClipsOptions *options, GError **e
       file->frames = clip.index->n_frames;
       add_clip (clips, &clip);
     } else if (file->settled) {
-      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it was of use before: ");
+      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it could be used before: ");
       return NULL;
     } else {
       g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);

@@ -266,7 +266,7 @@ rvm_material_match (RvmMaterial *material, const RvmMaterial *other, RvmMaterial
   for (guint i = 0; i < useless->len; i++) {
     RvmMaterialFile *file = g_ptr_array_index (useless, i);
 
-    file->reason = g_strdup_printf ("%s: was of no use before", file->path);
+    file->reason = g_strdup_printf ("%s: could not be used before", file->path);
     file->settled = TRUE;
     g_ptr_array_add (material->skipped[kind], file);
   }

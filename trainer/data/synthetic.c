@@ -52,7 +52,7 @@ choose_pictures (RvmSynthetic *synthetic, RvmMaterial *material, RvmMaterialKind
     if (picture) {
       rvm_store_put (synthetic->store, offset + i++, picture, rvm_picture_get_size (picture));
     } else if (file->settled) {
-      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it was of use before: ");
+      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "it could be used before: ");
       return FALSE;
     } else {
       g_printerr ("rvm-cl-train: skipped: %s\n", reason->message);
