@@ -180,7 +180,7 @@ rvm_readout_activations_take (RvmReadoutActivations *act, RvmArena *arena, const
   const guint64 tokens = (guint64) shape->windows * shape->states * shape->tokens, rows = (guint64) shape->windows * shape->queries;
   const guint width = config->block.dim, hidden = config->block.mlp;
 
-  *act = (RvmReadoutActivations){ NULL };
+  *act = (RvmReadoutActivations){ .norm = NULL };
   act->norm = rvm_arena_take (arena, tokens, config->dim, "normalised states");
   act->keys_values = rvm_arena_take (arena, tokens, 2 * (guint64) width, "keys and values of states");
   if (config->code) {

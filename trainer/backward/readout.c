@@ -14,13 +14,13 @@ rvm_readout_scratch_take (RvmBackward *backward, RvmReadoutScratch *scratch, Rvm
   const guint64 states = (guint64) most->windows * most->states, tokens = states * most->tokens, rows = (guint64) most->windows * most->queries;
   const guint width = config->block.dim, hidden = config->block.mlp;
 
-  *backward = (RvmBackward){ NULL };
+  *backward = (RvmBackward){ .queue = NULL };
   backward->norm = rvm_arena_take (arena, rows, width, "gradient of normalised queries");
   backward->hidden = rvm_arena_take (arena, rows, hidden, "gradient of the hidden layer");
   backward->delta = rvm_arena_take (arena, rows, config->block.heads, "attention scratch");
   backward->partial = rvm_arena_take (arena, MAX (rvm_norm_backward_scratch (rows, width), rvm_norm_backward_scratch (tokens, config->dim)), 1,
       "norm scratch");
-  *scratch = (RvmReadoutScratch){ NULL };
+  *scratch = (RvmReadoutScratch){ .dout = NULL };
   scratch->dout = rvm_arena_take (arena, rows, width, "gradient of queries");
   scratch->dattended = rvm_arena_take (arena, rows, width, "gradient of the attention output");
   scratch->dqueries = rvm_arena_take (arena, rows, width, "gradient of queries");
