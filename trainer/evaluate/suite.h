@@ -6,8 +6,8 @@
  *                   frame alone, and after three clear frames
  *   occlusion       the middle of a still picture is covered for 4 and 16 frames: share of the covered cells whose features, in a shifted picture,
  *                   are nearest to those of the right cell or one beside it
- *   actions         accuracy over clips of scenes 1 to 3 (VERB/sceneN_NN.mp4), one scene left out at a time, fixed ridge regression on 9 pooled
- *                   states less the first, of 17 frames at even distances in time
+ *   actions         accuracy over clips of scenes 1 to 3 (VERB/sceneN_NN.mp4), one scene left out at a time, fixed ridge regression on 9 states,
+ *                   pooled to 4 x 4 regions, less the first, of 17 frames at even distances in time
  *   retrieval       share of videos whose second half finds their first half among those of all videos
  *   cost            milliseconds of a frame of 256 x 256
  *

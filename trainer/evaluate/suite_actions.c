@@ -1,5 +1,6 @@
-/* Actions from a window of states. Of a clip, 17 frames at even distances in time are run through a model. Every second of its pooled states, less the
- * first, describes the clip; as a baseline, small grey pictures of the same frames do. One ridge regression with one penalty classifies all kinds, with one scene left out at a time. */
+/* Actions from a window of states. Of a clip, 17 frames at even distances in time are run through a model. Every second of its states, pooled to 4 x 4
+ * regions, less the first, describes the clip; as a baseline, small grey pictures of the same frames do. One ridge regression with one penalty classifies
+ * all kinds, with one scene left out at a time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "ridge.h"
 #include "suite_clips.h"
 
-enum { WIDTH = 160, HEIGHT = 128, FRAMES = 17, WINDOW = 9, MOST_FRAMES = 1024, SCENES = 3, GREY_WIDTH = 16, GREY_HEIGHT = 12 };
+enum { WIDTH = 160, HEIGHT = 128, FRAMES = 17, WINDOW = 9, REGIONS = 4, MOST_FRAMES = 1024, SCENES = 3, GREY_WIDTH = 16, GREY_HEIGHT = 12 };
 
 #define PENALTY 0.1
 
@@ -156,10 +157,10 @@ add_clip (RvmStream *const *streams, guint n_models, const char *path, GArray *k
   }
   add_window (&g_array_index (kinds, Kind, 0), grey);
   for (guint m = 0; m < n_models; m++) {
-    const gsize values = (gsize) FRAMES * rvm_stream_get_dim (streams[m]);
+    const gsize values = (gsize) FRAMES * REGIONS * REGIONS * rvm_stream_get_dim (streams[m]);
     g_autofree float *core = g_new (float, values), *encoder = g_new (float, values);
 
-    if (!rvm_suite_pool (streams[m], each, FRAMES, core, encoder, error))
+    if (!rvm_suite_pool (streams[m], each, FRAMES, REGIONS, core, encoder, error))
       return FALSE;
     add_window (&g_array_index (kinds, Kind, 1 + 2 * m), core);
     add_window (&g_array_index (kinds, Kind, 2 + 2 * m), encoder);
@@ -222,8 +223,8 @@ rvm_suite_classify (const RvmSuite *suite, RvmResults *results, GError **error)
     if (stream == NULL)
       return FALSE;
     g_ptr_array_add (streams, stream);
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "core"), rvm_stream_get_dim (stream));
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "encoder"), rvm_stream_get_dim (stream));
+    add_kind (kinds, rvm_suite_name (&suite->models[m], "core"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
+    add_kind (kinds, rvm_suite_name (&suite->models[m], "encoder"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
   }
   if (!add_clips (suite, (RvmStream *const *) streams->pdata, clips, kinds, error))
     return FALSE;

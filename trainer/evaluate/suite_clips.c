@@ -41,32 +41,44 @@ rvm_suite_read_clip (const char *path, guint width, guint height, guint least, g
   return g_steal_pointer (&frames);
 }
 
-/* The mean over the patches, without the class token. */
+/* Means over the patches of each region, without the class token. @means: (regions, regions, dim). */
 static void
-average (const float *features, guint tokens, guint dim, float *mean)
+average (RvmStream *stream, const float *features, guint regions, float *means)
 {
-  memset (mean, 0, dim * sizeof *mean);
-  for (guint t = 1; t < tokens; t++)
+  const guint rows = rvm_stream_get_rows (stream), columns = rvm_stream_get_columns (stream), dim = rvm_stream_get_dim (stream);
+  g_autofree guint *patches = g_new0 (guint, regions * regions);
+
+  memset (means, 0, (gsize) regions * regions * dim * sizeof *means);
+  for (guint row = 0; row < rows; row++)
+    for (guint column = 0; column < columns; column++) {
+      const guint region = row * regions / rows * regions + column * regions / columns;
+      const float *patch = features + ((gsize) 1 + row * columns + column) * dim;
+
+      patches[region]++;
+      for (guint c = 0; c < dim; c++)
+        means[(gsize) region * dim + c] += patch[c];
+    }
+  for (guint r = 0; r < regions * regions; r++)
     for (guint c = 0; c < dim; c++)
-      mean[c] += features[(gsize) t * dim + c] / (tokens - 1);
+      means[(gsize) r * dim + c] /= MAX (patches[r], 1);
 }
 
 gboolean
-rvm_suite_pool (RvmStream *stream, const guint8 *const *frames, guint n, float *core, float *encoder, GError **error)
+rvm_suite_pool (RvmStream *stream, const guint8 *const *frames, guint n, guint regions, float *core, float *encoder, GError **error)
 {
-  const guint tokens = rvm_stream_get_tokens (stream), dim = rvm_stream_get_dim (stream);
+  const gsize pooled = (gsize) regions * regions * rvm_stream_get_dim (stream);
   const guint patch = rvm_model_get_config (rvm_stream_get_model (stream))->patch;
   const gsize stride = (gsize) rvm_stream_get_columns (stream) * patch * 3;
-  g_autofree float *features = g_new (float, (gsize) tokens * dim);
+  g_autofree float *features = g_new (float, (gsize) rvm_stream_get_tokens (stream) * rvm_stream_get_dim (stream));
 
   rvm_stream_reset (stream);
   for (guint i = 0; i < n; i++) {
     if (!rvm_stream_push (stream, frames[i], stride, 1, features, NULL, error))
       return FALSE;
-    average (features, tokens, dim, core + (gsize) i * dim);
+    average (stream, features, regions, core + i * pooled);
     if (!rvm_stream_read_encoded (stream, features, error))
       return FALSE;
-    average (features, tokens, dim, encoder + (gsize) i * dim);
+    average (stream, features, regions, encoder + i * pooled);
   }
   return TRUE;
 }

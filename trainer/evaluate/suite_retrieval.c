@@ -100,7 +100,7 @@ add_half (RvmStream *const *streams, guint n_models, const guint8 *frames, guint
     const gsize values = (gsize) used * rvm_stream_get_dim (streams[m]);
     g_autofree float *core = g_new (float, values), *encoder = g_new (float, values);
 
-    if (!rvm_suite_pool (streams[m], each, used, core, encoder, error))
+    if (!rvm_suite_pool (streams[m], each, used, 1, core, encoder, error))
       return FALSE;
     add_mean (&g_array_index (kinds, Kind, 1 + 2 * m), core, used);
     add_mean (&g_array_index (kinds, Kind, 2 + 2 * m), encoder, used);
