@@ -30,8 +30,10 @@ struct _RvmPropagation {
   RvmPropagateShape shape;
   RvmDevice *device;
   RvmQueue *queue;
-  RvmBuffer *features, *query; /* (cells, dim) */
-  RvmBuffer *moments;          /* (2, dim), or NULL: features are compared as they are */
+  RvmBuffer *features;         /* (cells, dim - extra) */
+  RvmBuffer *beside;           /* (cells, extra), or NULL */
+  RvmBuffer *query;            /* (cells, dim) */
+  RvmBuffer *moments;          /* (2, dim - extra), or NULL: features are compared as they are */
   RvmBuffer *packed;           /* (ring, padded * dim) */
   RvmBuffer *value, *where;    /* (ring + 2 anchors, cells, top) */
   guint ring, candidate_frames, last_id;
@@ -91,8 +93,9 @@ rvm_propagation_new (RvmDevice *device, guint rows, guint columns, guint dim, co
         settings->context, settings->top, settings->temperature, MAX_CONTEXT, RVM_PROPAGATE_MAX_TOP);
     return NULL;
   }
-  if (rows == 0 || columns == 0 || dim == 0 || rows > 4096 || columns > 4096 || dim > 16384) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation on a grid of %u x %u features of %u floats", rows, columns, dim);
+  if (rows == 0 || columns == 0 || dim == 0 || rows > 4096 || columns > 4096 || dim > 16384 || settings->extra > 16384) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation on a grid of %u x %u features of %u floats, and %u beside", rows, columns, dim,
+        settings->extra);
     return NULL;
   }
   p = g_new0 (RvmPropagation, 1);
@@ -101,9 +104,9 @@ rvm_propagation_new (RvmDevice *device, guint rows, guint columns, guint dim, co
   p->anchors = g_ptr_array_new_with_free_func (anchor_free);
   p->device = rvm_device_ref (device);
   p->ring = settings->context + 1;
-  p->shape = (RvmPropagateShape){ .cells = rows * columns, .columns = columns, .dim = dim, .top = settings->top };
+  p->shape = (RvmPropagateShape){ .cells = rows * columns, .columns = columns, .dim = dim + settings->extra, .extra = settings->extra, .top = settings->top };
   p->shape.padded = rvm_propagate_pad (device, p->shape.cells);
-  frame = (gsize) p->shape.padded * dim;
+  frame = (gsize) p->shape.padded * p->shape.dim;
   /* Kernels count floats with 32 bits. */
   if (frame > G_MAXUINT32 / p->ring) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation cannot remember %u frames of %u x %u features of %u floats",
@@ -114,7 +117,10 @@ rvm_propagation_new (RvmDevice *device, guint rows, guint columns, guint dim, co
   if (p->queue == NULL)
     return NULL;
   p->features = rvm_buffer_new (device, (gsize) p->shape.cells * dim * sizeof (float), "features to propagate with", error);
-  p->query = p->features ? rvm_buffer_new (device, (gsize) p->shape.cells * dim * sizeof (float), "features to propagate with", error) : NULL;
+  if (p->features && settings->extra)
+    p->beside = rvm_buffer_new (device, (gsize) p->shape.cells * settings->extra * sizeof (float), "what is compared beside features", error);
+  if (p->features && (p->beside || settings->extra == 0))
+    p->query = rvm_buffer_new (device, (gsize) p->shape.cells * p->shape.dim * sizeof (float), "features to propagate with", error);
   p->packed = p->query ? rvm_buffer_new (device, p->ring * frame * sizeof (float), "context of label propagation", error) : NULL;
   if (p->packed && settings->standardise)
     p->moments = rvm_buffer_new (device, 2 * (gsize) dim * sizeof (float), "moments of features", error);
@@ -133,6 +139,7 @@ rvm_propagation_free (RvmPropagation *p)
   g_ptr_array_unref (p->groups);
   g_ptr_array_unref (p->anchors);
   g_clear_pointer (&p->features, rvm_buffer_unref);
+  g_clear_pointer (&p->beside, rvm_buffer_unref);
   g_clear_pointer (&p->query, rvm_buffer_unref);
   g_clear_pointer (&p->moments, rvm_buffer_unref);
   g_clear_pointer (&p->packed, rvm_buffer_unref);
@@ -171,13 +178,15 @@ carry (RvmPropagation *p, Group *group, guint anchor_slot, guint64 now)
 }
 
 gboolean
-rvm_propagation_push (RvmPropagation *p, const float *features, GError **error)
+rvm_propagation_push (RvmPropagation *p, const float *features, const float *beside, GError **error)
 {
   const guint64 now = p->frames;
-  const guint slot = now % p->ring;
+  const guint slot = now % p->ring, extra = p->shape.extra;
 
-  rvm_queue_write (p->queue, p->features, 0, features, (gsize) p->shape.cells * p->shape.dim * sizeof (float));
-  rvm_propagate_normalise (p->queue, &p->shape, p->features, p->moments, p->query, p->packed, slot);
+  rvm_queue_write (p->queue, p->features, 0, features, (gsize) p->shape.cells * (p->shape.dim - extra) * sizeof (float));
+  if (extra)
+    rvm_queue_write (p->queue, p->beside, 0, beside, (gsize) p->shape.cells * extra * sizeof (float));
+  rvm_propagate_normalise (p->queue, &p->shape, p->features, p->moments, p->beside, p->query, p->packed, slot);
   if (p->groups->len) {
     rvm_propagate_candidates (p->queue, &p->shape, p->query, p->packed, MIN (now, p->ring), slot, p->settings.radius, p->value, p->where, 0);
     for (guint i = 0; i < p->anchors->len; i++) {
@@ -282,19 +291,59 @@ rvm_propagation_remove (RvmPropagation *p, guint id)
   return TRUE;
 }
 
+static Group *
+expect_group (RvmPropagation *p, guint id, GError **error)
+{
+  Group *group = find_group (p, id);
+
+  if (group == NULL)
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation has no group %u", id);
+  return group;
+}
+
 gboolean
 rvm_propagation_read (RvmPropagation *p, guint id, float *labels, GError **error)
 {
-  const Group *group = find_group (p, id);
+  const Group *group = expect_group (p, id, error);
   gsize size;
   guint frame;
 
-  if (group == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation has no group %u", id);
+  if (group == NULL)
     return FALSE;
-  }
   size = (gsize) p->shape.cells * group->channels * sizeof (float);
   frame = group->anchor->frame == p->frames - 1 ? p->ring : (p->frames - 1) % p->ring;
   rvm_queue_read (p->queue, group->labels, frame * size, labels, size);
+  return rvm_queue_finish (p->queue, error);
+}
+
+gboolean
+rvm_propagation_write (RvmPropagation *p, guint id, const float *labels, GError **error)
+{
+  const Group *group = expect_group (p, id, error);
+  gsize size;
+
+  if (group == NULL)
+    return FALSE;
+  if (group->anchor->frame == p->frames - 1) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "label propagation: the labels that group %u was given cannot be replaced", id);
+    return FALSE;
+  }
+  size = (gsize) p->shape.cells * group->channels * sizeof (float);
+  rvm_queue_write (p->queue, group->labels, (p->frames - 1) % p->ring * size, labels, size);
+  return rvm_queue_finish (p->queue, error);
+}
+
+gboolean
+rvm_propagation_read_matches (RvmPropagation *p, guint id, float *value, guint32 *where, GError **error)
+{
+  const Group *group = expect_group (p, id, error);
+  const gsize size = (gsize) p->shape.cells * p->shape.top * sizeof (float);
+  guint index = 0;
+
+  if (group == NULL || group->anchor->frame == p->frames - 1)
+    return FALSE;
+  g_ptr_array_find (p->anchors, group->anchor, &index);
+  rvm_queue_read (p->queue, p->value, (p->ring + 2 * index) * size, value, size);
+  rvm_queue_read (p->queue, p->where, (p->ring + 2 * index) * size, where, size);
   return rvm_queue_finish (p->queue, error);
 }

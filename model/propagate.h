@@ -22,6 +22,9 @@ typedef struct {
   /* Each channel of a frame's features to mean 0 and deviation 1 before they are compared: what all patches of a frame share, often most of a
    * feature's length, says nothing of where an object went. Not in the published protocol. */
   gboolean standardise;
+  /* Floats that each cell has beside its features, such as colours and place (appearance.h): rvm_propagation_push() gets them. They are compared as they
+   * are, together with features of length 1. None as published. */
+  guint extra;
 } RvmPropagationSettings;
 
 /* As published. */
@@ -33,9 +36,9 @@ RvmPropagation *rvm_propagation_new (RvmDevice *device, guint rows, guint column
 void rvm_propagation_free (RvmPropagation *propagation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmPropagation, rvm_propagation_free)
 
-/* The next frame: @features (rows * columns, dim), patches only; their lengths do not matter. Carries every group to it. After an error the object
- * can only be freed. */
-gboolean rvm_propagation_push (RvmPropagation *propagation, const float *features, GError **error);
+/* The next frame: @features (rows * columns, dim), patches only; their lengths do not matter; and @beside (rows * columns, extra), which may be NULL if
+ * extra is 0. Carries every group to it. After an error the object can only be freed. */
+gboolean rvm_propagation_push (RvmPropagation *propagation, const float *features, const float *beside, GError **error);
 
 /* Adds a group with @labels (rows * columns, channels) on the frame that was pushed last; there must be one. Returns: its id, > 0, or 0 on error. */
 guint rvm_propagation_add (RvmPropagation *propagation, const float *labels, guint channels, GError **error);
@@ -43,5 +46,10 @@ guint rvm_propagation_add (RvmPropagation *propagation, const float *labels, gui
 gboolean rvm_propagation_remove (RvmPropagation *propagation, guint group);
 /* Reads the labels of the frame that was pushed last to @labels, as in rvm_propagation_add(). */
 gboolean rvm_propagation_read (RvmPropagation *propagation, guint group, float *labels, GError **error);
+/* Puts others in their place, which later frames are labelled by; not those of the frame on which the group was given. */
+gboolean rvm_propagation_write (RvmPropagation *propagation, guint group, const float *labels, GError **error);
+/* Where each cell of the frame pushed last looks most alike on the frame on which @group was given: @where (rows * columns, top) cells, and @value, how
+ * alike, best first. FALSE without an error on that frame itself. */
+gboolean rvm_propagation_read_matches (RvmPropagation *propagation, guint group, float *value, guint32 *where, GError **error);
 
 G_END_DECLS

@@ -34,8 +34,9 @@ GST_RVM_API GType gst_rvm_track_kind_get_type (void);
  * @y: pixels from the top: of a point, or of a box's upper edge
  * @width: of a box, pixels; 0 for a point
  * @height: of a box, pixels; 0 for a point
- * @confidence: 0 to 1, the strongest label that was propagated to a patch
- * @visible: whether it was found on this frame; if not, the other values are those of @last_seen
+ * @confidence: 0 to 1, an estimate of the overlap (intersection over union) of what was found and of the object; 1 on the frame on which it was given
+ * @visible: whether the object is on this frame, by its confidence (rvmtrack's properties lost-threshold and found-threshold); a track that is not visible is
+ *   lost, and its place is that of @last_seen, until it is found again
  * @first_seen: presentation time of the frame on which it was given
  * @last_seen: presentation time of the frame on which it was found last
  * @mask_value: of a mask: the value of its pixels in the meta's mask, 1 to 255; 0 for others

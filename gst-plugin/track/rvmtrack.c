@@ -3,9 +3,9 @@
  * @title: rvmtrack
  * @short_description: follows points, boxes and masks by the features of rvmencode
  *
- * Carries points, boxes and masks from the frame on which they are given to all
- * later ones, by label propagation on the features of the buffers (arXiv 2512.13684;
- * the defaults are the paper's). They are given by
+ * Carries points, boxes and masks from the frame on which they are given to all later
+ * ones, by label propagation on the features of the buffers (arXiv 2512.13684). They are
+ * given by
  *
  * - `points`, `boxes` and `mask-file`, on the first frame with features,
  * - regions that a detector left on a buffer (`regions`): object detections of
@@ -18,20 +18,39 @@
  * with GStreamer 1.24 an object detection with a tracking entry, with 1.26 a
  * segmentation entry for the masks.
  *
- * Ids are counted up and never used twice. A track that is not found stays, not
- * visible, with its last place: its first frame is remembered for ever, so it is
- * found again when it looks as it did there. A point's place within its patch on the
- * first frame is kept, and so is the border of a box.
+ * Ids are counted up and never used twice. A point's place within its patch on the first
+ * frame is kept, and so is the border of a box.
  *
- * Frames that rvmencode did not analyse (`interval`, late ones), and frames that
- * another element repeats (videorate), have the tracks of the frame before; what was
- * asked for in between waits for the next analysed one. All tracks end, and `points`,
- * `boxes`, `mask-file` and `regions` are given again with new ids, when the features do
- * not go on from those before: when the state of rvmencode is reset (a flush, a new
- * stream, another picture, other weights), when they come from another rvmencode or
- * another stream (input-selector), when frames step back, or when the grid changes. A
- * picture of another size on the same grid goes on: places are pixels of the picture
- * at hand. Buffers without features pass without tracks.
+ * ## Confidence
+ * The confidence of a track estimates how much of the object is found, from 0 to 1 (the
+ * intersection over union). It comes from looking back at the first frame: whether what
+ * was found matches the object there and nothing else does, how alike they are, how much
+ * of the object is matched, and whether it has swollen. A track whose confidence falls
+ * below `lost-threshold` is lost: it is not visible, keeps its last place, and is found
+ * again when its confidence reaches `found-threshold`. Its first frame is remembered as
+ * long as the track exists.
+ *
+ * ## What is compared
+ * Patches are compared by their features, and with the weights `colours` and `place` by
+ * mean colours and positions. `standardise=false colours=0 place=0 lost-threshold=0` is
+ * the published protocol; `context`, `radius`, `top-k` and `temperature` are the
+ * published ones by default. Where the picture cannot be read, for example because it
+ * lies on a GPU, colours are left out, with a warning.
+ *
+ * ## Signals
+ * #GstRvmtrack::add-point and #GstRvmtrack::add-box start a track with the next analysed
+ * frame, #GstRvmtrack::remove ends one. They are action signals, for any thread.
+ *
+ * ## Frames and resets
+ * Frames that rvmencode did not analyse (`interval`, late ones), and frames that another
+ * element repeats (videorate), have the tracks of the frame before; signals emitted in
+ * between wait for the next analysed one. All tracks end, and `points`, `boxes`,
+ * `mask-file` and `regions` are applied again with new ids, when the features do not
+ * continue those before: when the state of rvmencode is reset (a flush, a new stream,
+ * another picture, other weights), when they come from another rvmencode or another
+ * stream (input-selector), when frames step back, or when the grid changes. A picture of
+ * another size on the same grid continues them: places are pixels of the current
+ * picture. Buffers without features pass without tracks.
  *
  * Where several rvmencode are upstream, `encoder` names the one whose features are
  * followed; unset, it is the nearest, and a warning says so. Ids are unique within one
@@ -82,7 +101,7 @@ GST_ELEMENT_REGISTER_DEFINE (rvmtrack, "rvmtrack", GST_RANK_NONE, GST_TYPE_RVMTR
 
 /* Everything that can be wrong before the first frame. */
 static gboolean
-open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmDevice ** device, GError ** error)
+open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmAppearance * appearance, RvmDevice ** device, GError ** error)
 {
   g_autoptr (GArray) tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   const GstRvmTrackSettings *set = &self->settings;
@@ -97,6 +116,7 @@ open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmDevice 
   *settings = (RvmPropagationSettings) {
   .context = set->context,.radius = set->radius,.top = set->top,.temperature = set->temperature,.standardise =
       set->standardise};
+  *appearance = (RvmAppearance) {.colours = set->colours,.place = set->place };
   good = rvm_track_inputs_parse ("points", self->settings.points, 2, tracks, error)
       && rvm_track_inputs_parse ("boxes", self->settings.boxes, 4, tracks, error);
   g_array_set_size (self->removed, 0);
@@ -113,12 +133,22 @@ open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmDevice 
   return *device != NULL;
 }
 
+static void
+get_limits (GstRvmtrack * self, RvmConfidenceLimits * limits)
+{
+  GST_OBJECT_LOCK (self);
+  limits->lost_below = self->settings.lost_threshold;
+  limits->found_above = MAX (self->settings.found_threshold, limits->lost_below);
+  GST_OBJECT_UNLOCK (self);
+}
+
 static gboolean
 gst_rvmtrack_stop (GstBaseTransform * base)
 {
   GstRvmtrack *self = GST_RVMTRACK (base);
 
   g_clear_pointer (&self->tracker, rvm_tracker_free);
+  g_clear_pointer (&self->appearance, rvm_track_appearance_free);
   g_clear_pointer (&self->mask, rvm_mask_free);
   g_clear_pointer (&self->mask_name, g_free);
   g_clear_pointer (&self->stream_id, g_free);
@@ -137,14 +167,19 @@ gst_rvmtrack_start (GstBaseTransform * base)
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmDevice) device = NULL;
   RvmPropagationSettings settings;
+  RvmConfidenceLimits limits;
+  RvmAppearance appearance;
 
-  if (!open_settings (self, &settings, &device, &error)) {
+  if (!open_settings (self, &settings, &appearance, &device, &error)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
     gst_rvmtrack_stop (base);
     return FALSE;
   }
   rvm_device_notice_post (GST_ELEMENT (self), device);
-  self->tracker = rvm_tracker_new (device, &settings, self->limit);
+  get_limits (self, &limits);
+  self->tracker = rvm_tracker_new (device, &settings, &appearance, &limits, self->limit);
+  self->appearance = rvm_track_appearance_new (&appearance);
+  self->colours_warned = FALSE;
   self->name = gst_object_get_name (GST_OBJECT (self));
   self->have_info = FALSE;
   self->choice = (RvmChoice) { 0 };
@@ -161,12 +196,28 @@ gst_rvmtrack_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return self->have_info;
 }
 
+/* What is compared beside the features of @buffer's picture. */
+static const gfloat *
+make_beside (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta)
+{
+  g_autoptr (GError) error = NULL;
+  const gfloat *beside = rvm_track_appearance_make (self->appearance, buffer, &self->view, meta->rows, meta->columns, &error);
+
+  if (error && !self->colours_warned) {
+    self->colours_warned = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, because the picture cannot be read: %s (colours=0 asks for that)",
+            error->message), (NULL));
+  }
+  return beside;
+}
+
 static gboolean
 follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, GError ** error)
 {
   const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
   const gboolean reset = continuity == RVM_CONTINUITY_RESET || continuity == RVM_CONTINUITY_OTHER || !rvm_tracker_fits (self->tracker, meta);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
+  RvmConfidenceLimits limits;
 
   if (reset) {
     self->had_regions = FALSE;
@@ -174,8 +225,10 @@ follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, 
   } else if (continuity == RVM_CONTINUITY_SAME) {
     return TRUE;
   }
+  get_limits (self, &limits);
+  rvm_tracker_set_limits (self->tracker, &limits);
   rvm_tracker_set_picture (self->tracker, &self->view);
-  return rvm_tracker_push (self->tracker, meta, pts, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
+  return rvm_tracker_push (self->tracker, meta, make_beside (self, buffer, meta), pts, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
       && gst_rvmtrack_start_regions (self, buffer, error) && gst_rvmtrack_apply_signals (self, pts, error);
 }
 

@@ -8,6 +8,7 @@
 #include "missing.h"
 #include "rvmtrack.h"
 #include "rvmtrack_settings.h"
+#include "track_appearance.h"
 #include "tracker.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,8 @@ struct _GstRvmtrack
 
   /* streaming thread */
   RvmTracker *tracker;
+  RvmTrackAppearance *appearance;
+  gboolean colours_warned;      /* that pictures cannot be read */
   RvmMask *mask;                /* of mask-file, nullable */
   gchar *mask_name;
   guint limit;

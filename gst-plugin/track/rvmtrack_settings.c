@@ -5,6 +5,11 @@
 #include "tracker.h"
 
 #define MAX_TRACKS 1024
+/* docs/quality.md has the measurements behind these. */
+#define DEFAULT_COLOURS 0.25
+#define DEFAULT_PLACE 0.1
+#define DEFAULT_LOST 0.35
+#define DEFAULT_FOUND 0.45
 
 void
 gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
@@ -40,6 +45,14 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
               paper.temperature, ready)},
     {AT (standardise), g_param_spec_boolean ("standardise", "Standardise", "Normalise each channel of the features to mean 0 and"
               " deviation 1 over the frame, which tracks better with the bundled model (false = as published)", TRUE, ready)},
+    {AT (colours), g_param_spec_double ("colours", "Colours", "Weight of mean colours of patches beside features, whose weight is 1, when patches are"
+              " compared (0 = as published)", 0, 100, DEFAULT_COLOURS, ready)},
+    {AT (place), g_param_spec_double ("place", "Place", "Weight of positions of patches beside features, whose weight is 1, when patches are compared"
+              " (0 = as published)", 0, 100, DEFAULT_PLACE, ready)},
+    {AT (lost_threshold), g_param_spec_double ("lost-threshold", "Lost threshold", "Confidence below which a visible track is lost (0 = never, as"
+              " published)", 0, 1, DEFAULT_LOST, live)},
+    {AT (found_threshold), g_param_spec_double ("found-threshold", "Found threshold", "Confidence at which a lost track is found again; at least"
+              " lost-threshold is used", 0, 1, DEFAULT_FOUND, live)},
   };
 #undef AT
 

@@ -106,18 +106,16 @@ find_parts (const RvmTrackMap * map, guint channel, guint * part)
 /* Centre of mass and deviations of the largest part of a channel; FALSE if there
  * is none. */
 static gboolean
-measure_spread (const RvmTrackMap * map, guint channel, Spread * spread, gdouble * highest)
+measure_spread (const RvmTrackMap * map, guint channel, Spread * spread)
 {
   g_autofree guint *part = g_new (guint, (gsize) map->rows * map->columns);
   const guint largest = find_parts (map, channel, part);
   gdouble sum = 0, x = 0, y = 0, xx = 0, yy = 0;
 
-  *highest = 0;
   for (guint cell = 0; cell < map->rows * map->columns; cell++) {
     const gdouble value = map->labels[(gsize) cell * map->channels + channel];
     const gdouble cx = cell % map->columns + 0.5, cy = cell / map->columns + 0.5;
 
-    *highest = MAX (*highest, value);
     if (largest == 0 || part[cell] != largest)
       continue;
     sum += value;
@@ -139,18 +137,16 @@ measure_spread (const RvmTrackMap * map, guint channel, Spread * spread, gdouble
 /* The place that the labels say, before what the anchor knows better; fractions,
  * of a box the centre. */
 static gboolean
-read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, Spread * spread, gdouble * confidence)
+read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, Spread * spread)
 {
-  gfloat x, y, highest = 0;
+  gfloat x, y;
 
   if (kind == GST_RVM_TRACK_BOX) {
-    if (!measure_spread (map, channel, spread, confidence))
+    if (!measure_spread (map, channel, spread))
       return FALSE;
   } else {
-    *confidence = 0;
-    if (!rvm_labels_get_point (map->labels, map->rows, map->columns, map->channels, channel, &x, &y, &highest))
+    if (!rvm_labels_get_point (map->labels, map->rows, map->columns, map->channels, channel, &x, &y, NULL))
       return FALSE;
-    *confidence = highest;
     *spread = (Spread) {.x = x, .y = y, .across = 1, .along = 1};
   }
   spread->x /= map->columns;
@@ -163,14 +159,13 @@ rvm_track_places_anchor (const RvmTrackMap * map, guint channel, const GstRvmTra
 {
   const gdouble x = track->x + track->width / 2, y = track->y + track->height / 2;
   Spread spread;
-  gdouble confidence;
 
   *anchor = (RvmTrackAnchor) {
   .id = track->id,.value = track->mask_value,.width = track->width,.height = track->height};
   if (track->kind == GST_RVM_TRACK_MASK)
     return;
   /* A box that covers less than a quarter of every cell has the spread of a cell. */
-  if (!read_place (map, channel, track->kind, &spread, &confidence))
+  if (!read_place (map, channel, track->kind, &spread))
     spread = (Spread) {.x = x,.y = y,.across = sqrt (1.0 / 12),.along = sqrt (1.0 / 12)};
   anchor->dx = x - spread.x;
   anchor->dy = y - spread.y;
@@ -182,10 +177,8 @@ void
 rvm_track_places_read (const RvmTrackMap * map, guint channel, const RvmTrackAnchor * anchor, GstRvmTrack * track)
 {
   Spread now;
-  gdouble confidence;
 
-  track->visible = read_place (map, channel, track->kind, &now, &confidence);
-  track->confidence = confidence;
+  track->visible = read_place (map, channel, track->kind, &now);
   if (!track->visible)
     return;
   track->width = anchor->width * now.across / anchor->across;
@@ -194,21 +187,11 @@ rvm_track_places_read (const RvmTrackMap * map, guint channel, const RvmTrackAnc
   track->y = now.y + anchor->dy - track->height / 2;
 }
 
-/* The smallest box around an object, and its strongest label. */
+/* The smallest box around an object. */
 typedef struct
 {
   guint left, top, right, bottom;       /* the last ones outside */
 } Extent;
-
-static gdouble
-strongest (const RvmTrackMap * map, guint channel)
-{
-  gdouble highest = 0;
-
-  for (gsize cell = 0; cell < (gsize) map->rows * map->columns; cell++)
-    highest = MAX (highest, map->labels[cell * map->channels + channel]);
-  return highest;
-}
 
 void
 rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors, GstRvmTrack ** tracks, guint8 * pixels,
@@ -240,7 +223,6 @@ rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors, 
     if (track == NULL)
       continue;
     track->visible = extent->bottom > 0;
-    track->confidence = strongest (map, i);
     if (!track->visible)
       continue;
     track->x = (gdouble) extent->left / width;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "meta/gstrvmtrackmeta.h"
+#include "model/confidence.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +22,7 @@ typedef struct
   gdouble dx, dy;               /* fractions: from the reading to the place */
   gdouble width, height;        /* fractions: the box as it was given */
   gdouble across, along;        /* cells: deviations of its labels */
+  RvmConfidence confidence;     /* belongs to the tracker */
 } RvmTrackAnchor;
 
 /* Fills @labels (rows * columns, 1 + n): of a point a small Gaussian, of a box the share of each cell that it covers. */
@@ -31,11 +33,11 @@ void rvm_track_places_label (GstRvmTrackKind kind, const GstRvmTrack * tracks,
 void rvm_track_places_anchor (const RvmTrackMap * map, guint channel,
     const GstRvmTrack * track, RvmTrackAnchor * anchor);
 
-/* Updates place, confidence and visible of a point or box. */
+/* Updates place and visible of a point or box. */
 void rvm_track_places_read (const RvmTrackMap * map, guint channel,
     const RvmTrackAnchor * anchor, GstRvmTrack * track);
 
-/* Draws the objects of a group of masks into @pixels (@height, @width), over what is there, and updates place, confidence and visible of
+/* Draws the objects of a group of masks into @pixels (@height, @width), over what is there, and updates place and visible of
  * @tracks (one for each anchor; NULL where it was removed). */
 void rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors,
     GstRvmTrack ** tracks, guint8 * pixels, guint width, guint height);

@@ -12,12 +12,15 @@ typedef struct
   guint id;                     /* of the propagation's group */
   GstRvmTrackKind kind;
   GArray *anchors;              /* RvmTrackAnchor */
+  gfloat *first;                /* the labels that were given, (cells, channels) */
 } Group;
 
 struct _RvmTracker
 {
   RvmDevice *device;
   RvmPropagationSettings settings;
+  RvmConfidenceLimits limits;
+  gdouble highest;              /* similarity */
   guint limit;
   RvmPropagation *propagation;
   guint rows, columns, dim;
@@ -34,20 +37,31 @@ group_free (gpointer data)
   Group *group = data;
 
   g_array_unref (group->anchors);
+  g_free (group->first);
   g_free (group);
 }
 
 RvmTracker *
-rvm_tracker_new (RvmDevice * device, const RvmPropagationSettings * settings, guint limit)
+rvm_tracker_new (RvmDevice * device, const RvmPropagationSettings * settings, const RvmAppearance * appearance, const RvmConfidenceLimits * limits,
+    guint limit)
 {
   RvmTracker *tracker = g_new0 (RvmTracker, 1);
 
   tracker->device = rvm_device_ref (device);
   tracker->settings = *settings;
+  tracker->settings.extra = rvm_appearance_get_floats (appearance);
+  tracker->highest = rvm_appearance_get_highest (appearance);
+  tracker->limits = *limits;
   tracker->limit = MIN (limit, RVM_TRACKER_LIMIT);
   tracker->tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   tracker->groups = g_ptr_array_new_with_free_func (group_free);
   return tracker;
+}
+
+void
+rvm_tracker_set_limits (RvmTracker * tracker, const RvmConfidenceLimits * limits)
+{
+  tracker->limits = *limits;
 }
 
 void
@@ -140,6 +154,82 @@ draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, 
   rvm_track_places_draw (map, (const RvmTrackAnchor *) group->anchors->data, tracks, pixels, tracker->width, tracker->height);
 }
 
+/* What speaks for channel @channel of @maps; of a point, which has the label of a cell or two, around its peak. */
+static void
+measure_evidence (const RvmTracker * tracker, const RvmEvidenceMaps * maps, GstRvmTrackKind kind, guint channel, RvmEvidence * evidence)
+{
+  g_autofree gfloat *now = NULL, *first = NULL;
+  RvmEvidenceMaps near = *maps;
+
+  if (kind != GST_RVM_TRACK_POINT) {
+    rvm_evidence_measure (maps, channel, evidence);
+    return;
+  }
+  now = g_new (gfloat, maps->cells);
+  first = g_new (gfloat, maps->cells);
+  rvm_evidence_widen_point (maps->labels, tracker->rows, tracker->columns, maps->channels, channel, now);
+  rvm_evidence_widen_point (maps->first, tracker->rows, tracker->columns, maps->channels, channel, first);
+  near.labels = now;
+  near.first = first;
+  near.channels = 1;
+  rvm_evidence_measure (&near, 0, evidence);
+}
+
+/* Makes @label the label of channel @channel of a cell; what it had beyond that becomes background. */
+static void
+set_label (gfloat * cell, guint channel, gfloat label)
+{
+  cell[0] = MAX (cell[0] + cell[channel] - label, 0);
+  cell[channel] = label;
+}
+
+/* Judges the tracks of @group by its @labels on this frame. Of one that is lost, what was carried here is not carried on: later frames find what the first
+ * frame alone says. In @labels, which are then shown, it has none. */
+static gboolean
+judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat * labels, GError ** error)
+{
+  const guint cells = tracker->rows * tracker->columns, top = tracker->settings.top;
+  g_autofree gfloat *value = g_new (gfloat, (gsize) cells * top);
+  g_autofree guint32 *where = g_new (guint32, (gsize) cells * top);
+  const RvmEvidenceMaps maps = {.cells = cells,.channels = channels,.top = top,.labels = labels,.first = group->first,.value = value,.where = where,.highest =
+        tracker->highest };
+  g_autoptr (GError) wrong = NULL;
+  g_autofree gfloat *shares = g_new (gfloat, cells);
+  gboolean lost = FALSE;
+
+  if (!rvm_propagation_read_matches (tracker->propagation, group->id, value, where, &wrong)) {
+    if (wrong)
+      g_propagate_error (error, g_steal_pointer (&wrong));
+    return wrong == NULL && *error == NULL;
+  }
+  for (guint i = 0; i < group->anchors->len; i++) {
+    RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
+    GstRvmTrack *track = find_track (tracker, anchor->id);
+    RvmEvidence evidence;
+
+    if (track == NULL)
+      continue;
+    measure_evidence (tracker, &maps, group->kind, 1 + i, &evidence);
+    track->confidence = rvm_confidence_update (&anchor->confidence, &evidence, &tracker->limits);
+  }
+  for (guint i = 0; i < group->anchors->len; i++) {
+    const RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
+
+    if (anchor->id == 0 || anchor->confidence.visible)
+      continue;
+    lost = TRUE;
+    rvm_evidence_look_back (&maps, 1 + i, shares);
+    for (guint cell = 0; cell < cells; cell++)
+      set_label (labels + (gsize) cell * channels, 1 + i, shares[cell]);
+  }
+  if (lost && !rvm_propagation_write (tracker->propagation, group->id, labels, error))
+    return FALSE;
+  for (guint i = 0; lost && i < group->anchors->len; i++)
+    for (guint cell = 0; !g_array_index (group->anchors, RvmTrackAnchor, i).confidence.visible && cell < cells; cell++)
+      set_label (labels + (gsize) cell * channels, 1 + i, 0);
+  return TRUE;
+}
+
 /* Where the tracks of @group are now; @pixels: the picture of the masks. */
 static gboolean
 read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 * pixels, GError ** error)
@@ -148,7 +238,7 @@ read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 
   g_autofree gfloat *labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
   const RvmTrackMap map = {.rows = tracker->rows,.columns = tracker->columns,.channels = channels,.labels = labels };
 
-  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error))
+  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error) || !judge_group (tracker, group, channels, labels, error))
     return FALSE;
   if (group->kind == GST_RVM_TRACK_MASK)
     draw_group (tracker, group, &map, pixels);
@@ -199,7 +289,7 @@ rvm_tracker_fits (const RvmTracker * tracker, const GstRvmFeatureMeta * meta)
 }
 
 gboolean
-rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, GstClockTime pts, GError ** error)
+rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, const gfloat * beside, GstClockTime pts, GError ** error)
 {
   g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta);
 
@@ -210,8 +300,24 @@ rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, GstClock
   tracker->dim = meta->dim;
   if (tracker->propagation == NULL)
     tracker->propagation = rvm_propagation_new (tracker->device, meta->rows, meta->columns, meta->dim, &tracker->settings, error);
-  return tracker->propagation && rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), error)
+  return tracker->propagation && rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), beside, error)
       && read_groups (tracker, pts, error);
+}
+
+/* The size that a track begins with: of its labels, as later frames count them. */
+static void
+begin_confidence (const RvmTracker * tracker, const RvmTrackMap * map, GstRvmTrackKind kind, guint channel, RvmTrackAnchor * anchor)
+{
+  const guint cells = map->rows * map->columns;
+  g_autofree gfloat *same = g_new0 (gfloat, cells);
+  g_autofree guint32 *where = g_new (guint32, cells);
+  const RvmEvidenceMaps maps = {.cells = cells,.channels = map->channels,.top = 1,.labels = map->labels,.first = map->labels,.value = same,.where = where,.highest = 1 };
+  RvmEvidence evidence;
+
+  for (guint cell = 0; cell < cells; cell++)
+    where[cell] = cell;
+  measure_evidence (tracker, &maps, kind, channel, &evidence);
+  rvm_confidence_begin (&anchor->confidence, evidence.size);
 }
 
 /* Starts a group on the frame pushed last. */
@@ -227,11 +333,13 @@ add_group (RvmTracker * tracker, GstRvmTrackKind kind, const GstRvmTrack * track
   group = g_new0 (Group, 1);
   group->id = id;
   group->kind = kind;
+  group->first = g_memdup2 (labels, (gsize) tracker->rows * tracker->columns * (1 + n) * sizeof *labels);
   group->anchors = g_array_new (FALSE, FALSE, sizeof (RvmTrackAnchor));
   for (guint i = 0; i < n; i++) {
     RvmTrackAnchor anchor;
 
     rvm_track_places_anchor (&map, 1 + i, &tracks[i], &anchor);
+    begin_confidence (tracker, &map, kind, 1 + i, &anchor);
     g_array_append_val (group->anchors, anchor);
     g_array_append_vals (tracker->tracks, &tracks[i], 1);
   }

@@ -1,10 +1,13 @@
-/* RvmTracker: points, boxes and masks of one video, followed by label
- * propagation on the features of its frames. Places are fractions of the picture
- * here; the element knows pixels. Belongs to the streaming thread. */
+/* RvmTracker: points, boxes and masks of one video, followed by label propagation on the features of its frames. Places are fractions of the picture
+ * here; the element knows pixels. A track whose confidence falls below a limit is lost: it keeps its last place, is not visible, and what was taken
+ * for it is not followed: it is found again by what it looked like on its first frame and while it was visible. Belongs to the streaming
+ * thread. */
 #pragma once
 
 #include "video/mask_png.h"
 #include "meta/gstrvmtrackmeta.h"
+#include "model/appearance.h"
+#include "model/confidence.h"
 #include "model/propagate.h"
 #include "video/view.h"
 
@@ -14,9 +17,11 @@ typedef struct _RvmTracker RvmTracker;
 
 #define RVM_TRACKER_LIMIT 4096  /* tracks at once */
 
-/* Keeps a reference to @device. */
+/* Keeps a reference to @device. @appearance: of what rvm_tracker_push() gets beside features. @limits: with lost_below 0, tracks are visible as long as anything is labelled. */
 RvmTracker *rvm_tracker_new (RvmDevice * device,
-    const RvmPropagationSettings * settings, guint limit);
+    const RvmPropagationSettings * settings, const RvmAppearance * appearance, const RvmConfidenceLimits * limits, guint limit);
+/* While playing: from the next push on. */
+void rvm_tracker_set_limits (RvmTracker * tracker, const RvmConfidenceLimits * limits);
 void rvm_tracker_free (RvmTracker * tracker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmTracker, rvm_tracker_free)
 
@@ -30,10 +35,9 @@ void rvm_tracker_set_picture (RvmTracker * tracker, const RvmView * view);
 gboolean rvm_tracker_fits (const RvmTracker * tracker,
     const GstRvmFeatureMeta * meta);
 
-/* Follows all tracks to the frame of @meta, which has patches. A grid that does
- * not fit resets first. */
+/* Follows all tracks to the frame of @meta, which has patches; @beside: as of rvm_propagation_push(). A grid that does not fit resets first. */
 gboolean rvm_tracker_push (RvmTracker * tracker,
-    const GstRvmFeatureMeta * meta, GstClockTime pts, GError ** error);
+    const GstRvmFeatureMeta * meta, const gfloat * beside, GstClockTime pts, GError ** error);
 
 /* Starts tracks on the frame pushed last; their ids and places are set by the
  * caller, fractions of the picture. RVM_ERROR_ARGUMENT beyond the limit. */

@@ -50,16 +50,17 @@ propagate_moments (__global const float *restrict x, __global float *restrict mo
   moments[dim + d] = variance > 1e-10f * mean * mean ? 1.0f / sqrt (variance) : 0.0f;
 }
 
-/* Scales the rows of x (cells, dim) to length 1, and stores them in query and, from float packed_offset on, in packed. A row of zeros stays zero. If
- * `standardise`, channels are first brought to mean 0 and deviation 1 by `moments`, which is not read otherwise. One work-item for each cell,
- * including the padding: global size (padded). */
+/* Scales the rows of x (cells, dim - extra) to length 1, appends those of beside (cells, extra) as they are, and stores the result in query
+ * (cells, dim) and, from float packed_offset on, in packed. A row of zeros stays zero. If `standardise`, the channels of x are first brought to mean 0 and
+ * deviation 1 by `moments`, which is not read otherwise; nor is beside if extra is 0. One work-item for each cell, including the padding: global size
+ * (padded). */
 __kernel void
-propagate_normalise (__global const float *restrict x, __global const float *restrict moments, __global float *restrict query,
-    __global float *restrict packed, uint packed_offset, uint cells, uint dim, uint standardise)
+propagate_normalise (__global const float *restrict x, __global const float *restrict moments, __global const float *restrict beside,
+    __global float *restrict query, __global float *restrict packed, uint packed_offset, uint cells, uint dim, uint extra, uint standardise)
 {
-  const uint cell = get_global_id (0);
+  const uint cell = get_global_id (0), width = dim - extra;
   __global float *restrict out = packed + packed_offset + (size_t) (cell / PANEL) * dim * PANEL + cell % PANEL;
-  __global const float *restrict row = x + (size_t) cell * dim;
+  __global const float *restrict row = x + (size_t) cell * width;
   float sum = 0;
 
   if (cell >= cells) {
@@ -67,14 +68,14 @@ propagate_normalise (__global const float *restrict x, __global const float *res
       out[(size_t) d * PANEL] = 0;
     return;
   }
-  for (uint d = 0; d < dim; d++) {
-    const float value = standardise ? (row[d] - moments[d]) * moments[dim + d] : row[d];
+  for (uint d = 0; d < width; d++) {
+    const float value = standardise ? (row[d] - moments[d]) * moments[width + d] : row[d];
     query[(size_t) cell * dim + d] = value;
     sum = fma (value, value, sum);
   }
   const float scale = 1.0f / fmax (sqrt (sum), 1e-12f);
   for (uint d = 0; d < dim; d++) {
-    const float value = query[(size_t) cell * dim + d] * scale;
+    const float value = d < width ? query[(size_t) cell * dim + d] * scale : beside[(size_t) cell * extra + d - width];
     query[(size_t) cell * dim + d] = value;
     out[(size_t) d * PANEL] = value;
   }

@@ -30,20 +30,21 @@ make_options (const RvmPropagateShape *shape, const RvmTiles *tiles, char option
 }
 
 void
-rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, RvmBuffer *query,
-    RvmBuffer *packed, guint frame)
+rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, const RvmBuffer *beside,
+    RvmBuffer *query, RvmBuffer *packed, guint frame)
 {
   const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
   const RvmArg args[] = {
-    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments ? moments : x), RVM_ARG_BUFFER (query), RVM_ARG_BUFFER (packed),
-    RVM_ARG_UINT (frame * shape->padded * shape->dim), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim), RVM_ARG_UINT (moments != NULL),
+    RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments ? moments : x), RVM_ARG_BUFFER (beside ? beside : x), RVM_ARG_BUFFER (query), RVM_ARG_BUFFER (packed),
+    RVM_ARG_UINT (frame * shape->padded * shape->dim), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim), RVM_ARG_UINT (shape->extra), RVM_ARG_UINT (moments != NULL),
   };
+  const guint width = shape->dim - shape->extra;
   char options[MAX_OPTIONS];
 
   make_options (shape, &tiles, options);
   if (moments)
-    rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_moments", options, NULL }, 1, (const gsize[]){ shape->dim }, NULL, 4,
-        (const RvmArg[]){ RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (shape->dim) });
+    rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_moments", options, NULL }, 1, (const gsize[]){ width }, NULL, 4,
+        (const RvmArg[]){ RVM_ARG_BUFFER (x), RVM_ARG_BUFFER (moments), RVM_ARG_UINT (shape->cells), RVM_ARG_UINT (width) });
   rvm_queue_launch (queue, &(RvmKernel){ "propagate", "propagate_normalise", options, NULL }, 1, (const gsize[]){ shape->padded }, NULL,
       G_N_ELEMENTS (args), args);
 }

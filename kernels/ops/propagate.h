@@ -12,17 +12,20 @@ G_BEGIN_DECLS
 
 /* Sizes that all steps of a propagation share. */
 typedef struct {
-  guint cells, columns, dim;
+  guint cells, columns;
+  guint dim;    /* floats that are compared: of the features, and then of what is beside them */
+  guint extra;  /* those of them that are beside the features */
   guint padded; /* cells of a packed frame: rvm_propagate_pad (cells) */
   guint top;    /* candidates that are kept for each cell, 1 to RVM_PROPAGATE_MAX_TOP */
 } RvmPropagateShape;
 
 guint rvm_propagate_pad (RvmDevice *device, guint cells);
 
-/* Scales the rows of @x (cells, dim) to length 1, and stores them in @query (cells, dim) and as frame @frame of @packed (frames, padded * dim).
- * @moments: (2, dim), an output: channels are first brought to mean 0 and deviation 1 over the cells; NULL: they are not. */
-void rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, RvmBuffer *query,
-    RvmBuffer *packed, guint frame);
+/* Scales the rows of @x (cells, dim - extra) to length 1, appends those of @beside (cells, extra; may be NULL if extra is 0) as they are, and stores
+ * the result in @query (cells, dim) and as frame @frame of @packed (frames, padded * dim). @moments: (2, dim - extra), an output: channels of @x are first
+ * brought to mean 0 and deviation 1 over the cells; NULL: they are not. */
+void rvm_propagate_normalise (RvmQueue *queue, const RvmPropagateShape *shape, const RvmBuffer *x, RvmBuffer *moments, const RvmBuffer *beside,
+    RvmBuffer *query, RvmBuffer *packed, guint frame);
 
 /* Finds the most similar cells in each of the first @frames frames of @packed, except frame @skip (G_MAXUINT: no exception). @value, float32, and
  * @where, uint32: (frames, cells, top), written from frame @first_out on. @radius: unless 0, cells whose distance on the grid is at least this are

@@ -17,7 +17,7 @@
 #define assert_near(a, b, tolerance) \
   ck_assert_msg (fabs ((a) - (b)) <= (tolerance), "%s is %g, expected %g", #a, (double) (a), (double) (b))
 
-/* An rvmtrack with @settings, and what it makes of the next frame. */
+/* An rvmtrack with @settings, which compares features alone, because nothing else turns with the ring, and what it makes of the next frame. */
 GstHarness *ring_start (const char *settings);
 GstBuffer *ring_step (GstHarness *harness, guint index, guint64 generation);
 

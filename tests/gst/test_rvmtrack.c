@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST (test_positions_scale_with_the_picture)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
   g_autoptr (GstBuffer) first = NULL;
   const GstRvmTrackMeta *meta;
 
@@ -111,7 +111,7 @@ END_TEST
 
 START_TEST (test_overlay_draws_tracks)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack points=\"30,50\" ! rvmoverlay mode=none"), *plain = gst_harness_new_parse ("rvmoverlay");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 points=\"30,50\" ! rvmoverlay mode=none"), *plain = gst_harness_new_parse ("rvmoverlay");
   g_autoptr (GstBuffer) drawn = NULL, untouched = NULL, in = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
   guint8 around = 77, far = 77;
 
@@ -220,7 +220,7 @@ END_TEST
 static void
 expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 %s", settings);
   GstHarness *harness = gst_harness_new_parse (launch);
   g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
   g_autoptr (GstBus) bus = gst_bus_new ();
@@ -261,7 +261,7 @@ END_TEST
 static void
 expect_no_start (const char *settings, const char *part)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack %s", settings);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 %s", settings);
   g_autoptr (GstElement) element = gst_parse_launch (launch, NULL);
   g_autoptr (GstBus) bus = gst_bus_new ();
   g_autoptr (GstMessage) message = NULL;

@@ -140,7 +140,7 @@ check_masks (const Case *c, const char *name, const RvmPropagationSettings *sett
   for (guint t = 0; t < c->shape->dims[0]; t++) {
     const int kept = kept_index (c->kept, c->n_kept, t);
 
-    if (!rvm_propagation_push (p, c->features + t * cells * dim, &error))
+    if (!rvm_propagation_push (p, c->features + t * cells * dim, NULL, &error))
       give_up ("%s", error->message);
     if (t == 0) {
       rvm_labels_from_mask (c->mask, width, height, labels, rows, columns, channels);
@@ -240,7 +240,7 @@ check_points (const Case *c, guint width, guint height)
   for (guint t = 0; t < c->shape->dims[0]; t++) {
     const int kept = kept_index (c->kept, c->n_kept, t);
 
-    if (!rvm_propagation_push (p, c->features + t * cells * dim, &error) || (t == 0 && !(group = rvm_propagation_add (p, labels, channels, &error)))
+    if (!rvm_propagation_push (p, c->features + t * cells * dim, NULL, &error) || (t == 0 && !(group = rvm_propagation_add (p, labels, channels, &error)))
         || !rvm_propagation_read (p, group, labels, &error))
       give_up ("%s", error->message);
     for (guint i = 0; kept >= 0 && i < n; i++) {

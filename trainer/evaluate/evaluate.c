@@ -13,7 +13,7 @@ typedef struct {
   guint rows, columns, dim;
   RvmPropagation *propagation;
   guint group;
-  float *features, *labels;
+  float *features, *beside, *labels;
   double j, f;
   guint right; /* points */
 } Kind;
@@ -32,6 +32,7 @@ kind_clear (Kind *kind)
 {
   g_clear_pointer (&kind->propagation, rvm_propagation_free);
   g_free (kind->features);
+  g_free (kind->beside);
   g_free (kind->labels);
 }
 
@@ -43,6 +44,7 @@ kind_init (Kind *kind, const RvmEvaluation *evaluation, RvmDevice *device, guint
   kind->dim = dim;
   /* With room for the class token, which the device writes first. */
   kind->features = g_new (float, ((gsize) kind->rows * kind->columns + 1) * dim);
+  kind->beside = g_new (float, (gsize) kind->rows * kind->columns * RVM_APPEARANCE_FLOATS);
   kind->propagation = rvm_propagation_new (device, kind->rows, kind->columns, dim, &evaluation->propagation, error);
   return kind->propagation != NULL;
 }
@@ -108,11 +110,12 @@ count_right (const Points *points, const Kind *kind)
 
 /* The frame's features into the propagation of @kind; on the first frame the mask is given, on others compared. */
 static gboolean
-follow (Kind *kind, const RvmDavisFrame *frame, const Points *points, gboolean first, guint8 *result, GError **error)
+follow (Kind *kind, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, const Points *points, gboolean first, guint8 *result, GError **error)
 {
   const guint channels = 1 + (points ? points->n : frame->objects);
 
-  if (!rvm_propagation_push (kind->propagation, kind->features + kind->dim, error))
+  rvm_appearance_fill (&evaluation->appearance, frame->pixels, evaluation->width / kind->columns, kind->rows, kind->columns, kind->beside);
+  if (!rvm_propagation_push (kind->propagation, kind->features + kind->dim, kind->beside, error))
     return FALSE;
   if (first) {
     kind->labels = g_new (float, (gsize) kind->rows * kind->columns * channels);
@@ -148,7 +151,7 @@ run_model (ModelKinds *model, const RvmEvaluation *evaluation, const RvmDavisFra
   return rvm_stream_push (model->stream, frame->pixels, (gsize) evaluation->width * 3, first ? 1 + evaluation->warm_up : 1, model->core.features,
              NULL, error)
       && rvm_stream_read_activation (model->stream, RVM_ACTIVATION_ENCODED, 0, model->encoder.features, error)
-      && follow (&model->core, frame, points, first, result, error) && follow (&model->encoder, frame, points, first, result, error);
+      && follow (&model->core, evaluation, frame, points, first, result, error) && follow (&model->encoder, evaluation, frame, points, first, result, error);
 }
 
 typedef struct {
@@ -197,7 +200,7 @@ job_frame (Job *job, const RvmEvaluation *evaluation, const RvmDavisFrame *frame
     measure (frame, job->first_mask, &job->copy_j, &job->copy_f);
   }
   colours_of (&job->colours, frame->pixels, job->patch);
-  if (!follow (&job->colours, frame, job->points, index == 0, job->result, error))
+  if (!follow (&job->colours, evaluation, frame, job->points, index == 0, job->result, error))
     return FALSE;
   for (guint i = 0; i < job->n_models; i++)
     if (!run_model (&job->models[i], evaluation, frame, job->points, index == 0, job->result, error))

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "davis.h"
+#include "model/appearance.h"
 #include "model/model.h"
-#include "model/propagate.h"
 #include "points.h"
 
 G_BEGIN_DECLS
@@ -13,6 +13,7 @@ typedef struct {
   guint frames;        /* of a sequence, the first ones; 0: all */
   guint warm_up;       /* extra passes of the core over the first frame */
   RvmPropagationSettings propagation;
+  RvmAppearance appearance; /* what is compared beside the features of each kind; propagation.extra fits it */
 } RvmEvaluation;
 
 /* What one kind of features achieved on one sequence. */
