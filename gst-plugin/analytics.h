@@ -1,5 +1,6 @@
-/* What GStreamer 1.24 and later know of analytics (gstreamer-analytics-1.0), where the plugin was built with it: object detections with
- * tracking entries, and from 1.26 on segmentation and tensors. Without it (RVM_HAVE_ANALYTICS is not defined) these do nothing. */
+/* Reads and adds entries of GStreamer's analytics library (gstreamer-analytics-1.0, in GStreamer 1.24 and later): object detections with tracking
+ * entries, and from 1.26 on segmentation and tensors. Where the plugin was built without the library (RVM_HAVE_ANALYTICS is not defined), these
+ * functions do nothing. */
 #pragma once
 
 #include "meta/gstrvmreadout.h"

@@ -1,4 +1,4 @@
-/* The library's getters choose; this file only sees whether there was a choice. */
+/* The getters of the metadata library choose. This file warns, once each, where there were several to choose from, or none of the wanted name. */
 #include "choice.h"
 
 enum

@@ -1,7 +1,7 @@
 /* From a weight file to device memory.
  *
- * The layers that are asked for are only noted. rvm_loader_finish() then reads their arrays on a second thread, a few ahead of the caller's thread,
- * which hashes and packs them. Reading takes longer than that, because of checksums and conversion from half precision. Only the few arrays between
+ * Asking for a layer only records it. rvm_loader_finish() then reads the arrays on a second thread, a few ahead of the caller's thread, which hashes
+ * and packs them. Reading takes longer than that, because of checksums and conversion from half precision. Only the few arrays between
  * the two threads are in memory twice. */
 #include "loader.h"
 
@@ -34,7 +34,7 @@ struct _RvmLoader {
   RvmElement precision;
   GArray *tasks; /* of Task */
   XXH3_state_t *hash;
-  GPtrArray *parameters; /* (element-type RvmParameter); NULL: not wanted */
+  GPtrArray *parameters; /* (element-type RvmParameter); NULL if not requested */
   GError *error;
 };
 
@@ -257,7 +257,7 @@ do_task (RvmLoader *loader, const Task *task, const float *values)
   return FALSE;
 }
 
-/* Does all that was noted. The first error stays in loader->error. */
+/* Loads everything that was recorded. The first error stays in loader->error. */
 static void
 do_tasks (RvmLoader *loader)
 {
@@ -286,7 +286,7 @@ do_tasks (RvmLoader *loader)
     }
   }
   g_atomic_int_set (&reader.stop, TRUE);
-  /* The reader may be waiting for a piece. */
+  /* The reader may be waiting for an empty piece: it gets all of them back, sees `stop` and ends. */
   for (Piece *piece; (piece = g_async_queue_try_pop (reader.full));)
     g_async_queue_push (reader.empty, piece);
   g_thread_join (thread);

@@ -12,8 +12,8 @@
 #include "profile_report.h"
 #include "model/scene.h"
 
-/* So many frames after a reset the state has settled: on a still picture it moves by 7 to 9 % in the second frame, by 1 to 2 % in the third, by .3 to
- * .5 % in the fourth and by .1 % in the fifth (bundled model). Before, even a still frame has features of its own. */
+/* The state has settled after this many frames: on a still picture it moves by 7 to 9 % in the second frame, by 1 to 2 % in the third, by .3 to .5 % in
+ * the fourth and by .1 % in the fifth (bundled model). Until then a still frame is computed like any other, because its features still change. */
 #define SETTLED 4
 
 struct _RvmEncodeSession
@@ -24,14 +24,16 @@ struct _RvmEncodeSession
   guint width, height;          /* of the analysis picture */
   gboolean fresh;               /* the next analysed frame starts a generation */
   gboolean same_stream;         /* the restored state's time is of this stream */
-  GstRvmFeatureMeta now;        /* on no buffer: the features found last, and where
-                                 * they come from. The data is NULL before the first
-                                 * of a state and of a source */
-  RvmState *state;              /* after the frame analysed last; or NULL */
-  gfloat *encoded[2];           /* this frame and the one before, for scene cuts */
-  gboolean have_encoded;        /* encoded[0] is of the frame analysed last */
-  RvmStillness *stillness;      /* keeps the frame analysed last; or NULL */
-  guint still;                  /* frames since then, all of them still */
+  GstRvmFeatureMeta now;        /* the latest features and their origin, not attached
+                                 * to a buffer. Its data is NULL until the first frame
+                                 * of a state or a source has been analysed */
+  RvmState *state;              /* after the last analysed frame; NULL before the first */
+  gfloat *encoded[2];           /* of the last two analysed frames, the latest first;
+                                 * for scene cuts */
+  gboolean have_encoded;        /* encoded[0] is of the last analysed frame */
+  RvmStillness *stillness;      /* keeps the last computed frame; NULL unless still
+                                 * frames are looked for */
+  guint still;                  /* frames since that one, all of them still */
 };
 
 static void
@@ -85,7 +87,7 @@ rvm_encode_session_begin_stream (RvmEncodeSession * session, const gchar * strea
   session->now.stream_id = stream_id ? g_utf8_make_valid (stream_id, -1) : NULL;
   session->now.source = make_source_id ();
   session->now.update = 0;
-  /* They are of another stream's picture, whether the state goes on or not. */
+  /* Even if the state goes on, these features belong to the picture of another stream. */
   g_clear_pointer (&session->now.data, g_bytes_unref);
 }
 
@@ -150,7 +152,8 @@ rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
           || rvm_stream_get_columns (stream) * patch != session->width
           || rvm_stream_get_rows (stream) * patch != session->height))
     g_clear_pointer (&stream, rvm_stream_free);
-  /* A failure, if it lasts, is the next configuration's. */
+  /* A failure is not reported here: the next configuration tries again and
+   * reports it if it persists. */
   if (stream == NULL && same_size)
     stream = rvm_stream_new (model, session->width, session->height,
         rvm_profile_report_get_flags (), NULL);
@@ -159,7 +162,7 @@ rvm_encode_session_change_model (RvmEncodeSession * session, RvmModel * model,
 
   if (!kept)
     rvm_encode_session_reset (session);
-  /* What is carried would be of the other weights. */
+  /* Carried features would come from the old weights. */
   g_clear_pointer (&session->now.data, g_bytes_unref);
   free_encoded (session);
   g_clear_pointer (&session->stream, rvm_stream_free);
@@ -201,8 +204,8 @@ rvm_encode_session_configure (RvmEncodeSession * session,
   return session->stream != NULL;
 }
 
-/* The rows asked for, without keeping the others in memory when they are most of
- * it. */
+/* The requested rows. The class token is copied, because a view of it would keep
+ * all patches in memory. */
 static GBytes *
 select_parts (GBytes * all, guint parts, gsize token)
 {
@@ -218,7 +221,7 @@ select_parts (GBytes * all, guint parts, gsize token)
   }
 }
 
-/* The frame is in the state now, whose values are @all. */
+/* Records the origin of @all, the values of the state after @buffer's frame. */
 static void
 note_frame (RvmEncodeSession * session, GstBuffer * buffer, GBytes * all)
 {
@@ -279,7 +282,8 @@ watch_scene (RvmEncodeSession * session, const RvmEncodeRequest * request,
       values, &result->health, error);
 }
 
-/* From picture to values; on failure the stream's state is zeros. */
+/* Computes the @values of the state after a picture. On failure the stream's
+ * state is zeros. */
 static gboolean
 run_model (RvmEncodeSession * session, const guint8 * pixels, gsize stride,
     const RvmEncodeRequest * request, gfloat * values,

@@ -1,4 +1,5 @@
-/* Elements scale the picture as it is stored. */
+/* Follows the size and pixel shape of the upright picture through elements that scale. Those scale the picture as it is stored, so width and height
+ * change places where the orientation turns it by a quarter. */
 #include "gstrvmupright.h"
 
 #include "video/orientation.h"

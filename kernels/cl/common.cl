@@ -10,7 +10,7 @@
 #endif
 
 /* Without an instruction for it, a fused multiply-add is a function of a hundred integer operations: on llvmpipe a product then takes 24 times as
- * long. No kernel needs its single rounding. */
+ * long. No kernel depends on the single rounding of fma(). */
 #if RVM_NO_FMA
 #define fma mad
 #endif
@@ -84,8 +84,8 @@ rvm_exp (vec x)
   return p * AS_VEC ((n + 127) << 23);
 }
 
-/* 2^x for x <= 0 with a relative error below 3e-7; x below -126 give about 1e-38. The fraction's power is a minimax polynomial of degree 5 (Remez,
- * relative error 8e-8 before rounding). For softmax: log2 (e) is part of the scale of the scores. */
+/* 2^x for x <= 0 with a relative error below 3e-7; x below -126 give about 1e-38. 2^fraction is approximated by a minimax polynomial of degree 5
+ * (Remez, relative error 8e-8 before rounding). For softmax: log2 (e) is part of the scale of the scores. */
 vec
 rvm_exp2_negative (vec x)
 {

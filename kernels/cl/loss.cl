@@ -9,7 +9,7 @@
  *
  *   predicted, dpredicted   (pictures, tokens, patch * patch * 3), a patch's pixels in the order (row, column, channel)
  *   pixels                  uint8 (pictures, rows * patch, columns * patch, 3): truth is pixels / 255
- *   slot                    (pictures, tokens), see tokens.cl: masked patches count; with all, every patch does
+ *   slot                    (pictures, tokens), see tokens.cl: only masked patches count, unless `all` is set
  *   row_loss                (pictures, tokens), whether the patch counts or not
  *
  * tokens = 1 + rows * columns. One work-item for each row: global size (pictures * tokens). */

@@ -1,4 +1,4 @@
-/* A process shows one notice: about PoCL's folder, or the first about one of ours. */
+/* Each process shows at most one notice: the one about PoCL's folder, otherwise the first about one of ours. */
 #include "device_folders.h"
 
 #include "cache_folders.h"
@@ -8,7 +8,7 @@
   " environment variable POCL_CACHE_DIR"
 
 static GMutex lock;
-static char *notice; /* not taken yet */
+static char *notice; /* waiting to be shown */
 static gboolean noticed;
 
 void

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zip.h>
 
-/* An entry of a zip file. libzip asks for its bytes when it comes to write it. */
+/* An entry of a zip file. libzip reads its bytes at the end, when it writes the whole file. */
 typedef struct {
   const RvmFormatContent *content;
   const RvmArray *array;

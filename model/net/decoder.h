@@ -33,7 +33,8 @@ typedef struct {
   const RvmBuffer *slot;     /* uint32 (samples, targets, tokens), see RvmDecoderTokens */
   const RvmBuffer *gap;      /* uint32 (samples, targets): frames after the last source frame */
   const RvmBuffer *position; /* (tokens - 1, dim), see rvm_position_code() */
-  gboolean context_position; /* the positional encoding is added to the embedded features, too; FALSE: as published */
+  gboolean context_position; /* the positional encoding is added to the embedded features, too. FALSE: as published; the states must then encode
+                              * positions themselves */
   guint samples, sources, targets, tokens, kept;
 } RvmDecoderInput;
 

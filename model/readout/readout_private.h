@@ -1,4 +1,4 @@
-/* What a kind of readout implements. Private to model/readout/ and trainer/.
+/* Internal: for model/readout/ and trainer/. What a kind of readout implements.
  *
  * To add a kind: a file with its RvmReadoutKind, a line in the table of readout.c, and the file in meson.build. A kind with a network of its own has
  * an RvmReadoutNetwork, too. */

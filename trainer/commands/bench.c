@@ -70,7 +70,7 @@ random_batch_clear (RandomBatch *random)
 
 enum { YARDSTICK_ROWS = 2056 };
 
-/* Raises @best, GFLOP/s, to that of the best of @repeats products of each of a few favourable shapes: the yardstick. */
+/* Measures the yardstick: times @repeats products of each of a few favourable shapes, and raises @best, in GFLOP/s, to the rate of the fastest. */
 static gboolean
 measure_gemm (RvmModel *model, RvmQueue *queue, guint repeats, double *best, GError **error)
 {
@@ -117,7 +117,7 @@ print_profile (RvmQueue *queue, guint n)
   }
 }
 
-/* Steps are timed as a run makes them, or with profiling, under which the queue does not join launches. */
+/* Times steps as a run performs them. With @profile the queue does not join launches, so that each kernel has a time of its own. */
 static gboolean
 run (RvmModel *model, gboolean profile, GError **error)
 {

@@ -200,7 +200,7 @@ rvm_clips_get_path (const RvmClips *clips, guint clip)
   return g_array_index (clips->clips, Clip, clip).file->path;
 }
 
-/* NULL: there are none. */
+/* The clips of one `--data`, by the number of the argument, or RVM_CLIPS_ALL. NULL if there are none. */
 static const Selection *
 get_selection (const RvmClips *clips, gint argument)
 {

@@ -18,7 +18,7 @@ typedef struct {
   char *hash;       /* of its content, NULL: not yet computed */
   guint frames;     /* of a clip; 0: not yet read */
   guint argument;   /* number of the first name in RvmMaterial.given that leads to it */
-  gboolean settled; /* it was used before: that it can no longer be used is an error */
+  gboolean settled; /* the run has used it before, so it is an error if it can no longer be used */
   char *reason;     /* why it is not used; NULL for files that are */
 } RvmMaterialFile;
 

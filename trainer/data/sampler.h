@@ -18,7 +18,8 @@ typedef struct {
 
 /* Photos, and sprites if there are any, are used when the recipe's share of synthetic video is not 0, clips when it is not 1. */
 gboolean rvm_sampler_uses (const RvmRecipe *recipe, RvmMaterialKind kind);
-/* @material: (transfer full). Files that cannot be used are skipped with a line on standard error, or are an error if they are settled. */
+/* @material: (transfer full). A file that cannot be used is skipped with a line on standard error, or is an error if the run has used it before
+ * (its `settled`). */
 RvmSampler *rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cache_dir, GError **error);
 void rvm_sampler_free (RvmSampler *sampler);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSampler, rvm_sampler_free)

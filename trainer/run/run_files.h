@@ -6,14 +6,14 @@
 
 G_BEGIN_DECLS
 
-/* A file descriptor that locks the folder until it is closed; -1 if another process trains here, or it is not the folder of a run. */
+/* A file descriptor that keeps the folder locked until it is closed; -1 if another process trains in it, or if it is not the folder of a run. */
 int rvm_run_lock (const char *folder, GError **error);
 
 gboolean rvm_run_load_recipe (const char *folder, RvmRecipe *recipe, GError **error);
-/* (transfer full): the latest checkpoint that can be read, or that of step @from unless this is RVM_RUN_LATEST. Damaged ones are named on standard
- * error and passed over. If none but that of step 0 can be read, that is an error which names the others: a run never begins again by itself. */
+/* (transfer full): the path of the checkpoint of step @from or, with RVM_RUN_LATEST, of the latest one that can be read. Damaged checkpoints are named
+ * on standard error and skipped. If only that of step 0 can be read, that is an error which names the others: a run never starts over by itself. */
 char *rvm_run_find_checkpoint (const char *folder, gint64 from, guint64 *step, GError **error);
-/* Renames checkpoints of steps after @step, from which the run is continued, and reports it. */
+/* The run continues from @step: renames the checkpoints of later steps, and reports it. */
 void rvm_run_set_aside (const char *folder, guint64 step);
 /* Whether model.safetensors is of step @step. */
 gboolean rvm_run_has_model (const char *folder, guint64 step);

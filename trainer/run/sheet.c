@@ -7,7 +7,10 @@
 
 #include "plot.h"
 
-enum { GAP = 4, COLUMNS = 3 }; /* COLUMNS pictures of a target; pixels between pictures */
+enum {
+  GAP = 4,    /* pixels between pictures */
+  COLUMNS = 3 /* pictures of a target: masked, reconstructed, true */
+};
 
 typedef struct {
   guint32 *pixels;
