@@ -21,7 +21,8 @@ rvm_usage() {
   ! grep -q "^#.*OPTIONS" "$script" || sed -n '/^#   --model/,/named after it/s/^# //p' "$here/common.sh"
 }
 rvm_fail() { echo "$name_of_script: $*" >&2; exit 1; }
-rvm_wrong() { echo "$name_of_script: $*" >&2; rvm_usage >&2; exit 2; }
+# What is wrong comes last, where it is still in sight below the help.
+rvm_wrong() { rvm_usage >&2; echo "$name_of_script: $*" >&2; exit 2; }
 rvm_cache() { echo "${XDG_CACHE_HOME:-${HOME:-$(getent passwd "$(id -u)" | cut -d : -f 6)}/.cache}/gst-rvm"; }
 
 # rvm_parse "OPTIONS" "FLAGS" ARGUMENT...: an option sets the variable of its name (- becomes _) to its value, a flag sets it to yes; what is
@@ -190,7 +191,7 @@ rvm_build() {
   fi
   local todo
   todo=$(ninja -C "$build" -n 2>/dev/null </dev/null | grep -c '^\[' || true)
-  [ "$todo" -lt 5 ] || echo "building, about a minute on two processor cores" >&2
+  [ "$todo" -lt 5 ] || echo "building, about a minute on two idle processor cores" >&2
   rvm_build_step ninja -C "$build" || rvm_fail "the build in $build failed, see above"
   exec 9<&-
 }

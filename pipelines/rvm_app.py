@@ -28,11 +28,13 @@ def fail(message):
 
 
 def add_options(parser, size, without=None):
-    """The VIDEO, which may be left out where @without says what there is then, and the options that every application has."""
+    """The VIDEO, which may be left out where @without says what there is then, and the options that every application has. @size: the default of --size; 0:
+    that of a readout."""
     parser.add_argument("video", nargs="?" if without else None,
                         help="a file, an address, - for standard input, pictures in order (frame_%%05d.png, 'frames/*.png' or their folder), or a folder"
                         " of videos" + (f" (without: {without})" if without else ""))
-    parser.add_argument("--size", type=int, default=size, metavar="PIXELS", help=f"shorter side of the picture that the model sees ({size})")
+    parser.add_argument("--size", type=int, default=size, metavar="PIXELS",
+                        help=f"shorter side of the picture that the model sees ({size or 'the size at which the readout was taught'})")
     parser.add_argument("--model", metavar="FILE", help="other weights than the bundled ones")
     parser.add_argument("--rate", default="25", metavar="R", help="frames a second of a video that is pictures (25)")
 

@@ -51,6 +51,7 @@ with tempfile.TemporaryDirectory() as name:
     assert clip.run("classify", video, *tiny, "--readout", path, "--background", "two", build=build).splitlines() == ["start,end,class,confidence"]
     assert "--background is one of one, two, three" in clip.run("classify", video, "--readout", path, "--background", "four", build=build, status=2)
     assert "is no readout" in clip.run("classify", video, "--readout", video, build=build, status=1)
+    assert "--frames is 0 or more" in clip.run("classify", video, "--readout", path, "--frames", "-1", build=build, status=2)
     assert "No such file" in clip.run("classify", video, "--readout", folder / "none", build=build, status=1)
     depth = reference.make_arrays(rng, features.shape[2], 32, 2, 4, 1, code=16)
     path = reference.write(folder / "depth.safetensors", depth, reference.metadata("dense", target="depth", **common))

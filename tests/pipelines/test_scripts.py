@@ -43,7 +43,7 @@ def check_wrong_use(folder, video):
                             "network": ["send", none, "127.0.0.1:9"], "live": ["--model", none]}.items():
         usage = run(script, "--help")
         assert f"pipelines/{script}" in usage and "--" in usage, usage
-        assert "unknown option --no-such-option" in run(script, "--no-such-option", status=2)
+        assert run(script, "--no-such-option", status=2).rstrip().endswith(f"{script}: unknown option --no-such-option"), "below the help"
         assert "--size takes a whole number" in run(script, "--size", "big", status=2)
         assert "no such file: no-such-file" in run(script, *missing, status=1)
         shutil.rmtree(folder / "x", ignore_errors=True)
