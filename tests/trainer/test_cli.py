@@ -131,6 +131,15 @@ with tempfile.TemporaryDirectory() as folder:
     text = run("info", "--metadata", bundled)
     assert all(value in text for value in metadata.values()), text
 
+    # Pictures need a decoder, which the bundled weights are without; those beside them are not.
+    message = run("reconstruct", bundled, "a.mkv", folder / "b.png", status=1)
+    assert "rvm-cpu.safetensors: has no decoder" in message and "rvm-cpu-decoder.safetensors" in message and "recipe" not in message, message
+    message = run("reconstruct", bundled.with_name("rvm-cpu-decoder.safetensors"), folder / "none.mkv", folder / "b.png", status=1)
+    assert "decoder, which" not in message and "none.mkv" in message, message
+    # A folder that is not there is not one without sequences.
+    assert "no-davis: there is no such folder" in run("evaluate", "--model", data / "tiny.npz", "--davis", folder / "no-davis", "--size", "64x64", status=1)
+    assert "no sequences in Annotations/480p or masks" in run("evaluate", "--model", data / "tiny.npz", "--davis", folder, "--size", "64x64", status=1)
+
     # Names print as they are, whatever the locale; bytes that are no text are escaped.
     for locale in ({"LANG": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}, {}):
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))} | locale

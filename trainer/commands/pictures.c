@@ -139,6 +139,11 @@ rvm_command_reconstruct (int argc, char **argv)
   }
   if (!rvm_recipe_load_trained (&recipe, argv[1], &error))
     return rvm_command_fail (error, 1);
+  if (recipe.model.decoder.layers == 0) {
+    rvm_error_set (&error, RVM_ERROR_MODEL, "%s: has no decoder, which makes the pictures. The file model.safetensors of a run has one, and so has"
+        " rvm-cpu-decoder.safetensors beside the bundled model", argv[1]);
+    return rvm_command_fail (error, 1);
+  }
   recipe.synthetic = 0;
   for (guint i = 0; settings && settings[i]; i++)
     if (!rvm_recipe_set (&recipe, settings[i], &error))

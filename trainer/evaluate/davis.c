@@ -84,6 +84,11 @@ rvm_davis_list (const char *folder, GError **error)
       return NULL;
     }
   }
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: %s", folder,
+        g_file_test (folder, G_FILE_TEST_EXISTS) ? "is not a folder" : "there is no such folder");
+    return NULL;
+  }
   if (sequences->len == 0) {
     g_set_error (error, RVM_ERROR, RVM_ERROR_FILE, "%s: no sequences in Annotations/480p or masks", folder);
     return NULL;

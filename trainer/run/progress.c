@@ -1,4 +1,5 @@
-/* Rates are exponential averages, which follow the present speed. */
+/* Rates are means of all steps at first, and then exponential averages, which follow the present speed. The first step is left out as soon as there
+ * is another, because it compiles kernels. */
 #include "progress.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@
 
 struct _RvmProgress {
   guint64 step, last;
+  guint updates;
   gint64 start, updated, printed;
   double seconds, waited; /* of a step, averages */
   gboolean terminal, line_open;
@@ -50,11 +52,12 @@ rvm_progress_update (RvmProgress *progress, guint64 step, double waited, const c
 {
   const gint64 now = g_get_monotonic_time ();
   const double steps = MAX (step - progress->step, 1), seconds = (now - progress->updated) / 1e6 / steps;
-  const double forget = progress->seconds == 0 ? 1 : 0.05;
+  const double forget = progress->updates < 2 ? 1 : MAX (1.0 / progress->updates, 0.05);
   g_autofree char *left = NULL;
 
   progress->seconds += forget * (seconds - progress->seconds);
   progress->waited += forget * (waited / steps - progress->waited);
+  progress->updates++;
   progress->step = step;
   progress->updated = now;
   if (!progress->terminal && step < progress->last && progress->printed && now - progress->printed < PLAIN_SECONDS * G_USEC_PER_SEC)

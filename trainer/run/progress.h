@@ -14,7 +14,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmProgress, rvm_progress_free)
 /* Called after step @step. @text: printed after the step's number. @waited: seconds since the last call in which the device was idle. */
 void rvm_progress_update (RvmProgress *progress, guint64 step, double waited, const char *text);
 
-double rvm_progress_get_rate (const RvmProgress *progress); /* steps a second, recent average */
+double rvm_progress_get_rate (const RvmProgress *progress); /* steps a second, recent average without the first step */
 double rvm_progress_get_utilisation (const RvmProgress *progress); /* 0..1, recent average */
 
 G_END_DECLS
