@@ -38,7 +38,7 @@ class Run:
         self.answers, self.features, self.messages, self.error, self.warnings = [], [], [], None, []
         self.pipeline = Gst.parse_launch(
             f"appsrc name=source format=time caps=video/x-raw,format=RGB,width={WIDTH},height={HEIGHT},framerate=25/1 "
-            f"! rvmencode model-file={DATA / 'tiny.npz'} {encode} ! {elements} ! appsink name=sink sync=false")
+            f"! rvmencode model-file=\"{DATA / 'tiny.npz'}\" {encode} ! {elements} ! appsink name=sink sync=false")
         source, sink = (self.pipeline.get_by_name(name) for name in ("source", "sink"))
         noise = np.random.default_rng(1)
         self.pipeline.set_state(Gst.State.PLAYING)
