@@ -1,5 +1,5 @@
 # Sourced by the scripts of this folder: options, packages and build, the environment in which GStreamer finds the elements, and files.
-# A script's own opening comment is its --help. Every script takes, besides its own:
+# A script's own opening comment is its --help. Most scripts take, besides their own:
 #   --model FILE    other weights than the bundled ones      --size PIXELS  shorter side of the picture that the model sees
 #   --frames N      stop after N frames                      --rate R       frames a second of a VIDEO that is pictures (25)
 #   --output PATH   where the result goes, seen from the folder where the script is called

@@ -184,7 +184,7 @@ parse (Arguments *a, int *argc, char ***argv, GError **error)
     { "every", 0, 0, G_OPTION_ARG_INT, &a->every, "use every Nth sequence (default 1)", "N" },
     { "sequence", 0, 0, G_OPTION_ARG_FILENAME, &a->only, "use this sequence alone", "NAME" },
     { "context", 0, 0, G_OPTION_ARG_INT, &a->context, "context frames (default 20)", "N" },
-    { "radius", 0, 0, G_OPTION_ARG_INT, &a->radius, "largest distance of a match in cells; 0: any (default 20)", "N" },
+    { "radius", 0, 0, G_OPTION_ARG_INT, &a->radius, "matches are less than N cells away; 0: anywhere (default 20)", "N" },
     { "top", 0, 0, G_OPTION_ARG_INT, &a->top, "matches used for each cell (default 7)", "N" },
     { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &a->temperature, "temperature of the softmax over matches (default 0.7)", "T" },
     { "standardise", 0, 0, G_OPTION_ARG_NONE, &a->standardise, "standardise each channel of a frame to mean 0, deviation 1 (not as published)", NULL },
