@@ -80,6 +80,7 @@ typedef enum {
   RVM_SIZE_MLP,      /* width of the hidden layer */
   RVM_SIZE_GAPS,     /* length of the one-hot encoding of a frame gap */
   RVM_SIZE_WINDOW,   /* most states that a readout looks at */
+  RVM_SIZE_CELLS,    /* along each side of the grid that a linear readout pools over */
   RVM_SIZE_QUERIES,  /* learned queries of a readout */
   RVM_SIZE_CODE,     /* width of the Fourier code of a place */
   RVM_SIZE_OUTPUTS,  /* of each query of a readout */

@@ -1,35 +1,31 @@
-/* The linear network of readouts of kind `class`: what can be trained with few clips, in closed form.
+/* The linear network of readouts of kind `class`: a classifier of pooled states in order (pooled.h), which few clips can train in closed form.
  *
- *   p[a]    mean over the patches of the state of age a, less the readout's reference (dim)
- *   logits  b + sum over a of p[a] W[a],   W: (window, dim, outputs), b: (outputs)
+ *   vector  (slots, cells, cells, dim), of the window
+ *   logits  vector . kernel + bias
  *
- * While the window is not full, the oldest state also stands for those that are missing. This is little arithmetic, in double precision on the host.
- * Standardisation of the features, if there was any in training, is part of W and b. */
+ * This is little arithmetic, in double precision on the host. */
 #include "kernels/error.h"
-#include "pooled_window.h"
+#include "pooled.h"
 #include "readout_private.h"
 
 typedef struct {
-  guint window;
-  float *kernel, *bias;
+  guint slots, cells, classes;
+  float *kernel; /* (slots * cells * cells * dim, classes) */
+  float *bias;   /* (classes) */
 } Network;
 
 typedef struct {
   RvmReadout *readout; /* (transfer none) */
-  RvmPooledWindow states;
-  double *reference;   /* (dim) */
-  float *outputs;
+  guint rows, columns;
+  guint n, next;       /* states in the window, and where the next one goes */
+  gsize values;        /* of a pooled state */
+  float *pooled;       /* (window, values) */
+  const float **order; /* (window): the oldest first */
+  float *vector;       /* (slots, values) */
+  float *outputs;      /* (classes) */
 } Window;
 
 static const RvmSite site = { RVM_PART_POOLED_LINEAR, RVM_LAYER_OUTPUTS, 0 };
-
-static gboolean
-claims (const RvmWeights *weights)
-{
-  g_autofree char *name = rvm_schema_format_name (site, RVM_ROLE_KERNEL);
-
-  return rvm_weights_find (weights, name) != NULL;
-}
 
 static void
 unload (RvmReadout *readout)
@@ -44,48 +40,40 @@ unload (RvmReadout *readout)
 }
 
 static gboolean
-load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options, GPtrArray **parameters, GError **error)
+claims (const RvmWeights *weights)
 {
-  const guint window = rvm_config_read_size (weights, site, RVM_ROLE_KERNEL, RVM_SIZE_WINDOW, error);
-  const guint dim = window ? rvm_config_read_size (weights, site, RVM_ROLE_KERNEL, RVM_SIZE_DIM, error) : 0;
-  const guint outputs = dim ? rvm_config_read_size (weights, site, RVM_ROLE_KERNEL, RVM_SIZE_OUTPUTS, error) : 0;
-  g_autoptr (GArray) arrays = NULL;
-  RvmSchema schema = { 0 };
-  Network *network;
+  g_autofree char *name = rvm_schema_format_name (site, RVM_ROLE_KERNEL);
 
-  if (outputs == 0)
-    return FALSE;
-  schema.sizes[RVM_PART_POOLED_LINEAR][RVM_SIZE_WINDOW] = window;
-  schema.sizes[RVM_PART_POOLED_LINEAR][RVM_SIZE_DIM] = dim;
-  schema.sizes[RVM_PART_POOLED_LINEAR][RVM_SIZE_OUTPUTS] = outputs;
-  arrays = rvm_schema_list_arrays (&schema, RVM_PART_POOLED_LINEAR, RVM_PART_POOLED_LINEAR);
-  if (!rvm_config_check_arrays (arrays, weights, error))
-    return FALSE;
-  if (readout->info->window != window) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'window': expected %u, as the linear network has, found %u", readout->path, window,
-        readout->info->window);
-    return FALSE;
-  }
-  readout->dim = dim;
-  readout->queries = 1;
-  readout->outputs = outputs;
-  readout->network = network = g_new0 (Network, 1);
-  network->window = window;
-  network->kernel = rvm_readout_read_array (weights, site, RVM_ROLE_KERNEL, (gsize) window * dim * outputs, error);
-  network->bias = network->kernel ? rvm_readout_read_array (weights, site, RVM_ROLE_BIAS, outputs, error) : NULL;
-  return network->bias != NULL;
+  return rvm_weights_find (weights, name) != NULL;
 }
 
-static gpointer
-start (RvmReadout *readout, guint rows, guint columns, GError **error)
+static gboolean
+load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options, GPtrArray **parameters, GError **error)
 {
-  Window *window = g_new0 (Window, 1);
+  static const RvmSize sizes[] = { RVM_SIZE_WINDOW, RVM_SIZE_CELLS, RVM_SIZE_DIM, RVM_SIZE_OUTPUTS };
+  g_autoptr (GArray) arrays = NULL;
+  RvmSchema schema = { 0 };
+  guint *found = schema.sizes[RVM_PART_POOLED_LINEAR];
+  Network *network;
 
-  window->readout = readout;
-  rvm_pooled_window_init (&window->states, rows * columns, readout->dim, readout->info->window);
-  window->reference = g_new0 (double, readout->dim);
-  window->outputs = g_new (float, readout->outputs);
-  return window;
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    if ((found[sizes[i]] = rvm_config_read_size (weights, site, RVM_ROLE_KERNEL, sizes[i], error)) == 0)
+      return FALSE;
+  rvm_schema_complete (&schema);
+  arrays = rvm_schema_list_arrays (&schema, RVM_PART_POOLED_LINEAR, RVM_PART_POOLED_LINEAR); /* kernel, bias */
+  if (!rvm_config_check_arrays (arrays, weights, error))
+    return FALSE;
+  readout->dim = found[RVM_SIZE_DIM];
+  readout->queries = 1;
+  readout->outputs = found[RVM_SIZE_OUTPUTS];
+  readout->network = network = g_new0 (Network, 1);
+  network->slots = found[RVM_SIZE_WINDOW];
+  network->cells = found[RVM_SIZE_CELLS];
+  network->classes = found[RVM_SIZE_OUTPUTS];
+  network->kernel = rvm_readout_read_array (weights, site, RVM_ROLE_KERNEL,
+      (gsize) network->slots * network->cells * network->cells * readout->dim * network->classes, error);
+  network->bias = network->kernel ? rvm_readout_read_array (weights, site, RVM_ROLE_BIAS, network->classes, error) : NULL;
+  return network->bias != NULL;
 }
 
 static void
@@ -95,59 +83,72 @@ stop (gpointer data)
 
   if (window == NULL)
     return;
-  rvm_pooled_window_clear (&window->states);
-  g_free (window->reference);
+  g_free (window->pooled);
+  g_free (window->order);
+  g_free (window->vector);
   g_free (window->outputs);
   g_free (window);
+}
+
+static gpointer
+start (RvmReadout *readout, guint rows, guint columns, GError **error)
+{
+  const Network *network = readout->network;
+  const guint size = readout->info->window;
+  Window *window = g_new0 (Window, 1);
+
+  window->readout = readout;
+  window->rows = rows;
+  window->columns = columns;
+  window->values = (gsize)network->cells * network->cells * readout->dim;
+  window->pooled = g_try_new (float, size * window->values);
+  window->vector = g_try_new (float, network->slots * window->values);
+  window->order = g_new (const float *, size);
+  window->outputs = g_new (float, network->classes);
+  if (window->pooled && window->vector)
+    return window;
+  rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a window of %u states", readout->path, size);
+  stop (window);
+  return NULL;
 }
 
 static void
 reset (gpointer data)
 {
-  rvm_pooled_window_reset (&((Window *) data)->states);
-}
+  Window *window = data;
 
-static void
-make_reference (Window *window)
-{
-  const double *oldest = rvm_pooled_window_get (&window->states, window->states.n - 1);
-
-  if (window->readout->info->reference == RVM_REFERENCE_MEAN)
-    rvm_pooled_window_average (&window->states, window->reference);
-  else if (window->readout->info->reference == RVM_REFERENCE_FIRST)
-    for (guint c = 0; c < window->states.dim; c++)
-      window->reference[c] = oldest[c];
+  window->n = window->next = 0;
 }
 
 static const float *
 push (gpointer data, const float *features, guint *states, GError **error)
 {
   Window *window = data;
-  const Network *network = window->readout->network;
-  const guint dim = window->states.dim, outputs = window->readout->outputs;
+  const RvmReadout *readout = window->readout;
+  const Network *network = readout->network;
+  const guint size = readout->info->window;
 
-  rvm_pooled_window_push (&window->states, features);
-  make_reference (window);
-  for (guint o = 0; o < outputs; o++) {
-    double sum = network->bias[o];
+  rvm_pooled_state (features, window->rows, window->columns, readout->dim, network->cells, window->pooled + window->next * window->values);
+  window->next = (window->next + 1) % size;
+  window->n = MIN (window->n + 1, size);
+  for (guint i = 0; i < window->n; i++)
+    window->order[i] = window->pooled + (window->next + size - window->n + i) % size * window->values;
+  rvm_pooled_vector (window->order, window->n, window->values, network->slots, readout->info->reference, window->vector);
+  for (guint c = 0; c < network->classes; c++) {
+    double sum = network->bias[c];
 
-    for (guint age = 0; age < network->window; age++) {
-      const double *p = rvm_pooled_window_get (&window->states, age);
-      const float *kernel = network->kernel + (gsize) age * dim * outputs;
-
-      for (guint c = 0; c < dim; c++)
-        sum += (p[c] - window->reference[c]) * kernel[(gsize) c * outputs + o];
-    }
-    window->outputs[o] = sum;
+    for (gsize v = 0; v < network->slots * window->values; v++)
+      sum += (double)window->vector[v] * network->kernel[v * network->classes + c];
+    window->outputs[c] = sum;
   }
-  *states = window->states.n;
+  *states = window->n;
   return window->outputs;
 }
 
 static guint64
 get_bytes (gconstpointer window)
 {
-  return 0;
+  return 0; /* of the device's */
 }
 
 const RvmReadoutNetwork rvm_linear_network = {

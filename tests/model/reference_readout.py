@@ -30,8 +30,8 @@ def make_arrays(rng, dim, width, heads, window, outputs, queries=1, code=0):
     return {name: array.astype("f4") for name, array in arrays.items()}
 
 
-def make_linear(rng, dim, window, outputs):
-    return {"linear/kernel": rng.normal(0, 1, (window, dim, outputs)).astype("f4"), "linear/bias": rng.normal(0, 1, outputs).astype("f4")}
+def make_linear(rng, dim, slots, cells, outputs):
+    return {"linear/kernel": rng.normal(0, 1, (slots, cells, cells, dim, outputs)).astype("f4"), "linear/bias": rng.normal(0, 1, outputs).astype("f4")}
 
 
 def make_distance(rng, dim):
@@ -109,12 +109,20 @@ def rearrange(outputs, grid, channels):
     return outputs.reshape(*grid, side, side, channels).transpose(0, 2, 1, 3, 4).reshape(grid[0] * side, grid[1] * side, channels)
 
 
-def linear(arrays, states, reference):
-    """Logits (1, outputs). @states: the oldest first, which also stands for those that are missing."""
-    pooled = take_reference(states[:, 1:].astype("f8").mean(1), reference)
+def linear(arrays, states, grid, reference):
+    """Logits for a window of @states (states, tokens, dim), the oldest first."""
     kernel = arrays["linear/kernel"].astype("f8")
-    padded = np.concatenate([pooled[:1]] * (len(kernel) - len(pooled)) + [pooled])
-    return (np.einsum("ac,aco->o", padded[::-1], kernel) + arrays["linear/bias"])[None]
+    slots, cells = kernel.shape[:2]
+    x = states[:, 1:].astype("f8").reshape(len(states), *grid, -1)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+    edges = [[(i * n // cells, max((i + 1) * n // cells, i * n // cells + 1)) for i in range(cells)] for n in grid]
+    pooled = np.stack([np.stack([x[:, top:bottom, left:right].mean((1, 2)) for left, right in edges[1]], 1) for top, bottom in edges[0]], 1)
+    pooled = take_reference(pooled, reference)
+    at = np.arange(slots) * (len(states) - 1) / (slots - 1) if slots > 1 else np.array([len(states) - 1.0])
+    before = np.floor(at).astype(int)
+    share = (at - before).reshape(-1, 1, 1, 1)
+    vector = (1 - share) * pooled[before] + share * pooled[np.minimum(before + 1, len(states) - 1)]
+    return (np.tensordot(vector, kernel, 4) + arrays["linear/bias"])[None]
 
 
 def distance(arrays, states):

@@ -59,7 +59,7 @@ def expect_stream(arrays, values, states, grid, kind):
             parts = [np.array([reference.distance(arrays, seen)])]
         elif kind == "class":
             if "linear/kernel" in arrays:
-                logits = reference.linear(arrays, seen, values["reference"])
+                logits = reference.linear(arrays, seen, grid, values["reference"])
             else:
                 logits = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]))
             parts = [reference.softmax(logits), logits]
@@ -107,9 +107,9 @@ def check_streams():
         check_stream(f"labels, {side} a side", arrays, reference.metadata("dense", target="labels", classes=classes), rng, grid, 24)
         arrays = reference.make_arrays(rng, 24, 48, 3, 4, side * side, code=16)
         check_stream(f"depth, {side} a side", arrays, reference.metadata("dense", target="depth", unit="m", reference="mean"), rng, grid, 24)
-    for of in ("none", "first", "mean"):
-        values = reference.metadata("class", classes=classes, reference=of)
-        check_stream(f"linear, reference {of}", reference.make_linear(rng, 24, 4, 3), values, rng, (2, 3), 24)
+    for slots, cells, grid, of in ((9, 1, (2, 3), "first"), (3, 2, (3, 5), "none"), (1, 4, (2, 3), "mean"), (5, 4, (4, 6), "first")):
+        values = reference.metadata("class", classes=classes, window=4, reference=of)
+        check_stream(f"linear of {slots} slots, {cells} cells, reference {of}", reference.make_linear(rng, 24, slots, cells, 3), values, rng, grid, 24)
     check_stream("distance", reference.make_distance(rng, 24), reference.metadata("distance", window=3), rng, (2, 3), 24)
 
 
@@ -178,10 +178,10 @@ def check_bad():
     refuse("dense labels without classes", labels, without(dense, "classes"), "'classes'")
     refuse("dense of no square", labels, {**dense, "classes": "a\nb"}, "'Dense_1/kernel'", "square")
     refuse("class of places", labels, values, "query")
-    few = reference.make_linear(rng, 24, 4, 3)
+    few = reference.make_linear(rng, 24, 4, 2, 3)
     refuse("linear without bias", without(few, "linear/bias"), values, "'linear/bias'", "missing")
     refuse("linear with another bias", {**few, "linear/bias": few["linear/bias"][:2]}, values, "'linear/bias'", "(2,)", "(3,)")
-    refuse("linear with another window", few, {**values, "window": "3"}, "'window'", "expected 4")
+    refuse("linear with other cells", {**few, "linear/kernel": few["linear/kernel"][:, :, :1]}, values, "'linear/kernel'", "(4, 2, 1, 24, 3)")
     refuse("linear of other classes", few, {**values, "classes": "a\nb"}, "'classes'", "expected 3")
     refuse("linear and dense", few, dense, "missing")
     far = reference.make_distance(rng, 24)
