@@ -16,6 +16,7 @@ int rvm_command_resume (int argc, char **argv);
 int rvm_command_preview (int argc, char **argv);
 int rvm_command_reconstruct (int argc, char **argv);
 int rvm_command_evaluate (int argc, char **argv);
+int rvm_command_readout (int argc, char **argv);
 int rvm_command_bench (int argc, char **argv);
 
 /* Prints "rvm-cl-train: " and the error's message to standard error; returns @status. */

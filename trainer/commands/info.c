@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "model/config.h"
 #include "model/default_model.h"
+#include "model/readout/info.h"
 
 enum {
   NAMES = 3,   /* files of each kind that are named without --files */
@@ -162,6 +163,28 @@ print_arrays (const RvmWeights *weights, gboolean all)
   }
 }
 
+/* A readout (model/readout/info.h) instead of a model. */
+static gboolean
+is_readout (const RvmWeights *weights)
+{
+  return g_strcmp0 (g_hash_table_lookup (rvm_weights_get_metadata (weights), "format"), "rvm-readout") == 0;
+}
+
+static int
+print_readout (const RvmWeights *weights, const char *path, gboolean arrays)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (RvmReadoutInfo) info = rvm_readout_info_from_metadata (rvm_weights_get_metadata (weights), path, &error);
+  g_autofree char *text = NULL;
+
+  if (info == NULL)
+    return rvm_command_fail (error, 1);
+  text = rvm_readout_info_describe (info);
+  g_print ("%s: %s, a readout\n%s", path, rvm_weights_get_format (weights), text);
+  print_arrays (weights, arrays);
+  return 0;
+}
+
 int
 rvm_command_info (int argc, char **argv)
 {
@@ -187,6 +210,8 @@ rvm_command_info (int argc, char **argv)
   }
   path = argc == 2 ? argv[1] : rvm_default_model_get_path ();
   weights = rvm_weights_open (path, &error);
+  if (weights && is_readout (weights))
+    return print_readout (weights, path, arrays);
   /* The rest is described even if the decoder cannot be used. */
   if (weights == NULL
       || (!rvm_config_from_weights (&config, weights, TRUE, &decoder_error) && !rvm_config_from_weights (&config, weights, FALSE, &error))) {

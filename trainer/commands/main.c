@@ -19,6 +19,7 @@ static const struct {
   { "resume", "continue a run", rvm_command_resume },
   { "reconstruct", "draw what a model makes of a video's masked frames", rvm_command_reconstruct },
   { "evaluate", "measure how well features follow the masks of DAVIS", rvm_command_evaluate },
+  { "readout", "learn from your own clips which action it is, and measure it", rvm_command_readout },
   { "bench", "time a training step, by kernel", rvm_command_bench },
 };
 

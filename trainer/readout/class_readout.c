@@ -1,0 +1,424 @@
+/* Clips go through every model once; what classifiers read of them stays in memory as sequences. */
+#include "class_readout.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "folds.h"
+#include "kernels/error.h"
+#include "model/format/weights.h"
+#include "trainer/run/initialise.h"
+#include "trainer/run/interrupts.h"
+
+enum { SLOTS = 9 };
+
+typedef struct {
+  const RvmClassOptions *options;
+  const RvmLabelled *labelled;
+  RvmClipFrames *frames;
+  RvmFolds *folds;
+  RvmClassReport *report;
+  guint stride, rows, columns;
+} Job;
+
+static void
+row_clear (gpointer data)
+{
+  RvmClassRow *row = data;
+
+  g_free (row->name);
+  rvm_measures_free (row->measures);
+}
+
+static void
+array_free (gpointer data)
+{
+  RvmClassArray *array = data;
+
+  g_free (array->values);
+  g_free (array);
+}
+
+void
+rvm_class_report_free (RvmClassReport *report)
+{
+  if (report == NULL)
+    return;
+  g_array_unref (report->rows);
+  g_ptr_array_unref (report->arrays);
+  g_free (report);
+}
+
+static RvmClassReport *
+report_new (void)
+{
+  RvmClassReport *report = g_new0 (RvmClassReport, 1);
+
+  report->rows = g_array_new (FALSE, TRUE, sizeof (RvmClassRow));
+  g_array_set_clear_func (report->rows, row_clear);
+  report->arrays = g_ptr_array_new_with_free_func (array_free);
+  return report;
+}
+
+static guint
+add_row (Job *job, const char *name, const double *scores)
+{
+  const guint clips = job->labelled->clips->len;
+  g_autofree guint *label = g_new (guint, clips);
+  RvmClassRow row = { g_strdup (name), NULL };
+
+  for (guint i = 0; i < clips; i++)
+    label[i] = ((RvmLabelledClip *) g_ptr_array_index (job->labelled->clips, i))->label;
+  row.measures = rvm_measures_new (scores, label, clips, job->labelled->classes->len);
+  g_array_append_val (job->report->rows, row);
+  return job->report->rows->len - 1;
+}
+
+static void
+add_majority (Job *job)
+{
+  const guint clips = job->labelled->clips->len, classes = job->labelled->classes->len;
+  g_autofree double *counts = g_new0 (double, classes), *scores = g_new (double, (gsize) clips *classes);
+
+  for (guint i = 0; i < clips; i++)
+    counts[((RvmLabelledClip *) g_ptr_array_index (job->labelled->clips, i))->label]++;
+  for (guint i = 0; i < clips; i++)
+    memcpy (scores + (gsize) i * classes, counts, classes * sizeof (double));
+  add_row (job, "the commonest class", scores);
+}
+
+static int
+compare_numbers (gconstpointer a, gconstpointer b)
+{
+  const guint x = *(const guint *) a, y = *(const guint *) b;
+
+  return x < y ? -1 : x > y;
+}
+
+static void
+choose_stride (Job *job)
+{
+  const guint clips = job->labelled->clips->len;
+  g_autofree guint *lengths = g_new (guint, clips);
+  double rates = 0;
+  guint known = 0;
+
+  for (guint i = 0; i < clips; i++) {
+    lengths[i] = job->frames[i].n;
+    rates += job->frames[i].rate;
+    known += job->frames[i].rate > 0;
+  }
+  qsort (lengths, clips, sizeof (guint), compare_numbers);
+  job->report->frames_least = lengths[0];
+  job->report->frames_most = lengths[clips - 1];
+  job->report->rate = known ? rates / known : 0;
+  job->stride = job->options->stride;
+  if (job->stride == 0)
+    job->stride = CLAMP ((lengths[(clips - 1) * 9 / 10] - 1 + job->options->window - 2) / MAX (job->options->window - 1, 1), 1, 1000);
+  job->report->stride = job->stride;
+}
+
+/* (transfer full) (element-type RvmSequence): of all clips, by source; those that are not asked for stay NULL. */
+static gboolean
+read_sequences (Job *job, RvmModel *model, gboolean reversed, const char *what, const RvmSequenceSource *sources, guint n_sources,
+                GPtrArray **sequences, GError **error)
+{
+  const RvmFeatureSettings settings = { model, job->options->width, job->options->height, job->stride, reversed, job->options->cache_dir };
+
+  if (!rvm_features_compute (&settings, job->labelled, job->frames, what, error))
+    return FALSE;
+  for (guint s = 0; s < n_sources; s++)
+    sequences[sources[s]] = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_sequence_free);
+  for (guint i = 0; i < job->labelled->clips->len; i++) {
+    g_autoptr (RvmClipFeatures) features = rvm_features_load (&settings, g_ptr_array_index (job->labelled->clips, i), error);
+
+    if (features == NULL)
+      return FALSE;
+    if (rvm_interrupts_count ()) {
+      rvm_error_set (error, RVM_ERROR_FILE, "stopped; the features are kept, and the same command goes on from there");
+      return FALSE;
+    }
+    for (guint s = 0; s < n_sources; s++)
+      g_ptr_array_add (sequences[sources[s]], rvm_sequence_new (features, sources[s], job->rows, job->columns));
+  }
+  return TRUE;
+}
+
+static RvmWindowShape
+make_shape (const Job *job, guint slots, RvmReadoutReference reference, gboolean change)
+{
+  return (RvmWindowShape){ job->options->window, job->stride, slots, reference, change };
+}
+
+static void
+measure_one (Job *job, const char *name, GPtrArray *sequences, RvmWindowShape shape)
+{
+  g_autoptr (RvmHeldOut) held_out = rvm_folds_measure (job->folds, job->labelled, sequences, NULL, &shape);
+
+  add_row (job, name, held_out->scores);
+}
+
+static void
+compare_with_floor (Job *job, const double *scores, const double *floor)
+{
+  const guint n = job->labelled->clips->len, classes = job->labelled->classes->len;
+  double sum = 0, squares = 0;
+
+  for (guint i = 0; i < n; i++) {
+    const guint label = ((RvmLabelledClip *) g_ptr_array_index (job->labelled->clips, i))->label;
+    g_autoptr (RvmMeasures) a = rvm_measures_new (scores + (gsize) i * classes, &label, 1, classes);
+    g_autoptr (RvmMeasures) b = rvm_measures_new (floor + (gsize) i * classes, &label, 1, classes);
+
+    sum += a->accuracy - b->accuracy;
+    squares += (a->accuracy - b->accuracy) * (a->accuracy - b->accuracy);
+  }
+  job->report->over_floor = sum / n;
+  job->report->over_floor_error = sqrt (MAX (squares / n - (sum / n) * (sum / n), 0) / n);
+}
+
+/* What the scores are multiplied with, so that their softmax is as probable as possible for clips that were held out. */
+static double
+find_scale (const Job *job, const double *scores)
+{
+  const guint classes = job->labelled->classes->len;
+  double best = INFINITY, scale = 1;
+
+  for (double s = 0.5; s < 200; s *= 1.1) {
+    double loss = 0;
+
+    for (guint i = 0; i < job->labelled->clips->len; i++) {
+      const double *row = scores + (gsize) i * classes,
+                   right = row[((RvmLabelledClip *) g_ptr_array_index (job->labelled->clips, i))->label];
+      double top = -INFINITY, sum = 0;
+
+      for (guint c = 0; c < classes; c++)
+        top = MAX (top, row[c]);
+      for (guint c = 0; c < classes; c++)
+        sum += exp (s * (row[c] - top));
+      if (right > -1e29) /* it was there to learn from */
+        loss += log (sum) - s * (right - top);
+    }
+    if (loss < best) {
+      best = loss;
+      scale = s;
+    }
+  }
+  return scale;
+}
+
+static void
+add_array (RvmClassReport *report, const char *name, float *values, guint n_dims, const guint64 *dims)
+{
+  RvmClassArray *array = g_new0 (RvmClassArray, 1);
+
+  array->name = name;
+  array->values = values;
+  array->n_dims = n_dims;
+  memcpy (array->dims, dims, n_dims * sizeof *dims);
+  g_ptr_array_add (report->arrays, array);
+}
+
+static void
+make_linear (Job *job, GPtrArray *sequences, const RvmHeldOut *held_out, const RvmWindowShape *shape)
+{
+  const guint classes = job->labelled->classes->len, cells = rvm_sequence_get_cells (held_out->choice.pool);
+  const double scale = find_scale (job, held_out->scores);
+  g_autofree double *exact = g_new (double, classes);
+  float *bias = g_new (float, classes), *kernel;
+  gsize length;
+
+  kernel = rvm_folds_fit_all (job->labelled, sequences, shape, &held_out->choice, &length, exact);
+  for (gsize i = 0; i < length * classes; i++)
+    kernel[i] *= scale;
+  for (guint c = 0; c < classes; c++)
+    bias[c] = scale * exact[c];
+  add_array (job->report, "linear/kernel", kernel, 5,
+             (guint64[]){ shape->slots, cells, cells, length / (shape->slots * cells * cells), classes });
+  add_array (job->report, "linear/bias", bias, 1, (guint64[]){ classes });
+}
+
+/* The rows of features, and the readout that is kept. @floor: scores of grey pixels less the first. */
+static void
+measure_features (Job *job, GPtrArray *const *sequences, GPtrArray *const *reversed, const double *floor)
+{
+  const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
+  const RvmSequenceSource own = encoder ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE,
+                          other = encoder ? RVM_SEQUENCE_STATE : RVM_SEQUENCE_ENCODER;
+  const RvmWindowShape shape = make_shape (job, SLOTS, job->options->reference, FALSE);
+  g_autoptr (RvmHeldOut) held_out = NULL;
+
+  measure_one (job, encoder ? "the newest output of the encoder alone" : "the newest state alone", sequences[own],
+               make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
+  measure_one (job, encoder ? "a window of states" : "a window of encoder features", sequences[other], shape);
+  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[own], reversed ? reversed[own] : NULL, &shape);
+  job->report->readout
+      = add_row (job, encoder ? "the readout: a window of encoder features" : "the readout: a window of states", held_out->scores);
+  add_row (job, "  the same with another phase", held_out->second_scores);
+  if (reversed)
+    add_row (job, "  the same, clips in reverse", held_out->other_scores);
+  compare_with_floor (job, held_out->scores, floor);
+  make_linear (job, sequences[own], held_out, &shape);
+}
+
+static void
+measure_pixels (Job *job, GPtrArray *const *sequences, double **floor)
+{
+  const RvmWindowShape shape = make_shape (job, SLOTS, RVM_REFERENCE_FIRST, FALSE);
+  g_autoptr (RvmHeldOut) held_out = NULL;
+
+  add_majority (job);
+  measure_one (job, "the last picture, 16 x 12 grey pixels", sequences[RVM_SEQUENCE_GREY], make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
+  measure_one (job, "absolute change of grey pixels, in order", sequences[RVM_SEQUENCE_GREY],
+               make_shape (job, SLOTS, RVM_REFERENCE_NONE, TRUE));
+  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[RVM_SEQUENCE_GREY], NULL, &shape);
+  job->report->floor = add_row (job, "grey pixels less the first, in order", held_out->scores);
+  *floor = g_steal_pointer (&held_out->scores);
+}
+
+static gboolean
+measure_untrained (Job *job, RvmModel *model, GError **error)
+{
+  const RvmSequenceSource source = job->options->features == RVM_READOUT_ENCODER ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE;
+  GPtrArray *sequences[RVM_SEQUENCE_CHANGE + 1] = { NULL };
+  RvmConfig config = *rvm_model_get_config (model);
+  g_autoptr (RvmModel) untrained = NULL;
+  gboolean good;
+
+  config.decoder.layers = 0;
+  untrained = rvm_initialise_model (&config, job->options->model_options, FALSE, error);
+  if (untrained == NULL)
+    return FALSE;
+  rvm_interrupts_catch (); /* which rvm_initialise_model() has let go */
+  good = read_sequences (job, untrained, FALSE, "clips through the untrained network", &source, 1, sequences, error);
+  if (good)
+    measure_one (job, "a window of the untrained network", sequences[source], make_shape (job, SLOTS, job->options->reference, FALSE));
+  g_clear_pointer (&sequences[source], g_ptr_array_unref);
+  return good;
+}
+
+static gboolean
+run (Job *job, RvmModel *model, GError **error)
+{
+  static const RvmSequenceSource sources[] = { RVM_SEQUENCE_STATE, RVM_SEQUENCE_ENCODER, RVM_SEQUENCE_GREY };
+  GPtrArray *sequences[RVM_SEQUENCE_CHANGE + 1] = { NULL }, *reversed[RVM_SEQUENCE_CHANGE + 1] = { NULL };
+  g_autofree double *floor = NULL;
+  gboolean good = read_sequences (job, model, FALSE, "clips through the model", sources, G_N_ELEMENTS (sources), sequences, error)
+                  && (!job->options->reversed
+                      || read_sequences (job, model, TRUE, "clips in reverse through the model", sources, 2, reversed, error));
+
+  if (good) {
+    measure_pixels (job, sequences, &floor);
+    good = measure_untrained (job, model, error);
+  }
+  if (good)
+    measure_features (job, sequences, job->options->reversed ? reversed : NULL, floor);
+  for (guint i = 0; i < G_N_ELEMENTS (sequences); i++) {
+    g_clear_pointer (&sequences[i], g_ptr_array_unref);
+    g_clear_pointer (&reversed[i], g_ptr_array_unref);
+  }
+  return good;
+}
+
+RvmClassReport *
+rvm_class_readout_train (const RvmClassOptions *options, RvmModel *model, const RvmLabelled *labelled, GError **error)
+{
+  const guint patch = rvm_model_get_config (model)->patch;
+  g_autoptr (RvmClassReport) report = report_new ();
+  Job job = { options, labelled, .report = report, .rows = options->height / patch, .columns = options->width / patch };
+  gboolean good;
+
+  job.frames = rvm_features_count_frames (labelled, options->cache_dir, error);
+  if (job.frames == NULL)
+    return NULL;
+  job.folds = rvm_folds_new (labelled);
+  report->folds = job.folds->n;
+  report->mixed = job.folds->mixed;
+  choose_stride (&job);
+  good = run (&job, model, error);
+  rvm_folds_free (job.folds);
+  g_free (job.frames);
+  return good ? g_steal_pointer (&report) : NULL;
+}
+
+static gboolean
+copy_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
+{
+  const RvmClassReport *report = user_data;
+
+  for (guint i = 0; i < report->arrays->len; i++) {
+    const RvmClassArray *from = g_ptr_array_index (report->arrays, i);
+    guint64 elements = 0, bytes;
+
+    rvm_array_get_size (array, &elements, &bytes);
+    if (strcmp (from->name, array->name) == 0)
+      memcpy (values, from->values, elements * sizeof (float));
+  }
+  return TRUE;
+}
+
+gboolean
+rvm_class_report_save (const RvmClassReport *report, const RvmReadoutInfo *info, const char *path, GError **error)
+{
+  g_autoptr (GHashTable) metadata = rvm_readout_info_to_metadata (info);
+  g_autofree RvmArray *arrays = g_new0 (RvmArray, report->arrays->len);
+
+  for (guint i = 0; i < report->arrays->len; i++) {
+    const RvmClassArray *from = g_ptr_array_index (report->arrays, i);
+
+    arrays[i].name = (char *) from->name;
+    arrays[i].dtype = RVM_DTYPE_F32;
+    arrays[i].n_dims = from->n_dims;
+    memcpy (arrays[i].dims, from->dims, from->n_dims * sizeof *from->dims);
+  }
+  return rvm_weights_save (path, arrays, report->arrays->len, copy_values, (gpointer) report, metadata, error);
+}
+
+static void
+format_conclusion (const RvmClassReport *report, GString *text)
+{
+  const RvmMeasures *readout = g_array_index (report->rows, RvmClassRow, report->readout).measures;
+  const RvmMeasures *floor = g_array_index (report->rows, RvmClassRow, report->floor).measures;
+
+  g_string_append_printf (
+      text, "over grey pixels less the first: %+.1f points of the mean over classes; %+.1f +- %.1f points of accuracy, clip by clip\n",
+      100 * (readout->mean_class - floor->mean_class), 100 * report->over_floor, 100 * report->over_floor_error);
+  if (report->mixed)
+    g_string_append (text, "all clips are of one group, so clips were held out one by one: of other recordings, expect less (--groups)\n");
+  for (guint c = 0; c < readout->classes; c++) {
+    guint count = 0;
+
+    for (guint k = 0; k < readout->classes; k++)
+      count += readout->confusion[c * readout->classes + k];
+    if (count < 10) {
+      g_string_append (text, "some classes have fewer than 10 clips: their figures are rough\n");
+      break;
+    }
+  }
+}
+
+char *
+rvm_class_report_format (const RvmClassReport *report, const RvmLabelled *labelled)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree const char **classes = g_new (const char *, labelled->classes->len);
+  g_autofree char *confusion = NULL;
+
+  for (guint c = 0; c < labelled->classes->len; c++)
+    classes[c] = g_ptr_array_index (labelled->classes, c);
+  g_string_append_printf (
+      text, "%u clips of %u classes and %u groups, %u to %u frames; measured in %u folds on clips of groups that were held out\n\n",
+      labelled->clips->len, labelled->classes->len, labelled->groups->len, report->frames_least, report->frames_most, report->folds);
+  g_string_append_printf (text, "%-42s %-15s %-15s %s\n", "", "accuracy", "mean of classes", "clips");
+  for (guint i = 0; i < report->rows->len; i++) {
+    const RvmClassRow *row = &g_array_index (report->rows, RvmClassRow, i);
+    const RvmMeasures *m = row->measures;
+
+    g_string_append_printf (text, "%-42s %.3f +- %.3f  %.3f +- %.3f  %u\n", row->name, m->accuracy, m->accuracy_error, m->mean_class,
+                            m->mean_class_error, m->n);
+  }
+  g_string_append_c (text, '\n');
+  format_conclusion (report, text);
+  confusion = rvm_measures_format_confusion (g_array_index (report->rows, RvmClassRow, report->readout).measures, classes);
+  g_string_append_printf (text, "\nthe readout's answers (columns) for clips of each class (rows):\n%s", confusion);
+  return g_string_free (text, FALSE);
+}
