@@ -231,3 +231,37 @@ rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors, 
     track->height = (gdouble) (extent->bottom - extent->top) / height;
   }
 }
+
+guint8 *
+rvm_track_places_number_objects (const RvmMask * mask, GstRvmTrack * tracks)
+{
+  const gsize size = (gsize) mask->width * mask->height;
+  guint8 *objects = g_malloc (size), number[256] = { 0 };
+  guint right[256] = { 0 }, bottom[256] = { 0 }, left[256], top[256];
+
+  for (guint i = 0; i < mask->n_values; i++) {
+    number[mask->values[i]] = 1 + i;
+    left[i] = mask->width;
+    top[i] = mask->height;
+  }
+  for (gsize at = 0; at < size; at++) {
+    const guint x = at % mask->width, y = at / mask->width;
+    const guint i = number[mask->pixels[at]];
+
+    objects[at] = i;
+    if (i == 0)
+      continue;
+    left[i - 1] = MIN (left[i - 1], x);
+    right[i - 1] = MAX (right[i - 1], x + 1);
+    top[i - 1] = MIN (top[i - 1], y);
+    bottom[i - 1] = MAX (bottom[i - 1], y + 1);
+  }
+  for (guint i = 0; i < mask->n_values; i++) {
+    tracks[i].mask_value = mask->values[i];
+    tracks[i].x = (gdouble) left[i] / mask->width;
+    tracks[i].y = (gdouble) top[i] / mask->height;
+    tracks[i].width = (gdouble) (right[i] - left[i]) / mask->width;
+    tracks[i].height = (gdouble) (bottom[i] - top[i]) / mask->height;
+  }
+  return objects;
+}

@@ -4,6 +4,7 @@
 
 #include "meta/gstrvmtrackmeta.h"
 #include "model/confidence.h"
+#include "video/mask_png.h"
 
 G_BEGIN_DECLS
 
@@ -41,5 +42,8 @@ void rvm_track_places_read (const RvmTrackMap * map, guint channel,
  * @tracks (one for each anchor; NULL where it was removed). */
 void rvm_track_places_draw (const RvmTrackMap * map, const RvmTrackAnchor * anchors,
     GstRvmTrack ** tracks, guint8 * pixels, guint width, guint height);
+
+/* The objects of @mask as values 1, 2, ..., (height, width), in the order of its values; sets boxes and mask values of @tracks, one for each. (transfer full) */
+guint8 *rvm_track_places_number_objects (const RvmMask * mask, GstRvmTrack * tracks);
 
 G_END_DECLS

@@ -383,41 +383,6 @@ rvm_tracker_add (RvmTracker * tracker, const GstRvmTrack * tracks, guint n_track
       && add_kind (tracker, GST_RVM_TRACK_BOX, tracks, n_tracks, error);
 }
 
-/* The objects of @mask as values 1, 2, ..., and their boxes. */
-static guint8 *
-number_objects (const RvmMask * mask, GstRvmTrack * tracks)
-{
-  const gsize size = (gsize) mask->width * mask->height;
-  guint8 *objects = g_malloc (size), number[256] = { 0 };
-  guint right[256] = { 0 }, bottom[256] = { 0 }, left[256], top[256];
-
-  for (guint i = 0; i < mask->n_values; i++) {
-    number[mask->values[i]] = 1 + i;
-    left[i] = mask->width;
-    top[i] = mask->height;
-  }
-  for (gsize at = 0; at < size; at++) {
-    const guint x = at % mask->width, y = at / mask->width;
-    const guint i = number[mask->pixels[at]];
-
-    objects[at] = i;
-    if (i == 0)
-      continue;
-    left[i - 1] = MIN (left[i - 1], x);
-    right[i - 1] = MAX (right[i - 1], x + 1);
-    top[i - 1] = MIN (top[i - 1], y);
-    bottom[i - 1] = MAX (bottom[i - 1], y + 1);
-  }
-  for (guint i = 0; i < mask->n_values; i++) {
-    tracks[i].mask_value = mask->values[i];
-    tracks[i].x = (gdouble) left[i] / mask->width;
-    tracks[i].y = (gdouble) top[i] / mask->height;
-    tracks[i].width = (gdouble) (right[i] - left[i]) / mask->width;
-    tracks[i].height = (gdouble) (bottom[i] - top[i]) / mask->height;
-  }
-  return objects;
-}
-
 static gboolean
 check_size (const RvmTracker * tracker, const RvmMask * mask, GError ** error)
 {
@@ -461,7 +426,7 @@ rvm_tracker_add_mask (RvmTracker * tracker, const RvmMask * mask, const GstRvmTr
     return FALSE;
   if (!check_limit (tracker, mask->n_values, error))
     return FALSE;
-  objects = number_objects (mask, placed);
+  objects = rvm_track_places_number_objects (mask, placed);
   labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
   rvm_labels_from_mask (objects, mask->width, mask->height, labels, tracker->rows, tracker->columns, channels);
   if (!add_group (tracker, GST_RVM_TRACK_MASK, placed, mask->n_values, labels, error) || !map_mask (tracker, &map, error))
