@@ -190,35 +190,3 @@ gst_rvm_encode_post_qos (GstRvmEncode * self, GstBuffer * buffer)
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, updates, dropped);
   gst_element_post_message (GST_ELEMENT (self), message);
 }
-
-void
-gst_rvm_encode_post (GstRvmEncode * self, GstMessageType type,
-    const GError * error, const gchar * when)
-{
-  GQuark domain = error->domain;
-  gint code = error->code;
-
-  if (domain == RVM_ERROR) {
-    static const struct
-    {
-      gboolean is_resource;     /* else of the library */
-      gint code;
-    } codes[] = {
-      [RVM_ERROR_DEVICE] = {TRUE, GST_RESOURCE_ERROR_NOT_FOUND},
-      [RVM_ERROR_BUILD] = {FALSE, GST_LIBRARY_ERROR_INIT},
-      [RVM_ERROR_LAUNCH] = {FALSE, GST_LIBRARY_ERROR_FAILED},
-      [RVM_ERROR_MEMORY] = {TRUE, GST_RESOURCE_ERROR_NO_SPACE_LEFT},
-      [RVM_ERROR_FILE] = {TRUE, GST_RESOURCE_ERROR_OPEN_READ},
-      [RVM_ERROR_FORMAT] = {TRUE, GST_RESOURCE_ERROR_READ},
-      [RVM_ERROR_MODEL] = {FALSE, GST_LIBRARY_ERROR_FAILED},
-      [RVM_ERROR_ARGUMENT] = {FALSE, GST_LIBRARY_ERROR_SETTINGS},
-    };
-
-    g_return_if_fail ((guint) code < G_N_ELEMENTS (codes));
-    domain = codes[code].is_resource ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR;
-    code = codes[code].code;
-  }
-  gst_element_message_full (GST_ELEMENT (self), type, domain,
-      code, g_utf8_make_valid (error->message, -1), g_strdup (when), __FILE__, G_STRFUNC,
-      __LINE__);
-}
