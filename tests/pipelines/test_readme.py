@@ -40,6 +40,7 @@ INTERRUPTED = ("rvm-cl-train pretrain", "rvm-cl-train resume")
 # Command -> what runs it.
 ELSEWHERE = {
     "tests/run": "itself: this test is a part of it",
+    "rvm-cl-train evaluate --suite": "tests/trainer/test_suite.py",
     "sudo ": "changes the system: tests/debian-package.sh tries the packages",
     "pipelines/debian-package": "tests/debian-package.sh",
     "meson setup build-prefix": "tests/install/prefix.sh",
