@@ -1,8 +1,10 @@
 """Shared by the Python applications of this folder: their name, environment and arguments. rvm_run.py plays their pipelines."""
+import json
 import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
 
@@ -33,7 +35,7 @@ def add_options(parser, size, without=None):
     parser.add_argument("video", nargs="?" if without else None,
                         help="a file, an address, - for standard input, pictures in order (frame_%%05d.png, 'frames/*.png' or their folder), or a folder"
                         " of videos" + (f" (without: {without})" if without else ""))
-    parser.add_argument("--size", type=int, default=size, metavar="PIXELS",
+    parser.add_argument("--size", type=int, default=size or None, metavar="PIXELS",
                         help=f"shorter side of the picture that the model sees ({size or 'the size at which the readout was taught'})")
     parser.add_argument("--model", metavar="FILE", help="other weights than the bundled ones")
     parser.add_argument("--rate", default="25", metavar="R", help="frames a second of a video that is pictures (25)")
@@ -41,7 +43,7 @@ def add_options(parser, size, without=None):
 
 def check_options(parser, args):
     """Before anything is installed or built."""
-    if args.size < 1:
+    if args.size is not None and args.size < 1:
         parser.error("--size is 1 or more")
     try:
         args.rate = rvm_source.frame_rate(args.rate)
@@ -69,6 +71,16 @@ def weights_file(name):
     if not os.path.isfile(name):
         fail(f"no such file: {name}")
     return os.path.abspath(name)
+
+
+def read_readout(name):
+    """What the file of a readout says about itself."""
+    try:
+        with open(name, "rb") as file:
+            size = struct.unpack("<Q", file.read(8))[0]
+            return json.loads(file.read(min(size, 1 << 24)))["__metadata__"]
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as problem:
+        fail(f"{name} is no readout: {problem.strerror if isinstance(problem, OSError) else 'expected a .safetensors file of rvm-cl-train readout'}")
 
 
 def videos(name):

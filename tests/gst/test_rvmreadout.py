@@ -41,6 +41,7 @@ class Run:
             f"! rvmencode model-file=\"{DATA / 'tiny.npz'}\" {encode} ! {elements} ! appsink name=sink sync=false")
         source, sink = (self.pipeline.get_by_name(name) for name in ("source", "sink"))
         noise = np.random.default_rng(1)
+        pixels = None
         if self.pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             frames = 0
         for i in range(frames):

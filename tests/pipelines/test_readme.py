@@ -65,7 +65,7 @@ ELSEWHERE = {
 
 def commands(text):
     """(language, command) in the order of the text; shell blocks line by line, continued lines joined."""
-    for language, block, code in re.findall(r"^```(\w+)\n(.*?)^```$|`([^`\n]+)`", text, re.M | re.S):
+    for language, block, code in re.findall(r"^ *```(\w+)\n(.*?)^ *```$|`([^`\n]+)`", text, re.M | re.S):
         if language == "sh":
             for line in block.replace("\\\n", " ").splitlines():
                 line = re.sub(r"(^|\s+)#\s.*", "", line).strip()
@@ -116,6 +116,21 @@ def make_readout(folder, env):
     arrays = reference_readout.make_arrays(np.random.default_rng(0), frame["dim"], 64, 2, 4, 3)
     reference_readout.write(folder / "gestures.safetensors", arrays, reference_readout.metadata(
         "class", model=frame["model_id"], width=128, height=96, classes="wave\nclap\nnothing"))
+
+
+def make_labelled(folder):
+    """Two clips of each of three gestures, in folders and as a list; what else readouts.md names."""
+    video = "video/x-raw,width=160,height=120,framerate=25/1"
+    lines = ["file,start,end,class,group"]
+    for name, pattern in ("wave", "ball"), ("clap", "blink"), ("nothing", "smpte"):
+        (folder / "gestures" / name).mkdir(parents=True)
+        for group in "kitchen", "garden":
+            clip = f"gestures/{name}/{group}_01.mp4"
+            launch(f"videotestsrc num-buffers=30 pattern={pattern} !", video, f"! videoconvert ! avenc_mpeg4 bitrate=1000000 ! mp4mux ! filesink location={folder / clip}")
+            lines.append(f"{clip},0,1.2,{name},{group}")
+    (folder / "gestures.csv").write_text("\n".join(lines) + "\n")
+    (folder / "other-gestures").symlink_to(folder / "gestures")
+    (folder / "normal").symlink_to(folder / "gestures" / "nothing")
 
 
 def run_interrupted(command, folder, env):
@@ -208,7 +223,9 @@ with tempfile.TemporaryDirectory() as folder:
     make_checkout(folder)
     make_material(folder)
     env, ran = environment(folder), 0
-    if "gestures.safetensors" in (source / document).read_text():
+    if document == "docs/readouts.md":
+        make_labelled(folder)
+    elif "gestures.safetensors" in (source / document).read_text():
         make_readout(folder, env)
     for language, command in commands((source / document).read_text()):
         if language == "text":
