@@ -174,9 +174,8 @@ RvmDistanceReadout *
 rvm_distance_readout_make (const RvmFeatureSettings *settings, const RvmLabelled *labelled, RvmReadoutFeatures features, guint window,
                            GError **error)
 {
-  Samples samples = { 0 };
-  g_autoptr (GArray) values = samples.values = g_array_new (FALSE, FALSE, sizeof (double));
-  g_autoptr (GArray) group = samples.group = g_array_new (FALSE, FALSE, sizeof (guint));
+  g_autoptr (GArray) values = g_array_new (FALSE, FALSE, sizeof (double)), group = g_array_new (FALSE, FALSE, sizeof (guint));
+  Samples samples = { .values = values, .group = group };
   g_autoptr (RvmDistanceReadout) readout = g_new0 (RvmDistanceReadout, 1);
   g_autofree double *mean = NULL, *covariance = NULL;
 
