@@ -82,7 +82,7 @@ START_TEST (test_ridge)
     float values[N * DIM];
     guint label[N], group[N];
     gboolean right[N] = { FALSE };
-    const RvmLabelled data = { N, DIM, CLASSES, values, label, group };
+    const RvmRidgeData data = { N, DIM, CLASSES, values, label, group };
 
     fill (rng, values, N * DIM);
     for (guint i = 0; i < N; i++) {
@@ -105,7 +105,7 @@ START_TEST (test_ridge_separable)
   float values[N * DIM];
   guint label[N], group[N], sum = 0;
   gboolean right[N];
-  const RvmLabelled data = { N, DIM, 2, values, label, group };
+  const RvmRidgeData data = { N, DIM, 2, values, label, group };
 
   for (guint i = 0; i < N; i++) {
     label[i] = i % 2;

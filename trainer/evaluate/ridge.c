@@ -3,9 +3,11 @@
 
 #include <math.h>
 
+#include "cholesky.h"
+
 /* One fold. */
 typedef struct {
-  const RvmLabelled *data;
+  const RvmRidgeData *data;
   GArray *fitted;         /* guint: numbers of the vectors */
   double *mean, *scale;   /* (dim) */
   double *kernel;         /* (fitted, fitted), then its lower Cholesky factor */
@@ -22,7 +24,7 @@ get_value (const Fold *fold, guint number, guint column)
 static void
 standardise (Fold *fold)
 {
-  const RvmLabelled *data = fold->data;
+  const RvmRidgeData *data = fold->data;
   const guint n = fold->fitted->len;
 
   for (guint c = 0; c < data->dim; c++) {
@@ -47,40 +49,10 @@ multiply (const Fold *fold, guint a, guint b)
   return sum;
 }
 
-/* kernel = L L^T, in place. The penalty makes it positive definite. */
-static void
-factorise (double *kernel, guint n)
-{
-  for (guint j = 0; j < n; j++)
-    for (guint i = j; i < n; i++) {
-      double sum = kernel[(gsize) i * n + j];
-
-      for (guint k = 0; k < j; k++)
-        sum -= kernel[(gsize) i * n + k] * kernel[(gsize) j * n + k];
-      kernel[(gsize) i * n + j] = i == j ? sqrt (sum) : sum / kernel[(gsize) j * n + j];
-    }
-}
-
-/* L L^T x = b, in place; @b has @stride values from one equation to the next. */
-static void
-solve (const double *factor, guint n, double *b, guint stride)
-{
-  for (guint i = 0; i < n; i++) {
-    for (guint k = 0; k < i; k++)
-      b[(gsize) i * stride] -= factor[(gsize) i * n + k] * b[(gsize) k * stride];
-    b[(gsize) i * stride] /= factor[(gsize) i * n + i];
-  }
-  for (guint i = n; i-- > 0;) {
-    for (guint k = i + 1; k < n; k++)
-      b[(gsize) i * stride] -= factor[(gsize) k * n + i] * b[(gsize) k * stride];
-    b[(gsize) i * stride] /= factor[(gsize) i * n + i];
-  }
-}
-
 static void
 fit (Fold *fold, double penalty)
 {
-  const RvmLabelled *data = fold->data;
+  const RvmRidgeData *data = fold->data;
   const guint n = fold->fitted->len;
   double trace = 0;
 
@@ -92,21 +64,21 @@ fit (Fold *fold, double penalty)
     trace += fold->kernel[(gsize) i * n + i];
   for (guint i = 0; i < n; i++)
     fold->kernel[(gsize) i * n + i] += trace > 0 ? penalty * trace / n : 1;
-  factorise (fold->kernel, n);
+  rvm_cholesky_factorise (fold->kernel, n);
   for (guint c = 0; c < data->classes; c++) {
     fold->class_mean[c] = 0;
     for (guint i = 0; i < n; i++)
       fold->class_mean[c] += (data->label[g_array_index (fold->fitted, guint, i)] == c) / (double) n;
     for (guint i = 0; i < n; i++)
       fold->weights[(gsize) i * data->classes + c] = (data->label[g_array_index (fold->fitted, guint, i)] == c) - fold->class_mean[c];
-    solve (fold->kernel, n, fold->weights + c, data->classes);
+    rvm_cholesky_solve (fold->kernel, n, fold->weights + c, data->classes);
   }
 }
 
 static guint
 classify (const Fold *fold, guint number)
 {
-  const RvmLabelled *data = fold->data;
+  const RvmRidgeData *data = fold->data;
   g_autofree double *scores = g_memdup2 (fold->class_mean, data->classes * sizeof (double));
   guint best = 0;
 
@@ -123,7 +95,7 @@ classify (const Fold *fold, guint number)
 }
 
 static void
-leave_out (const RvmLabelled *data, guint group, double penalty, gboolean *right)
+leave_out (const RvmRidgeData *data, guint group, double penalty, gboolean *right)
 {
   Fold fold = { .data = data, .fitted = g_array_new (FALSE, FALSE, sizeof (guint)) };
 
@@ -148,7 +120,7 @@ leave_out (const RvmLabelled *data, guint group, double penalty, gboolean *right
 }
 
 void
-rvm_ridge_cross_validate (const RvmLabelled *data, double penalty, gboolean *right)
+rvm_ridge_cross_validate (const RvmRidgeData *data, double penalty, gboolean *right)
 {
   g_autoptr (GHashTable) done = g_hash_table_new (g_direct_hash, g_direct_equal);
 

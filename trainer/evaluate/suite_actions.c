@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "ridge.h"
 #include "suite_clips.h"
+#include "vectors.h"
 
 enum { WIDTH = 160, HEIGHT = 128, FRAMES = 17, WINDOW = 9, REGIONS = 4, MOST_FRAMES = 1024, SCENES = 3, GREY_WIDTH = 16, GREY_HEIGHT = 12 };
 
@@ -86,33 +87,9 @@ list_clips (const char *folder, GError **error)
   return g_steal_pointer (&clips);
 }
 
-/* Clips with one kind of vectors. */
-typedef struct {
-  char *name;
-  guint dim;     /* of a vector */
-  GArray *values; /* float (clips, WINDOW - 1, dim) */
-} Kind;
-
-static void
-kind_clear (gpointer data)
-{
-  Kind *kind = data;
-
-  g_free (kind->name);
-  g_array_unref (kind->values);
-}
-
-static void
-add_kind (GArray *kinds, char *name, guint dim)
-{
-  const Kind kind = { name, dim, g_array_new (FALSE, FALSE, sizeof (float)) };
-
-  g_array_append_val (kinds, kind);
-}
-
 /* @vectors: (FRAMES, dim) of a clip. */
 static void
-add_window (Kind *kind, const float *vectors)
+add_window (RvmVectorKind *kind, const float *vectors)
 {
   for (guint w = 1; w < WINDOW; w++) {
     const float *vector = vectors + (gsize) (w * (FRAMES - 1) / (WINDOW - 1)) * kind->dim;
@@ -155,15 +132,15 @@ add_clip (RvmStream *const *streams, guint n_models, const char *path, GArray *k
     each[i] = frames->data + (gsize) (i * (n - 1) / (FRAMES - 1)) * WIDTH * HEIGHT * 3;
     average_grey (each[i], grey + (gsize) i * GREY_WIDTH * GREY_HEIGHT);
   }
-  add_window (&g_array_index (kinds, Kind, 0), grey);
+  add_window (&g_array_index (kinds, RvmVectorKind, 0), grey);
   for (guint m = 0; m < n_models; m++) {
     const gsize values = (gsize) FRAMES * REGIONS * REGIONS * rvm_stream_get_dim (streams[m]);
     g_autofree float *core = g_new (float, values), *encoder = g_new (float, values);
 
     if (!rvm_suite_pool (streams[m], each, FRAMES, REGIONS, core, encoder, error))
       return FALSE;
-    add_window (&g_array_index (kinds, Kind, 1 + 2 * m), core);
-    add_window (&g_array_index (kinds, Kind, 2 + 2 * m), encoder);
+    add_window (&g_array_index (kinds, RvmVectorKind, 1 + 2 * m), core);
+    add_window (&g_array_index (kinds, RvmVectorKind, 2 + 2 * m), encoder);
   }
   return TRUE;
 }
@@ -183,8 +160,8 @@ add_accuracies (GArray *clips, GArray *kinds, RvmResults *results)
     group[i] = clip->group;
   }
   for (guint k = 0; k < kinds->len; k++) {
-    const Kind *kind = &g_array_index (kinds, Kind, k);
-    const RvmLabelled data = { clips->len, (WINDOW - 1) * kind->dim, classes, (const float *) (const void *) kind->values->data, label, group };
+    const RvmVectorKind *kind = &g_array_index (kinds, RvmVectorKind, k);
+    const RvmRidgeData data = { clips->len, (WINDOW - 1) * kind->dim, classes, (const float *) (const void *) kind->values->data, label, group };
     guint sum = 0;
 
     rvm_ridge_cross_validate (&data, PENALTY, right);
@@ -210,21 +187,20 @@ add_clips (const RvmSuite *suite, RvmStream *const *streams, GArray *clips, GArr
 gboolean
 rvm_suite_classify (const RvmSuite *suite, RvmResults *results, GError **error)
 {
-  g_autoptr (GArray) clips = NULL, kinds = g_array_new (FALSE, FALSE, sizeof (Kind));
+  g_autoptr (GArray) clips = NULL, kinds = rvm_vector_kinds_new ();
   g_autoptr (GPtrArray) streams = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_stream_free);
 
-  g_array_set_clear_func (kinds, kind_clear);
   if (!rvm_suite_check_size (suite, WIDTH, HEIGHT, error) || (clips = list_clips (suite->actions, error)) == NULL)
     return FALSE;
-  add_kind (kinds, g_strdup_printf ("%u x %u grey pixels", GREY_WIDTH, GREY_HEIGHT), GREY_WIDTH * GREY_HEIGHT);
+  rvm_vector_kinds_add (kinds, g_strdup_printf ("%u x %u grey pixels", GREY_WIDTH, GREY_HEIGHT), GREY_WIDTH * GREY_HEIGHT);
   for (guint m = 0; m < suite->n_models; m++) {
     RvmStream *stream = rvm_stream_new (suite->models[m].model, WIDTH, HEIGHT, RVM_STREAM_DEFAULT, error);
 
     if (stream == NULL)
       return FALSE;
     g_ptr_array_add (streams, stream);
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "core"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "encoder"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
+    rvm_vector_kinds_add (kinds, rvm_suite_name (&suite->models[m], "core"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
+    rvm_vector_kinds_add (kinds, rvm_suite_name (&suite->models[m], "encoder"), REGIONS * REGIONS * rvm_stream_get_dim (stream));
   }
   if (!add_clips (suite, (RvmStream *const *) streams->pdata, clips, kinds, error))
     return FALSE;

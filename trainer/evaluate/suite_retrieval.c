@@ -34,45 +34,21 @@ rvm_retrieval_count (float *halves, guint n, guint dim, gboolean standardised)
   return found;
 }
 
-/* Descriptions of one kind. */
-typedef struct {
-  char *name;
-  guint dim;
-  GArray *halves; /* float (clips, 2, dim) */
-} Kind;
-
-static void
-kind_clear (gpointer data)
-{
-  Kind *kind = data;
-
-  g_free (kind->name);
-  g_array_unref (kind->halves);
-}
-
-static void
-add_kind (GArray *kinds, char *name, guint dim)
-{
-  const Kind kind = { name, dim, g_array_new (FALSE, FALSE, sizeof (float)) };
-
-  g_array_append_val (kinds, kind);
-}
-
 /* @vectors: (n, dim). */
 static void
-add_mean (Kind *kind, const float *vectors, guint n)
+add_mean (RvmVectorKind *kind, const float *vectors, guint n)
 {
   for (guint c = 0; c < kind->dim; c++) {
     float mean = 0;
 
     for (guint i = 0; i < n; i++)
       mean += vectors[(gsize) i * kind->dim + c] / n;
-    g_array_append_val (kind->halves, mean);
+    g_array_append_val (kind->values, mean);
   }
 }
 
 static void
-add_histogram (Kind *kind, const guint8 *const *frames, guint n)
+add_histogram (RvmVectorKind *kind, const guint8 *const *frames, guint n)
 {
   g_autofree float *bins = g_new0 (float, BINS);
 
@@ -83,7 +59,7 @@ add_histogram (Kind *kind, const guint8 *const *frames, guint n)
     }
   for (guint b = 0; b < BINS; b++) {
     const float root = sqrtf (bins[b] / n); /* the cosine of roots is the similarity of Bhattacharyya */
-    g_array_append_val (kind->halves, root);
+    g_array_append_val (kind->values, root);
   }
 }
 
@@ -95,15 +71,15 @@ add_half (RvmStream *const *streams, guint n_models, const guint8 *frames, guint
 
   for (guint i = 0; i < used; i++)
     each[i] = frames + (gsize) (i * n / used) * RVM_SUITE_WIDTH * RVM_SUITE_HEIGHT * 3;
-  add_histogram (&g_array_index (kinds, Kind, 0), each, used);
+  add_histogram (&g_array_index (kinds, RvmVectorKind, 0), each, used);
   for (guint m = 0; m < n_models; m++) {
     const gsize values = (gsize) used * rvm_stream_get_dim (streams[m]);
     g_autofree float *core = g_new (float, values), *encoder = g_new (float, values);
 
     if (!rvm_suite_pool (streams[m], each, used, 1, core, encoder, error))
       return FALSE;
-    add_mean (&g_array_index (kinds, Kind, 1 + 2 * m), core, used);
-    add_mean (&g_array_index (kinds, Kind, 2 + 2 * m), encoder, used);
+    add_mean (&g_array_index (kinds, RvmVectorKind, 1 + 2 * m), core, used);
+    add_mean (&g_array_index (kinds, RvmVectorKind, 2 + 2 * m), encoder, used);
   }
   return TRUE;
 }
@@ -138,29 +114,28 @@ add_clips (const RvmSuite *suite, RvmStream *const *streams, const GPtrArray *pa
 gboolean
 rvm_suite_retrieve (const RvmSuite *suite, RvmResults *results, GError **error)
 {
-  g_autoptr (GArray) kinds = g_array_new (FALSE, FALSE, sizeof (Kind));
+  g_autoptr (GArray) kinds = rvm_vector_kinds_new ();
   g_autoptr (GPtrArray) streams = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_stream_free), paths = NULL;
   guint n_clips = 0;
 
-  g_array_set_clear_func (kinds, kind_clear);
   paths = rvm_files_expand ((const char *const[]){ suite->clips, NULL }, error);
   if (paths == NULL || !rvm_suite_check_size (suite, RVM_SUITE_WIDTH, RVM_SUITE_HEIGHT, error))
     return FALSE;
-  add_kind (kinds, g_strdup_printf ("histogram of %u colours", BINS), BINS);
+  rvm_vector_kinds_add (kinds, g_strdup_printf ("histogram of %u colours", BINS), BINS);
   for (guint m = 0; m < suite->n_models; m++) {
     RvmStream *stream = rvm_stream_new (suite->models[m].model, RVM_SUITE_WIDTH, RVM_SUITE_HEIGHT, RVM_STREAM_DEFAULT, error);
 
     if (stream == NULL)
       return FALSE;
     g_ptr_array_add (streams, stream);
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "core"), rvm_stream_get_dim (stream));
-    add_kind (kinds, rvm_suite_name (&suite->models[m], "encoder"), rvm_stream_get_dim (stream));
+    rvm_vector_kinds_add (kinds, rvm_suite_name (&suite->models[m], "core"), rvm_stream_get_dim (stream));
+    rvm_vector_kinds_add (kinds, rvm_suite_name (&suite->models[m], "encoder"), rvm_stream_get_dim (stream));
   }
   if (!add_clips (suite, (RvmStream *const *) streams->pdata, paths, kinds, &n_clips, results, error))
     return FALSE;
   for (guint k = 0; k < kinds->len; k++) {
-    const Kind *kind = &g_array_index (kinds, Kind, k);
-    const guint found = rvm_retrieval_count ((float *) (void *) kind->halves->data, n_clips, kind->dim, k > 0);
+    const RvmVectorKind *kind = &g_array_index (kinds, RvmVectorKind, k);
+    const guint found = rvm_retrieval_count ((float *) (void *) kind->values->data, n_clips, kind->dim, k > 0);
 
     rvm_results_add_share (results, "retrieval", "share of videos whose halves find each other", kind->name, found, n_clips);
   }

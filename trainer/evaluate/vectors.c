@@ -35,3 +35,29 @@ rvm_vectors_cosine (const float *a, const float *b, guint dim)
 
   return length > 0 ? rvm_vectors_multiply (a, b, dim) / length : 0;
 }
+
+static void
+kind_clear (gpointer data)
+{
+  RvmVectorKind *kind = data;
+
+  g_free (kind->name);
+  g_array_unref (kind->values);
+}
+
+GArray *
+rvm_vector_kinds_new (void)
+{
+  GArray *kinds = g_array_new (FALSE, FALSE, sizeof (RvmVectorKind));
+
+  g_array_set_clear_func (kinds, kind_clear);
+  return kinds;
+}
+
+void
+rvm_vector_kinds_add (GArray *kinds, char *name, guint dim)
+{
+  const RvmVectorKind kind = { name, dim, g_array_new (FALSE, FALSE, sizeof (float)) };
+
+  g_array_append_val (kinds, kind);
+}

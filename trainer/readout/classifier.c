@@ -5,7 +5,7 @@
  * solved by Cholesky's decomposition. The coefficients of a class sum to 0, so that the mean of the vectors only enters the bias. */
 #include "classifier.h"
 
-#include <math.h>
+#include "trainer/evaluate/cholesky.h"
 
 void
 rvm_classifier_multiply (const float *const *vectors, guint n, gsize length, double *products)
@@ -84,36 +84,6 @@ fit_means (const RvmClassifierData *data, const Training *training, double *coef
     }
 }
 
-/* @a: (m, m), symmetric and positive; its lower half becomes the factor. */
-static void
-decompose (double *a, guint m)
-{
-  for (guint i = 0; i < m; i++)
-    for (guint j = 0; j <= i; j++) {
-      const double *x = a + (gsize) i * m, *y = a + (gsize) j * m;
-      double sum = x[j];
-
-      for (guint k = 0; k < j; k++)
-        sum -= x[k] * y[k];
-      a[(gsize) i * m + j] = i == j ? sqrt (MAX (sum, 1e-300)) : sum / y[j];
-    }
-}
-
-static void
-solve (const double *factor, guint m, double *x)
-{
-  for (guint i = 0; i < m; i++) {
-    for (guint k = 0; k < i; k++)
-      x[i] -= factor[(gsize) i * m + k] * x[k];
-    x[i] /= factor[(gsize) i * m + i];
-  }
-  for (guint i = m; i-- > 0;) {
-    for (guint k = i + 1; k < m; k++)
-      x[i] -= factor[(gsize) k * m + i] * x[k];
-    x[i] /= factor[(gsize) i * m + i];
-  }
-}
-
 /* Products of the vectors less their weighted mean. @mean_product: (m) of each with the mean. Returns the mean of the squares. */
 static double
 centre (const RvmClassifierData *data, const Training *training, double *centred, double *mean_product)
@@ -144,7 +114,7 @@ fit_ridge (const RvmClassifierData *data, const Training *training, double ridge
 
   for (guint i = 0; i < m; i++)
     centred[(gsize) i * m + i] += penalty / training->weight[i];
-  decompose (centred, m);
+  rvm_cholesky_factorise (centred, m);
   for (guint c = 0; c < data->classes; c++) {
     double mean = 0;
 
@@ -152,7 +122,7 @@ fit_ridge (const RvmClassifierData *data, const Training *training, double ridge
       mean += training->weight[i] * (data->label[training->index[i]] == c) / m;
     for (guint i = 0; i < m; i++)
       x[i] = (data->label[training->index[i]] == c) - mean;
-    solve (centred, m, x);
+    rvm_cholesky_solve (centred, m, x, 1);
     bias[c] = mean;
     for (guint i = 0; i < m; i++) {
       coefficients[(gsize) training->index[i] * data->classes + c] = x[i];

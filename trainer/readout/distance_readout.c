@@ -1,3 +1,4 @@
+/* Frames of normal clips give the mean and a shrunk covariance of pooled states; the whitening matrix is the inverse of its Cholesky factor. */
 #include "distance_readout.h"
 
 #include <math.h>
@@ -5,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "model/format/weights.h"
+#include "trainer/evaluate/cholesky.h"
 
 /* Pooled states of all clips, with the group of each. */
 typedef struct {
@@ -105,14 +107,7 @@ whiten (double *covariance, guint dim)
 {
   double *a = covariance;
 
-  for (guint i = 0; i < dim; i++)
-    for (guint j = 0; j <= i; j++) {
-      double sum = a[(gsize) i * dim + j];
-
-      for (guint k = 0; k < j; k++)
-        sum -= a[(gsize) i * dim + k] * a[(gsize) j * dim + k];
-      a[(gsize) i * dim + j] = i == j ? sqrt (MAX (sum, 1e-300)) : sum / a[(gsize) j * dim + j];
-    }
+  rvm_cholesky_factorise (a, dim);
   for (guint c = 0; c < dim; c++) { /* a column of the inverse at a time, in place: column c of L is not needed any more */
     a[(gsize) c * dim + c] = 1 / a[(gsize) c * dim + c];
     for (guint r = c + 1; r < dim; r++) {
