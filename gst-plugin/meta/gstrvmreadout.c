@@ -258,23 +258,38 @@ gst_rvm_readout_get_logits (const GstRvmReadout * readout)
   return readout->_logits ? g_bytes_ref (readout->_logits) : NULL;
 }
 
-guint
-gst_rvm_readout_get_best (const GstRvmReadout * readout, guint row, guint column, gdouble * value)
+/* The channel of the largest value at (@row, @column) of a map (@rows, @columns, @channels). */
+static guint
+find_best (GBytes * map, guint rows, guint columns, guint channels, guint row, guint column, gdouble * value)
 {
-  const gfloat *values;
+  const gfloat *values = g_bytes_get_data (map, NULL);
   guint best = 0;
 
   if (value)
     *value = 0;
-  g_return_val_if_fail (readout != NULL && readout->_values != NULL, 0);
-
-  if (row >= readout->rows || column >= readout->columns)
+  if (row >= rows || column >= columns)
     return 0;
-  values = (const gfloat *) g_bytes_get_data (readout->_values, NULL) + ((gsize) row * readout->columns + column) * readout->channels;
-  for (guint i = 1; i < readout->channels; i++)
+  values += ((gsize) row * columns + column) * channels;
+  for (guint i = 1; i < channels; i++)
     if (values[i] > values[best])
       best = i;
   if (value)
     *value = values[best];
   return best;
+}
+
+guint
+gst_rvm_readout_get_best (const GstRvmReadout * readout, guint row, guint column, gdouble * value)
+{
+  g_return_val_if_fail (readout != NULL && readout->_values != NULL, 0);
+
+  return find_best (readout->_values, readout->rows, readout->columns, readout->channels, row, column, value);
+}
+
+guint
+gst_rvm_readout_meta_get_best (const GstRvmReadoutMeta * meta, guint row, guint column, gdouble * value)
+{
+  g_return_val_if_fail (meta != NULL && meta->values != NULL, 0);
+
+  return find_best (meta->values, meta->rows, meta->columns, meta->channels, row, column, value);
 }

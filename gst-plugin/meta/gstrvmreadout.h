@@ -188,6 +188,19 @@ GST_RVM_API GstRvmReadoutMeta *gst_rvm_buffer_get_readout_meta_from (GstBuffer *
 GST_RVM_API GstRvmReadout *gst_rvm_readout_meta_get_readout (const GstRvmReadoutMeta *meta);
 
 /**
+ * gst_rvm_readout_meta_get_best:
+ * @meta: an answer on a buffer
+ * @row: of a map, or 0
+ * @column: of a map, or 0
+ * @value: (out) (optional): its value: the probability of a class or label, a depth, a distance
+ *
+ * Returns: the channel of the largest value in a place, from 0; 0 beyond the map, with a @value of 0.
+ *
+ * Since: 0.1
+ */
+GST_RVM_API guint gst_rvm_readout_meta_get_best (const GstRvmReadoutMeta *meta, guint row, guint column, gdouble *value);
+
+/**
  * gst_rvm_buffer_get_readout:
  * @buffer: a buffer
  * @readout: (nullable): the name of the rvmreadout whose answer is wanted, or %NULL: the nearest one upstream

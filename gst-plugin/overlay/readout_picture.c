@@ -1,20 +1,14 @@
-/* Sizes grow with the picture, as those of tracks do. */
+/* Sizes are in the unit of tracks. */
 #include "readout_picture.h"
 
 #include <math.h>
 
-#define REFERENCE_HEIGHT 360.0  /* of a picture whose letters are as large as given */
-#define SMALLEST_UNIT 0.75      /* smaller letters cannot be read */
+#include "track_picture.h"
+
 #define MAP_ALPHA 0.55
 #define LINE 14                 /* of a list, in units */
 #define BAR 70
 #define MOST_LINES 5            /* of a readout: its likeliest classes */
-
-static gdouble
-get_unit (guint height)
-{
-  return MAX (height / REFERENCE_HEIGHT, SMALLEST_UNIT);
-}
 
 /* 0 is red, 1 is violet. */
 static guint32
@@ -51,17 +45,13 @@ paint_depths (const GstRvmReadoutMeta * meta, guint8 * pixels, gsize stride)
 static void
 paint_labels (const GstRvmReadoutMeta * meta, guint8 * pixels, gsize stride)
 {
-  const gfloat *values = g_bytes_get_data (meta->values, NULL);
-
   for (guint y = 0; y < meta->rows; y++)
-    for (guint x = 0; x < meta->columns; x++, values += meta->channels) {
-      guint best = 0;
+    for (guint x = 0; x < meta->columns; x++) {
+      gdouble sure;
+      const guint best = gst_rvm_readout_meta_get_best (meta, y, x, &sure);
 
-      for (guint i = 1; i < meta->channels; i++)
-        if (values[i] > values[best])
-          best = i;
       /* The golden angle: neighbours in the list differ. */
-      ((guint32 *) (gpointer) (pixels + y * stride))[x] = colour_of_hue (fmod (best * 0.61803398875, 1), MAP_ALPHA * CLAMP (values[best], 0, 1));
+      ((guint32 *) (gpointer) (pixels + y * stride))[x] = colour_of_hue (fmod (best * 0.61803398875, 1), MAP_ALPHA * CLAMP (sure, 0, 1));
     }
 }
 
@@ -162,7 +152,7 @@ draw_list (cairo_t * cr, const GstRvmReadoutMeta * meta, gdouble bottom, gdouble
 void
 rvm_readout_picture_draw_lists (cairo_t * cr, GstBuffer * buffer, guint width, guint height)
 {
-  const gdouble unit = get_unit (height);
+  const gdouble unit = rvm_track_picture_get_unit (height);
   gdouble bottom = height - 2 * unit;
   gpointer state = NULL;
   GstMeta *found;

@@ -82,8 +82,8 @@ is_repeated (RvmTrackPicture * picture, const GstRvmTrackMeta * meta)
   return same;
 }
 
-static gdouble
-get_unit (guint height)
+gdouble
+rvm_track_picture_get_unit (guint height)
 {
   return MAX (height / REFERENCE_HEIGHT, SMALLEST_UNIT);
 }
@@ -229,7 +229,7 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
     guint width, guint height, guint trail)
 {
   const gboolean repeated = is_repeated (picture, meta);
-  const gdouble unit = get_unit (height);
+  const gdouble unit = rvm_track_picture_get_unit (height);
 
   picture->frame++;
   cairo_set_line_cap (cr, CAIRO_LINE_CAP_ROUND);
@@ -258,7 +258,7 @@ rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr, const GstRvmTra
 void
 rvm_track_picture_draw_mark (cairo_t * cr, gdouble x, gdouble y, guint height)
 {
-  const gdouble unit = get_unit (height);
+  const gdouble unit = rvm_track_picture_get_unit (height);
 
   for (guint rim = 0; rim < 2; rim++) {
     cairo_set_source_rgba (cr, rim, rim, rim, rim ? 1 : 0.7);

@@ -24,6 +24,8 @@ void rvm_track_picture_forget (RvmTrackPicture * picture);
 void rvm_track_picture_draw (RvmTrackPicture * picture, cairo_t * cr,
     const GstRvmTrackMeta * meta, guint across, guint along, guint width,
     guint height, guint trail);
+/* Pixels in which the widths of lines and the sizes of letters are given, on a picture of @height pixels. */
+gdouble rvm_track_picture_get_unit (guint height);
 /* Marks a point, pixels. */
 void rvm_track_picture_draw_mark (cairo_t * cr, gdouble x, gdouble y,
     guint height);

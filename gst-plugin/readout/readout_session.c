@@ -215,7 +215,7 @@ rvm_readout_session_push (RvmReadoutSession * session, const GstRvmFeatureMeta *
   return TRUE;
 }
 
-void
+const GstRvmReadoutMeta *
 rvm_readout_session_attach (RvmReadoutSession * session, GstBuffer * buffer, const gchar * name)
 {
   const RvmReadoutInfo *info = rvm_readout_get_info (session->readout);
@@ -223,7 +223,7 @@ rvm_readout_session_attach (RvmReadoutSession * session, GstBuffer * buffer, con
   GstRvmReadoutMeta *meta;
 
   if (session->values == NULL)
-    return;
+    return NULL;
   meta = gst_rvm_buffer_add_readout_meta (buffer, session->kind, session->map_rows, session->map_columns, session->channels, session->values);
   meta->states = session->states;
   meta->window = rvm_readout_get_window (session->readout);
@@ -241,4 +241,5 @@ rvm_readout_session_attach (RvmReadoutSession * session, GstBuffer * buffer, con
     meta->event_start = event->start;
     meta->event_confidence = event->confidence;
   }
+  return meta;
 }

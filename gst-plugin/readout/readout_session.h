@@ -30,7 +30,7 @@ void rvm_readout_session_reset (RvmReadoutSession * session, GArray * events);
 /* The features of an analysed frame; @settings NULL: no events. */
 gboolean rvm_readout_session_push (RvmReadoutSession * session, const GstRvmFeatureMeta * meta, const RvmEventSettings * settings,
     GArray * events, GError ** error);
-/* Attaches the newest answer, if there is one. @name: of the element. */
-void rvm_readout_session_attach (RvmReadoutSession * session, GstBuffer * buffer, const gchar * name);
+/* (transfer none) (nullable) Attaches the newest answer, if there is one, and returns it. @name: of the element. */
+const GstRvmReadoutMeta *rvm_readout_session_attach (RvmReadoutSession * session, GstBuffer * buffer, const gchar * name);
 
 G_END_DECLS

@@ -280,8 +280,7 @@ gst_rvmreadout_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
   }
-  rvm_readout_session_attach (self->session, buffer, self->name);
-  rvm_analytics_add_readout (buffer, gst_rvm_buffer_get_readout_meta_from (buffer, self->name));
+  rvm_analytics_add_readout (buffer, rvm_readout_session_attach (self->session, buffer, self->name));
   return GST_FLOW_OK;
 }
 
