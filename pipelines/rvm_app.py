@@ -83,6 +83,29 @@ def read_readout(name):
         fail(f"{name} is no readout: {problem.strerror if isinstance(problem, OSError) else 'expected a .safetensors file of rvm-cl-train readout'}")
 
 
+class Events:
+    """The events that the answers of a readout carry, as lines of CSV: each when it has ended."""
+
+    def __init__(self, rows, classes, columns=()):
+        self.rows, self.classes, self.columns, self.current, self.last = rows, classes, columns, None, 0
+
+    def see(self, answer, pts):
+        if self.current and (answer.event_class, answer.event_start) != self.current[:2]:
+            self.end(pts)
+        if answer.event_class:
+            self.current = (answer.event_class, answer.event_start, max(answer.event_confidence, self.current[2] if self.current else 0))
+        self.last = pts
+
+    def end(self, time=None):
+        """The one that goes on, if there is one, ends: at @time, or with the frame seen last."""
+        if self.current:
+            index, start, confidence = self.current
+            time = self.last if time is None else time
+            self.rows.writerow([*self.columns, f"{start / 1e9:.3f}", f"{time / 1e9:.3f}", self.classes[index - 1], f"{confidence:.3f}"])
+            sys.stdout.flush()
+        self.current = None
+
+
 def videos(name):
     """The names of the videos that VIDEO means: those of a folder, or itself."""
     try:
