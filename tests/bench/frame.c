@@ -4,7 +4,6 @@
  * machine changes both alike: `of_gemm` is the frame's rate divided by it. `fma_gflops` is the rate of multiply-adds that touch no
  * memory (peak.h). Start-up is measured in children, with an empty cache of built kernels and with a filled one, from the start of the
  * process to the first features on the host. */
-#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "model/stream.h"
 #include "peak.h"
 #include "quantile.h"
+#include "tests/folder.h"
 
 #define WARM_STARTS 5 /* the median of them counts */
 
@@ -221,23 +221,6 @@ child_start (const char *self, const char *cache)
       || !g_spawn_check_wait_status (status, NULL))
     return NAN;
   return g_ascii_strtod (out, NULL);
-}
-
-static void
-remove_folder (const char *path)
-{
-  GDir *dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *file = g_build_filename (path, name, NULL);
-    if (g_file_test (file, G_FILE_TEST_IS_DIR))
-      remove_folder (file);
-    else
-      g_unlink (file);
-  }
-  g_clear_pointer (&dir, g_dir_close);
-  g_rmdir (path);
 }
 
 static void

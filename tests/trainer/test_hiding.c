@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "make_video.h"
+#include "tests/folder.h"
 #include "trainer/data/hiding.h"
 #include "trainer/data/sampler.h"
 
@@ -26,34 +28,16 @@ setup (void)
 static void
 teardown (void)
 {
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree char *path = g_build_filename (folder, name, NULL);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
+  remove_folder (folder);
   g_clear_pointer (&folder, g_free);
 }
 
 static char *
-make_video (const char *name, const char *pattern, guint frames)
+make_video_in_folder (const char *name, const char *pattern, guint frames)
 {
   g_autofree char *path = g_build_filename (folder, name, NULL);
-  g_autofree char *line = g_strdup_printf ("videotestsrc num-buffers=%u pattern=%s ! video/x-raw,width=96,height=72,framerate=25/1 ! jpegenc ! "
-                                           "matroskamux ! filesink location=%s", frames, pattern, path);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GstElement) pipeline = gst_parse_launch (line, &error);
-  g_autoptr (GstBus) bus = NULL;
-  g_autoptr (GstMessage) message = NULL;
 
-  ck_assert_msg (error == NULL, "%s", error ? error->message : "");
-  bus = gst_element_get_bus (pipeline);
-  gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-  ck_assert (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
-  gst_element_set_state (pipeline, GST_STATE_NULL);
+  make_video (path, pattern, frames, 96, 72);
   return g_steal_pointer (&path);
 }
 
@@ -145,7 +129,7 @@ START_TEST (test_published_objective)
 {
   /* Of the version before anything could be hidden. */
   static const guint32 gaps[2][TARGETS] = { { 17, 10, 15, 24 }, { 35, 27, 29, 26 } }, visible[2][4] = { { 1, 18, 21, 31 }, { 30, 13, 35, 42 } };
-  g_autofree char *path = make_video ("snow.mkv", "snow", 90);
+  g_autofree char *path = make_video_in_folder ("snow.mkv", "snow", 90);
   const char *const paths[] = { path, NULL };
   g_autoptr (RvmSampler) plain = NULL, other = NULL;
   g_autofree Drawn *a = g_new (Drawn, 1), *b = g_new (Drawn, 1);
@@ -171,7 +155,7 @@ END_TEST
 
 START_TEST (test_cells)
 {
-  g_autofree char *path = make_video ("snow.mkv", "snow", 90);
+  g_autofree char *path = make_video_in_folder ("snow.mkv", "snow", 90);
   const char *const paths[] = { path, NULL };
   g_autoptr (RvmSampler) clear = NULL, hidden = NULL, again = NULL, half = NULL;
   g_autofree Drawn *a = g_new (Drawn, 1), *b = g_new (Drawn, 1), *c = g_new (Drawn, 1);
@@ -240,7 +224,7 @@ count_frames (const RvmRecipe *recipe, const char *const *paths, guint8 value, g
 
 START_TEST (test_frames)
 {
-  g_autofree char *path = make_video ("snow.mkv", "snow", 90);
+  g_autofree char *path = make_video_in_folder ("snow.mkv", "snow", 90);
   const char *const paths[] = { path, NULL };
   RvmRecipe recipe;
   guint covered;
@@ -316,7 +300,7 @@ check_occluders (const RvmRecipe *recipe, RvmMaterialKind kind, const char *path
 
 START_TEST (test_occluders)
 {
-  g_autofree char *video = make_video ("snow.mkv", "snow", 90), *photo = g_build_filename (folder, "photo.png", NULL);
+  g_autofree char *video = make_video_in_folder ("snow.mkv", "snow", 90), *photo = g_build_filename (folder, "photo.png", NULL);
   cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, 100, 80);
   RvmRecipe recipe;
 
@@ -350,7 +334,7 @@ count_red (const RvmRecipe *recipe, const char *const *paths)
 START_TEST (test_weights)
 {
   /* The order of the arguments counts, not that of the names. */
-  g_autofree char *red = make_video ("z-red.mkv", "red", 300), *green = make_video ("a-green.mkv", "green", 60);
+  g_autofree char *red = make_video_in_folder ("z-red.mkv", "red", 300), *green = make_video_in_folder ("a-green.mkv", "green", 60);
   const char *const paths[] = { red, green, NULL }, *const one[] = { red, NULL };
   g_autoptr (GError) few = NULL, many = NULL;
   RvmRecipe recipe;

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../run_cases.h"
 #include "kernels/cl/flags.h"
+#include "tests/folder.h"
+#include "tests/run_cases.h"
 #include "trainer/data/sampler.h"
 
 enum { SIDE = 96, PATCH = 8, COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, SOURCES = 3, FRAME = SIDE * SIDE * 3, SAMPLES = 40, PICTURE = 256 };
@@ -48,13 +49,7 @@ setup (void)
 static void
 teardown (void)
 {
-  static const char *const names[] = { "photo.png", "sprite.png" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_autofree char *path = g_build_filename (folder, names[i], NULL);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
+  remove_folder (folder);
   g_clear_pointer (&folder, g_free);
 }
 

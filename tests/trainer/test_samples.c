@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "kernels/error.h"
+#include "make_video.h"
+#include "tests/folder.h"
 #include "trainer/data/clips.h"
 #include "trainer/data/source.h"
 #include "trainer/run/metrics.h"
@@ -44,39 +46,8 @@ setup (void)
 static void
 teardown (void)
 {
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree char *path = g_build_filename (folder, name, NULL);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
+  remove_folder (folder);
   g_clear_pointer (&folder, g_free);
-}
-
-static void
-make_video_of (const char *path, guint frames, guint width, guint height)
-{
-  g_autofree char *line = g_strdup_printf ("videotestsrc num-buffers=%u pattern=ball ! video/x-raw,width=%u,height=%u,framerate=25/1 ! jpegenc ! "
-                                           "matroskamux ! filesink location=%s", frames, width, height, path);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GstElement) pipeline = gst_parse_launch (line, &error);
-  g_autoptr (GstBus) bus = NULL;
-  g_autoptr (GstMessage) message = NULL;
-
-  ck_assert_msg (error == NULL, "%s", error ? error->message : "");
-  bus = gst_element_get_bus (pipeline);
-  gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-  ck_assert (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
-  gst_element_set_state (pipeline, GST_STATE_NULL);
-}
-
-static void
-make_video (const char *path)
-{
-  make_video_of (path, 60, 96, 72);
 }
 
 static RvmSampler *
@@ -103,7 +74,7 @@ START_TEST (test_crop_that_cannot_be_scaled)
   RvmRecipe recipe;
 
   gst_init (NULL, NULL);
-  make_video (path);
+  make_video (path, "ball", 60, 96, 72);
   rvm_recipe_init (&recipe);
   recipe.synthetic = 0;
   recipe.width = recipe.height = 64;
@@ -166,8 +137,8 @@ START_TEST (test_memory_of_decoded_video)
   double before;
 
   gst_init (NULL, NULL);
-  make_video_of (path, 500, 320, 240);
-  make_video_of (other, 500, 320, 180);
+  make_video (path, "ball", 500, 320, 240);
+  make_video (other, "ball", 500, 320, 180);
   ck_assert (rvm_material_give (material, RVM_MATERIAL_CLIPS, (const char *const[]){ path, other, NULL }, NULL));
   before = get_resident ();
   reading.clips = clips = rvm_clips_new (material, &options, NULL);
