@@ -1,10 +1,11 @@
-/* A contrastive loss over places: each patch of one frame (the query) is to find its own place among all patches of another (the keys), by the
- * features alone.
+/* Two contrastive losses: each patch of one frame (the query) is to find, among all patches of another (the keys) and by the features alone, its own
+ * place and its own object.
  *
  *   z      = (x - mean) / deviation     each channel over the patches of its frame, as features are compared when labels are propagated
  *   u      = z / |z|                    each patch
  *   l_ij   = u_query,i . u_key,j / temperature
- *   loss_i = log sum_j exp (l_ij) - l_i,match(i)
+ *   loss_i = log sum_j exp (l_ij) - l_i,match(i)                                              of places
+ *   loss_i = log sum_{j: known} exp (l_ij) - log sum_{j: object(j) = object(i)} exp (l_ij)    of objects
  *
  *   x               (samples, 1 + patches, dim)    rows of tokens; the class token takes no part
  *   u, du           (samples, dim, patches)        transposed: neighbouring work-items are neighbouring patches
@@ -13,6 +14,8 @@
  *   by_key          (samples, patches, patches)    row: key, column: query. Products, then the gradient with respect to them
  *   by_query        (samples, patches, patches)    row: query, column: key. The same gradient
  *   match, row_loss (samples, patches)             of the queries; RVM_MATCH_NONE: the query has no place among the keys, and no loss
+ *   object          (samples, 2, patches)          of the keys, then of the queries; RVM_MATCH_NONE: not known, as if the patch were not there
+ *   object_loss     (samples, patches)             of the queries; -1: the object is not known, or has no patch among the keys
  *
  * All of u, du, moments, lengths, by_key and by_query lie in one buffer, scratch, at the offsets given. Samples are independent of each other.
  *
@@ -112,7 +115,7 @@ match_loss (__global float *scratch, uint by_key, uint by_query, __global const 
 
   if (key == RVM_MATCH_NONE) {
     for (uint j = 0; j < patches; j++)
-      row[j] = column[j * patches] = 0.0f;
+      row[j] = 0.0f;
     row_loss[sample * patches + query] = 0.0f;
     found[sample * patches + query] = 0;
     return;
@@ -125,10 +128,61 @@ match_loss (__global float *scratch, uint by_key, uint by_query, __global const 
   found[sample * patches + query] = column[key * patches] >= most;
 
   const float each = scale * sharpness / sum;
-  for (uint j = 0; j < patches; j++) {
-    const float slope = each * exp ((column[j * patches] - most) * sharpness) - (j == key ? scale * sharpness : 0.0f);
-    row[j] = column[j * patches] = slope;
-  }
+  for (uint j = 0; j < patches; j++)
+    row[j] = each * exp ((column[j * patches] - most) * sharpness) - (j == key ? scale * sharpness : 0.0f);
+}
+
+/* Adds the gradient of the losses of objects to that of the losses of places. Global size (patches, 1, samples). */
+__kernel void
+object_loss (__global float *scratch, uint by_key, uint by_query, __global const uint *restrict object, __global float *restrict losses,
+    float sharpness, float scale, uint width)
+{
+  const size_t query = get_global_id (0), patches = width, sample = get_global_id (2);
+
+  if (query >= width)
+    return;
+  __global const float *column = scratch + by_key + sample * patches * patches + query;
+  __global float *row = scratch + by_query + (sample * patches + query) * patches;
+  __global const uint *keys = object + sample * 2 * patches;
+  const uint own = keys[patches + query];
+  float most = -INFINITY, most_same = -INFINITY, sum = 0.0f, sum_same = 0.0f;
+
+  for (uint j = 0; j < patches; j++)
+    if (keys[j] != RVM_MATCH_NONE) {
+      most = fmax (most, column[j * patches]);
+      most_same = keys[j] == own ? fmax (most_same, column[j * patches]) : most_same;
+    }
+  losses[sample * patches + query] = -1.0f;
+  if (most_same == -INFINITY)
+    return;
+  for (uint j = 0; j < patches; j++)
+    if (keys[j] != RVM_MATCH_NONE) {
+      sum += exp ((column[j * patches] - most) * sharpness);
+      sum_same += keys[j] == own ? exp ((column[j * patches] - most_same) * sharpness) : 0.0f;
+    }
+  losses[sample * patches + query] = fmax (log (sum) - log (sum_same) + (most - most_same) * sharpness, 0.0f); /* may round to less */
+  for (uint j = 0; j < patches; j++)
+    if (keys[j] != RVM_MATCH_NONE) {
+      const float among_all = exp ((column[j * patches] - most) * sharpness) / sum;
+      const float among_same = keys[j] == own ? exp ((column[j * patches] - most_same) * sharpness) / sum_same : 0.0f;
+
+      row[j] += scale * sharpness * (among_all - among_same);
+    }
+}
+
+/* The gradient by queries, transposed, replaces the products. Global size (patches, 1, samples). */
+__kernel void
+transpose_gradient (__global float *scratch, uint by_key, uint by_query, uint width)
+{
+  const size_t query = get_global_id (0), patches = width, sample = get_global_id (2);
+
+  if (query >= width)
+    return;
+  __global float *column = scratch + by_key + sample * patches * patches + query;
+  __global const float *row = scratch + by_query + (sample * patches + query) * patches;
+
+  for (uint j = 0; j < patches; j++)
+    column[j * patches] = row[j];
 }
 
 /* du becomes the gradient with respect to z. Global size (patches, 1, samples). */

@@ -127,9 +127,32 @@ check (RvmQueue *queue, const RvmCorrespondence *loss, guint64 scratch)
     RVM_CHECK_VECTOR ("losses of rows", loss->row_loss, queries),
     RVM_CHECK_VECTOR ("found", loss->found, queries),
     RVM_CHECK_VECTOR ("scratch", loss->scratch, scratch),
+    RVM_CHECK_VECTOR ("objects", loss->object, 2 * queries),
+    RVM_CHECK_VECTOR ("losses of objects", loss->object_loss, queries),
   };
 
-  return rvm_tensors_check (queue, "correspondence", checks, G_N_ELEMENTS (checks));
+  return rvm_tensors_check (queue, "correspondence", checks, G_N_ELEMENTS (checks) - (loss->object ? 0 : 2));
+}
+
+/* Losses, and in by_query the gradient with respect to the products that are in by_key. */
+static void
+compare (RvmQueue *queue, const RvmCorrespondence *loss, const Layout *at)
+{
+  const guint patches = loss->tokens - 1;
+  const float sharpness = 1 / loss->temperature;
+  const RvmArg places[] = {
+    RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (at->by_key), RVM_ARG_UINT (at->by_query), RVM_ARG_BUFFER (loss->match),
+    RVM_ARG_BUFFER (loss->row_loss), RVM_ARG_BUFFER (loss->found), RVM_ARG_FLOAT (sharpness), RVM_ARG_FLOAT (loss->scale),
+    RVM_ARG_UINT (patches),
+  };
+  const RvmArg objects[] = {
+    RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (at->by_key), RVM_ARG_UINT (at->by_query), RVM_ARG_BUFFER (loss->object),
+    RVM_ARG_BUFFER (loss->object_loss), RVM_ARG_FLOAT (sharpness), RVM_ARG_FLOAT (loss->object_scale), RVM_ARG_UINT (patches),
+  };
+
+  launch (queue, "match_loss", patches, 1, loss->samples, G_N_ELEMENTS (places), places);
+  if (loss->object)
+    launch (queue, "object_loss", patches, 1, loss->samples, G_N_ELEMENTS (objects), objects);
 }
 
 void
@@ -137,10 +160,8 @@ rvm_correspondence_loss (RvmQueue *queue, const RvmCorrespondence *loss)
 {
   const guint patches = loss->tokens - 1, dim = loss->query.width;
   const Layout at = lay_out (loss->samples, loss->tokens, dim);
-  const RvmArg args[] = {
-    RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (at.by_key), RVM_ARG_UINT (at.by_query), RVM_ARG_BUFFER (loss->match),
-    RVM_ARG_BUFFER (loss->row_loss), RVM_ARG_BUFFER (loss->found), RVM_ARG_FLOAT (1 / loss->temperature), RVM_ARG_FLOAT (loss->scale),
-    RVM_ARG_UINT (patches),
+  const RvmArg transpose[] = {
+    RVM_ARG_BUFFER (loss->scratch), RVM_ARG_UINT (at.by_key), RVM_ARG_UINT (at.by_query), RVM_ARG_UINT (patches),
   };
 
   if (!check (queue, loss, at.size))
@@ -148,7 +169,8 @@ rvm_correspondence_loss (RvmQueue *queue, const RvmCorrespondence *loss)
   make_comparable (queue, loss, &at.query, loss->query);
   make_comparable (queue, loss, &at.key, loss->key);
   multiply (queue, loss, (Left){ at.key.unit, patches, 1 }, at.query.unit, at.by_key, dim, patches);
-  launch (queue, "match_loss", patches, 1, loss->samples, G_N_ELEMENTS (args), args);
+  compare (queue, loss, &at);
+  launch (queue, "transpose_gradient", patches, 1, loss->samples, G_N_ELEMENTS (transpose), transpose);
   multiply (queue, loss, (Left){ at.key.unit, 1, patches }, at.by_key, at.query.dunit, patches, dim);
   multiply (queue, loss, (Left){ at.query.unit, 1, patches }, at.by_query, at.key.dunit, patches, dim);
   make_comparable_backward (queue, loss, &at.query, loss->dquery);

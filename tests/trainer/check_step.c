@@ -195,7 +195,7 @@ check_gradient (RvmModel *model, const Random *random, guint context, gboolean c
   return check (fabs (slope - 1) <= TOLERANCE, what, slope);
 }
 
-enum { PLACES_WEIGHT = 3 };
+enum { PLACES_WEIGHT = 3, OBJECTS_WEIGHT = 2 };
 
 static double
 loss_with_places (RvmStep *step, const RvmBatch *batch)
@@ -207,7 +207,7 @@ loss_with_places (RvmStep *step, const RvmBatch *batch)
   rvm_step_refresh (step);
   if (!rvm_step_forward (step, batch, &loss, &error))
     g_error ("%s", error->message);
-  return loss.masked + PLACES_WEIGHT * loss.places * loss.matched / patches;
+  return loss.masked + (PLACES_WEIGHT * loss.places * loss.matched + OBJECTS_WEIGHT * loss.objects * loss.known) / patches;
 }
 
 static guint
@@ -215,13 +215,13 @@ check_places (RvmModel *model, const Random *random, guint sources)
 {
   const RvmStepShape shape = {
     .rows = ROWS, .columns = COLUMNS, .samples = SAMPLES, .sources = SOURCES, .targets = TARGETS, .kept = KEPT, .context = 1,
-    .places = PLACES_WEIGHT, .places_temperature = 0.2,
+    .places = PLACES_WEIGHT, .objects = OBJECTS_WEIGHT, .places_temperature = 0.2,
   };
-  g_autofree char *what = g_strdup_printf ("places, %u source frames: slope / squared gradient", sources);
+  g_autofree char *what = g_strdup_printf ("places and objects, %u source frames: slope / squared gradient", sources);
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmStep) step = rvm_step_new (model, &shape, FALSE, FALSE, &error), without = make_step (model, 1, FALSE);
   g_autofree float **kept = NULL;
-  guint32 match[SAMPLES * ROWS * COLUMNS];
+  guint32 match[SAMPLES * ROWS * COLUMNS], object[2 * SAMPLES * ROWS * COLUMNS];
   RvmBatch batch = random->batch;
   guint failed = 0, matched = 0;
   RvmLoss loss;
@@ -232,9 +232,12 @@ check_places (RvmModel *model, const Random *random, guint sources)
     match[i] = i % 3 == 0 ? RVM_MATCH_NONE : (i * 5 + 1) % (ROWS * COLUMNS);
     matched += i % 3 != 0;
   }
+  for (guint i = 0; i < G_N_ELEMENTS (object); i++)
+    object[i] = i % 7 == 3 ? RVM_MATCH_NONE : i % 3;
   batch.sources = sources;
   failed += check (loss_with_places (step, &batch) == loss_of (without, &batch), "no matches: the loss is that of reconstruction", 0);
   batch.match = match;
+  batch.object = object;
 
   const double squares = take_gradients (step, &batch, &loss, &kept), factor = 1e-3 * loss_with_places (step, &batch) / squares;
   move (step, kept, factor);
@@ -246,6 +249,7 @@ check_places (RvmModel *model, const Random *random, guint sources)
   failed += check (fabs (slope - 1) <= TOLERANCE, what, slope);
   failed += check (loss.matched == (sources > 1 ? matched : 0), "patches that have a place", loss.matched);
   failed += check (sources == 1 || (loss.places > 0 && loss.found >= 0 && loss.found <= 1), "their loss", loss.places);
+  failed += check (sources == 1 ? loss.known == 0 : loss.known > matched && loss.objects > 0, "the loss of objects", loss.objects);
   return failed;
 }
 

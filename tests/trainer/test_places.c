@@ -83,14 +83,14 @@ init_recipe (RvmRecipe *recipe)
 
 typedef struct {
   guint8 source[SOURCES * FRAME], target[FRAME];
-  guint32 gaps[1], visible[PATCHES], match[PATCHES];
+  guint32 gaps[1], visible[PATCHES], match[PATCHES], object[2 * PATCHES];
 } Drawn;
 
 static void
 draw (RvmSampler *sampler, guint64 number, Drawn *drawn)
 {
   const RvmBatchShape shape = rvm_sampler_draw_shape (sampler, number, 1);
-  const RvmSample sample = { drawn->source, drawn->target, drawn->gaps, drawn->visible, drawn->match };
+  const RvmSample sample = { drawn->source, drawn->target, drawn->gaps, drawn->visible, drawn->match, drawn->object };
   g_autoptr (GError) error = NULL;
 
   memset (drawn->match, 0, sizeof drawn->match);
@@ -165,6 +165,73 @@ START_TEST (test_the_place_shows_the_same_point)
 }
 END_TEST
 
+/* The colour at the middle of a patch says whether the photo or the cut-out is seen; at edges it is between the two. */
+START_TEST (test_objects_are_those_that_are_seen)
+{
+  g_autoptr (RvmSampler) sampler = NULL;
+  g_autofree Drawn *drawn = g_new (Drawn, 1);
+  guint counts[2] = { 0 }, edges = 0, wrong = 0;
+  RvmRecipe recipe;
+
+  init_recipe (&recipe);
+  recipe.places = 0;
+  recipe.objects = 1;
+  sampler = open_sampler (&recipe);
+  for (guint n = 0; n < SAMPLES; n++) {
+    draw (sampler, n, drawn);
+    for (guint i = 0; i < 2 * PATCHES; i++) {
+      const guint patch = i % PATCHES;
+      const guint8 *pixel = pixel_of (drawn, i < PATCHES ? 0 : SOURCES - 1, patch % COLUMNS * PATCH + PATCH / 2, patch / COLUMNS * PATCH + PATCH / 2);
+
+      if (pixel[2] > 10 && pixel[2] < 245) {
+        edges++;
+        continue;
+      }
+      ck_assert_uint_le (drawn->object[i], 1);
+      counts[drawn->object[i]]++;
+      wrong += drawn->object[i] != (pixel[2] > 128); /* half a pixel beside the edge */
+    }
+  }
+  ck_assert_msg (counts[1] > SAMPLES && counts[0] > counts[1] && edges < counts[1] && wrong <= edges, "%u of the photo, %u of the cut-out, %u at edges, %u wrong",
+      counts[0], counts[1], edges, wrong);
+}
+END_TEST
+
+/* With no file of a cut-out, pieces of the photo move over the photo: what is seen has no blue, and both kinds of objects occur. */
+START_TEST (test_pieces_of_photos_are_cut_outs)
+{
+  g_autofree char *photo = g_build_filename (folder, "photo.png", NULL);
+  g_autoptr (RvmMaterial) material = rvm_material_new ();
+  g_autoptr (RvmSampler) sampler = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree Drawn *drawn = g_new (Drawn, 1);
+  guint pieces = 0, wrong = 0, matched = 0, other = 0;
+  RvmRecipe recipe;
+
+  init_recipe (&recipe);
+  recipe.cut_outs = 0.5;
+  ck_assert (rvm_material_give (material, RVM_MATERIAL_PHOTOS, (const char *const[]){ photo, NULL }, NULL));
+  sampler = rvm_sampler_new (&recipe, g_steal_pointer (&material), folder, &error);
+  ck_assert_msg (sampler != NULL, "%s", error ? error->message : "");
+  for (guint n = 0; n < SAMPLES; n++) {
+    draw (sampler, n, drawn);
+    for (guint i = 0; i < FRAME; i += 3)
+      ck_assert_uint_le (drawn->source[i + 2], 2);
+    for (guint i = 0; i < PATCHES; i++) {
+      if (drawn->match[i] == RVM_MATCH_NONE || drawn->object[PATCHES + i] != 1)
+        continue;
+      matched++;
+      other += drawn->object[drawn->match[i]] != 1; /* the middle of the patch may show another thing than the point in it */
+      wrong += nearest (drawn, i, drawn->match[i]) > 12;
+    }
+    for (guint i = 0; i < 2 * PATCHES; i++)
+      pieces += drawn->object[i] == 1;
+  }
+  ck_assert_msg (pieces > SAMPLES && matched > pieces / 8 && wrong <= matched / 20 && other <= matched / 5,
+      "%u patches of pieces, %u matched, of these %u at another point, %u in a patch of another object", pieces, matched, wrong, other);
+}
+END_TEST
+
 START_TEST (test_what_stands_still_stays_in_its_place)
 {
   g_autoptr (RvmSampler) sampler = NULL;
@@ -212,6 +279,8 @@ START_TEST (test_what_is_covered_in_the_first_frame_is_no_place)
         ck_assert_uint_eq (drawn->match[i], there);
         kept++;
       }
+      ck_assert (drawn->object[there] == (drawn->match[i] == RVM_MATCH_NONE ? RVM_MATCH_NONE : whole->object[there]));
+      ck_assert_uint_eq (drawn->object[PATCHES + i], whole->object[PATCHES + i]);
     }
   }
   ck_assert_msg (covered > 0 && kept > 0, "%u covered, %u kept", covered, kept);
@@ -228,8 +297,11 @@ START_TEST (test_one_source_frame_has_no_places)
   recipe.sources_min = recipe.sources_max = 1;
   sampler = open_sampler (&recipe);
   draw (sampler, 0, drawn);
-  for (guint i = 0; i < PATCHES; i++)
+  for (guint i = 0; i < PATCHES; i++) {
     ck_assert_uint_eq (drawn->match[i], RVM_MATCH_NONE);
+    ck_assert_uint_eq (drawn->object[i], RVM_MATCH_NONE);
+    ck_assert_uint_eq (drawn->object[PATCHES + i], RVM_MATCH_NONE);
+  }
 }
 END_TEST
 
@@ -240,6 +312,8 @@ main (void)
 
   tcase_add_checked_fixture (tests, setup, teardown);
   tcase_add_test (tests, test_the_place_shows_the_same_point);
+  tcase_add_test (tests, test_objects_are_those_that_are_seen);
+  tcase_add_test (tests, test_pieces_of_photos_are_cut_outs);
   tcase_add_test (tests, test_what_stands_still_stays_in_its_place);
   tcase_add_test (tests, test_what_is_covered_in_the_first_frame_is_no_place);
   tcase_add_test (tests, test_one_source_frame_has_no_places);

@@ -191,3 +191,16 @@ rvm_hiding_apply (const RvmRecipe *recipe, GRand *rng, const RvmHidingFrames *fr
     }
   return TRUE;
 }
+
+gboolean
+rvm_hiding_has_covered (const guint8 *before, const guint8 *after, guint width, guint patch, guint number)
+{
+  const guint columns = width / patch, line = patch * 3;
+  const gsize corner = ((gsize) (number / columns) * patch * width + (gsize) (number % columns) * patch) * 3;
+  guint changed = 0;
+
+  for (guint y = 0; y < patch; y++)
+    for (guint x = 0; x < line; x++)
+      changed += before[corner + (gsize) y * width * 3 + x] != after[corner + (gsize) y * width * 3 + x];
+  return changed * 2 > patch * line;
+}

@@ -53,6 +53,25 @@ clear (gpointer data)
     cairo_surface_destroy (picture->levels[i]);
 }
 
+/* @level: (transfer full). Adds the other levels; NULL: no memory. */
+static RvmPicture *
+make_picture (cairo_surface_t *level)
+{
+  g_autoptr (RvmPicture) picture = g_atomic_rc_box_new0 (RvmPicture);
+
+  picture->width = cairo_image_surface_get_width (level);
+  picture->height = cairo_image_surface_get_height (level);
+  picture->levels[picture->n_levels++] = level;
+  while (picture->n_levels < RVM_PICTURE_LEVELS && MIN (picture->width, picture->height) >> picture->n_levels >= 4) {
+    picture->levels[picture->n_levels] = halve (picture->levels[picture->n_levels - 1]);
+    picture->n_levels++;
+  }
+  for (guint i = 0; i < picture->n_levels; i++)
+    if (cairo_surface_status (picture->levels[i]) != CAIRO_STATUS_SUCCESS)
+      return NULL;
+  return g_steal_pointer (&picture);
+}
+
 RvmPicture *
 rvm_picture_load (const char *path, guint short_side, GError **error)
 {
@@ -62,20 +81,10 @@ rvm_picture_load (const char *path, guint short_side, GError **error)
 
   if (pixels == NULL)
     return NULL;
-  picture = g_atomic_rc_box_new0 (RvmPicture);
-  picture->width = rvm_reader_get_width (reader);
-  picture->height = rvm_reader_get_height (reader);
-  picture->levels[picture->n_levels++] = make_surface (pixels, picture->width, picture->height);
-  while (picture->n_levels < RVM_PICTURE_LEVELS && MIN (picture->width, picture->height) >> picture->n_levels >= 4) {
-    picture->levels[picture->n_levels] = halve (picture->levels[picture->n_levels - 1]);
-    picture->n_levels++;
-  }
-  for (guint i = 0; i < picture->n_levels; i++)
-    if (cairo_surface_status (picture->levels[i]) != CAIRO_STATUS_SUCCESS) {
-      rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a picture of %u x %u pixels", path, picture->width, picture->height);
-      rvm_picture_unref (picture);
-      return NULL;
-    }
+  picture = make_picture (make_surface (pixels, rvm_reader_get_width (reader), rvm_reader_get_height (reader)));
+  if (picture == NULL)
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a picture of %u x %u pixels", path, rvm_reader_get_width (reader),
+        rvm_reader_get_height (reader));
   return picture;
 }
 
@@ -134,4 +143,41 @@ rvm_picture_draw (const RvmPicture *picture, cairo_t *cr, const cairo_matrix_t *
   cairo_set_source (cr, pattern);
   cairo_paint (cr);
   cairo_pattern_destroy (pattern);
+}
+
+/* A circle whose radius is changed by waves, the more of them the weaker. */
+static void
+draw_outline (cairo_t *cr, double middle, GRand *rng)
+{
+  enum { WAVES = 5, POINTS = 48 };
+  double size[WAVES], phase[WAVES], radius[POINTS], most = 0;
+
+  for (guint k = 0; k < WAVES; k++) {
+    size[k] = g_rand_double_range (rng, 0, 0.45) / (k + 1);
+    phase[k] = g_rand_double_range (rng, 0, 2 * G_PI);
+  }
+  for (guint i = 0; i < POINTS; i++) {
+    radius[i] = 1;
+    for (guint k = 0; k < WAVES; k++)
+      radius[i] += size[k] * cos ((k + 1) * 2 * G_PI * i / POINTS + phase[k]);
+    radius[i] = MAX (radius[i], 0.1);
+    most = MAX (most, radius[i]);
+  }
+  for (guint i = 0; i < POINTS; i++)
+    cairo_line_to (cr, middle * (1 + radius[i] / most * cos (2 * G_PI * i / POINTS)), middle * (1 + radius[i] / most * sin (2 * G_PI * i / POINTS)));
+  cairo_close_path (cr);
+}
+
+RvmPicture *
+rvm_picture_cut_out (const RvmPicture *picture, const cairo_matrix_t *place, guint side, GRand *rng)
+{
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, side, side);
+  cairo_t *cr = cairo_create (surface);
+
+  draw_outline (cr, side / 2.0, rng);
+  cairo_clip (cr);
+  rvm_picture_draw (picture, cr, place, TRUE);
+  cairo_destroy (cr);
+  cairo_surface_flush (surface);
+  return make_picture (surface);
 }

@@ -19,6 +19,10 @@ RvmPicture *rvm_picture_ref (RvmPicture *picture);
 void rvm_picture_unref (RvmPicture *picture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmPicture, rvm_picture_unref)
 
+/* A cut-out of @side x @side pixels: what @place shows of @picture (as in rvm_picture_draw(), mirrored around it) inside a round, irregular outline that
+ * @rng draws and that nearly fills the square. NULL: no memory. */
+RvmPicture *rvm_picture_cut_out (const RvmPicture *picture, const cairo_matrix_t *place, guint side, GRand *rng);
+
 guint64 rvm_picture_get_size (const RvmPicture *picture); /* bytes */
 
 /* Whether the picture covers what is behind it at (@x, @y), in its pixels; outside of it, it does not. */

@@ -113,7 +113,7 @@ rvm_sampler_new (const RvmRecipe *recipe, RvmMaterial *material, const char *cac
       return NULL;
   }
   if (rvm_sampler_uses (recipe, RVM_MATERIAL_PHOTOS)) {
-    sampler->synthetic = rvm_synthetic_new (material, most, recipe->sprites_max, recipe->motion, memory / 4, error);
+    sampler->synthetic = rvm_synthetic_new (material, recipe, most, memory / 4, error);
     if (sampler->synthetic == NULL)
       return NULL;
   }
@@ -411,8 +411,11 @@ render (RvmSampler *sampler, GRand *rng, const RvmBatchShape *shape, const RvmSa
     if (!rvm_synthetic_clip_render (clip, last + sample->gaps[i], sample->target + i * size, error))
       return FALSE;
   }
-  if (sample->match && shape->sources > 1)
+  if (sample->match && shape->sources > 1) {
     rvm_synthetic_clip_match (clip, last, 0, recipe->model.patch, sample->match);
+    rvm_synthetic_clip_find_objects (clip, 0, recipe->model.patch, sample->object);
+    rvm_synthetic_clip_find_objects (clip, last, recipe->model.patch, sample->object + count_patches (sampler, shape));
+  }
   return TRUE;
 }
 
@@ -434,21 +437,7 @@ hide (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, con
   return ok;
 }
 
-/* Whether more of a patch differs between two pictures than is the same. */
-static gboolean
-is_covered (const guint8 *before, const guint8 *after, guint width, guint patch, guint number)
-{
-  const guint columns = width / patch, line = patch * 3;
-  const gsize corner = ((gsize) (number / columns) * patch * width + (gsize) (number % columns) * patch) * 3;
-  guint changed = 0;
-
-  for (guint y = 0; y < patch; y++)
-    for (guint x = 0; x < line; x++)
-      changed += before[corner + (gsize) y * width * 3 + x] != after[corner + (gsize) y * width * 3 + x];
-  return changed * 2 > patch * line;
-}
-
-/* hide(), after which what is covered in the first source frame is no place that can be found. */
+/* hide(), after which what is covered in the first source frame is no place and no object that can be found. */
 static gboolean
 hide_and_unmatch (const RvmSampler *sampler, guint64 number, const RvmBatchShape *shape, const RvmSample *sample, GError **error)
 {
@@ -457,9 +446,12 @@ hide_and_unmatch (const RvmSampler *sampler, guint64 number, const RvmBatchShape
 
   if (!hide (sampler, number, shape, sample, error))
     return FALSE;
-  for (guint i = 0; before && i < patches; i++)
-    if (sample->match[i] != RVM_MATCH_NONE && is_covered (before, sample->source, shape->width, patch, sample->match[i]))
+  for (guint i = 0; before && i < patches; i++) {
+    if (sample->match[i] != RVM_MATCH_NONE && rvm_hiding_has_covered (before, sample->source, shape->width, patch, sample->match[i]))
       sample->match[i] = RVM_MATCH_NONE;
+    if (rvm_hiding_has_covered (before, sample->source, shape->width, patch, i))
+      sample->object[i] = RVM_MATCH_NONE;
+  }
   return TRUE;
 }
 
@@ -470,7 +462,7 @@ rvm_sampler_draw (RvmSampler *sampler, guint64 number, const RvmBatchShape *shap
   gboolean ok = TRUE;
 
   for (guint i = 0; sample->match && i < count_patches (sampler, shape); i++)
-    sample->match[i] = RVM_MATCH_NONE;
+    sample->match[i] = sample->object[2 * i] = sample->object[2 * i + 1] = RVM_MATCH_NONE;
   for (guint i = 0; i < sampler->recipe.targets; i++)
     draw_visible (sampler, rng, shape, sample->visible + (gsize) i * shape->kept);
   if (g_rand_double (rng) < sampler->recipe.synthetic) {

@@ -13,7 +13,7 @@ typedef struct _RvmSampler RvmSampler;
 typedef struct {
   guint8 *source, *target;
   guint32 *gaps, *visible;
-  guint32 *match; /* NULL unless the recipe has a loss of places */
+  guint32 *match, *object; /* NULL unless the recipe has a loss of places or of objects (rvm_recipe_has_matches()) */
 } RvmSample;
 
 /* Photos, and sprites if there are any, are used when the recipe's share of synthetic video is not 0, clips when it is not 1. */

@@ -32,6 +32,7 @@ rvm_source_batch_free (RvmSourceBatch *batch)
   g_free ((gpointer) batch->batch.gaps);
   g_free ((gpointer) batch->batch.visible);
   g_free ((gpointer) batch->batch.match);
+  g_free ((gpointer) batch->batch.object);
   g_free (batch);
 }
 
@@ -44,7 +45,8 @@ make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GErro
   RvmSample all = {
     .source = g_malloc (picture * shape->sources * shape->samples), .target = g_malloc (picture * pictures),
     .gaps = g_new (guint32, pictures), .visible = g_new (guint32, pictures * shape->kept),
-    .match = recipe->places > 0 ? g_new (guint32, shape->samples * patches) : NULL,
+    .match = rvm_recipe_has_matches (recipe) ? g_new (guint32, shape->samples * patches) : NULL,
+    .object = rvm_recipe_has_matches (recipe) ? g_new (guint32, 2 * shape->samples * patches) : NULL,
   };
   g_autoptr (RvmSourceBatch) batch = g_new0 (RvmSourceBatch, 1);
   gboolean ok = TRUE;
@@ -53,6 +55,7 @@ make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GErro
     .sources = shape->sources, .samples = shape->samples, .rows = shape->height / recipe->model.patch,
     .columns = shape->width / recipe->model.patch, .kept = shape->kept,
     .source = all.source, .target = all.target, .gaps = all.gaps, .visible = all.visible, .match = all.match,
+    .object = all.object,
   };
   batch->first = number * recipe->batch + source->offset;
   g_mutex_lock (&source->sampling);
@@ -60,6 +63,7 @@ make_batch (RvmSource *source, guint64 number, const RvmBatchShape *shape, GErro
     const RvmSample sample = {
       all.source + i * shape->sources * picture, all.target + i * recipe->targets * picture, all.gaps + i * recipe->targets,
       all.visible + i * recipe->targets * shape->kept, all.match ? all.match + i * patches : NULL,
+      all.object ? all.object + 2 * i * patches : NULL,
     };
     ok = rvm_sampler_draw (source->sampler, batch->first + i, shape, &sample, error);
   }

@@ -15,7 +15,7 @@ enum { SPRITES_LIMIT = 64, DETAIL = 8 }; /* DETAIL: pictures are kept at most th
 struct _RvmSynthetic {
   const GPtrArray *photos, *sprites; /* RvmMaterialFile: the material's */
   guint side, sprites_max;
-  double motion;
+  double motion, cut_outs;
   RvmStore *store; /* number (photos, then sprites) -> RvmPicture */
 };
 
@@ -63,13 +63,14 @@ choose_pictures (RvmSynthetic *synthetic, RvmMaterial *material, RvmMaterialKind
 }
 
 RvmSynthetic *
-rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error)
+rvm_synthetic_new (RvmMaterial *material, const RvmRecipe *recipe, guint side, guint64 memory, GError **error)
 {
   g_autoptr (RvmSynthetic) synthetic = g_new0 (RvmSynthetic, 1);
 
   synthetic->side = side;
-  synthetic->sprites_max = MIN (sprites_max, SPRITES_LIMIT);
-  synthetic->motion = motion;
+  synthetic->sprites_max = MIN (recipe->sprites_max, SPRITES_LIMIT);
+  synthetic->motion = recipe->motion;
+  synthetic->cut_outs = recipe->cut_outs;
   synthetic->store = rvm_store_new (memory, (gpointer (*) (gpointer)) rvm_picture_ref, (GDestroyNotify) rvm_picture_unref);
   synthetic->photos = material->files[RVM_MATERIAL_PHOTOS];
   synthetic->sprites = material->files[RVM_MATERIAL_SPRITES];
@@ -164,11 +165,47 @@ draw_sprite (Actor *actor, const RvmSyntheticClip *clip, GRand *rng)
   actor->y.start = g_rand_double_range (rng, -0.5, 0.5) * clip->height / clip->width - track_at (&actor->y, seen);
 }
 
+/* A piece of 0.1 to 0.5 of the photo's shorter side, as it may be turned. */
+static RvmPicture *
+cut_out (RvmSynthetic *synthetic, GRand *rng, GError **error)
+{
+  const double side = synthetic->side, least = log (0.1), most = log (0.5);
+  const guint number = g_rand_int_range (rng, 0, synthetic->photos->len);
+  g_autoptr (RvmPicture) photo = take_picture (synthetic, synthetic->photos, 0, number, error);
+  RvmPicture *piece;
+  cairo_matrix_t place;
+
+  if (photo == NULL)
+    return NULL;
+  const double scale = side / (MIN (photo->width, photo->height) * exp (g_rand_double_range (rng, least, most)));
+  const double x = g_rand_double_range (rng, 0, photo->width), y = g_rand_double_range (rng, 0, photo->height);
+  cairo_matrix_init_translate (&place, side / 2, side / 2);
+  cairo_matrix_rotate (&place, g_rand_double_range (rng, 0, 2 * G_PI));
+  cairo_matrix_scale (&place, scale, scale);
+  cairo_matrix_translate (&place, -x, -y);
+  piece = rvm_picture_cut_out (photo, &place, synthetic->side, rng);
+  if (piece == NULL)
+    rvm_error_set (error, RVM_ERROR_MEMORY, "no memory for a cut-out of %u x %u pixels", synthetic->side, synthetic->side);
+  return piece;
+}
+
+/* The photo (@i is 0) or a sprite. (transfer full). */
+static RvmPicture *
+choose_picture (RvmSynthetic *synthetic, GRand *rng, guint i, GError **error)
+{
+  const GPtrArray *files = i ? synthetic->sprites : synthetic->photos;
+
+  if (i && synthetic->cut_outs > 0 && (files->len == 0 || g_rand_double (rng) < synthetic->cut_outs))
+    return cut_out (synthetic, rng, error);
+  return take_picture (synthetic, files, i ? SPRITES_OFFSET : 0, g_rand_int_range (rng, 0, files->len), error);
+}
+
 RvmSyntheticClip *
 rvm_synthetic_clip_new (RvmSynthetic *synthetic, GRand *rng, guint width, guint height, guint frames, GError **error)
 {
   g_autoptr (RvmSyntheticClip) clip = g_new0 (RvmSyntheticClip, 1);
-  const guint sprites = synthetic->sprites->len ? g_rand_int_range (rng, 1, synthetic->sprites_max + 1) : 0;
+  const gboolean has_sprites = synthetic->sprites->len || synthetic->cut_outs > 0;
+  const guint sprites = has_sprites ? g_rand_int_range (rng, 1, synthetic->sprites_max + 1) : 0;
 
   clip->width = width;
   clip->height = height;
@@ -176,10 +213,9 @@ rvm_synthetic_clip_new (RvmSynthetic *synthetic, GRand *rng, guint width, guint 
   clip->motion = synthetic->motion;
   clip->surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, clip->width, clip->height);
   for (guint i = 0; i <= sprites; i++) {
-    const GPtrArray *files = i ? synthetic->sprites : synthetic->photos;
     Actor *actor = &clip->actors[i];
 
-    actor->picture = take_picture (synthetic, files, i ? SPRITES_OFFSET : 0, g_rand_int_range (rng, 0, files->len), error);
+    actor->picture = choose_picture (synthetic, rng, i, error);
     if (actor->picture == NULL)
       return NULL;
     clip->n++;
@@ -265,6 +301,19 @@ rvm_synthetic_clip_match (const RvmSyntheticClip *clip, guint frame, guint other
     const guint32 there = (guint) y / patch * columns + (guint) x / patch;
     if (find_actor (clip, to, &x, &y) == actor)
       match[i] = there;
+  }
+}
+
+void
+rvm_synthetic_clip_find_objects (const RvmSyntheticClip *clip, guint frame, guint patch, guint32 *object)
+{
+  const guint columns = clip->width / patch, rows = clip->height / patch;
+
+  for (guint i = 0; i < rows * columns; i++) {
+    double x = (i % columns + 0.5) * patch, y = (i / columns + 0.5) * patch;
+    const guint actor = find_actor (clip, time_of (clip, frame), &x, &y);
+
+    object[i] = actor == G_MAXUINT ? RVM_MATCH_NONE : actor;
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "material.h"
+#include "trainer/recipes/recipe.h"
 
 G_BEGIN_DECLS
 
@@ -10,9 +11,9 @@ typedef struct _RvmSynthetic RvmSynthetic;
 typedef struct _RvmSyntheticClip RvmSyntheticClip; /* one video */
 
 /* Opens the photos and sprites of @material, which must outlive the result. Files that are not pictures are skipped with a line on standard error, or
- * are an error if they are settled. RVM_ERROR_FILE if there is no photo. @side: the longest side of a frame. @motion: factor of all movement; at 1 a
- * camera moves up to two widths of the frame in a clip. @memory: bytes of decoded pictures that are kept. */
-RvmSynthetic *rvm_synthetic_new (RvmMaterial *material, guint side, guint sprites_max, double motion, guint64 memory, GError **error);
+ * are an error if they are settled. RVM_ERROR_FILE if there is no photo. @recipe: of the group [data], how many sprites there are, how many of them are
+ * pieces of photos, and how much all moves. @side: the longest side of a frame. @memory: bytes of decoded pictures that are kept. */
+RvmSynthetic *rvm_synthetic_new (RvmMaterial *material, const RvmRecipe *recipe, guint side, guint64 memory, GError **error);
 void rvm_synthetic_free (RvmSynthetic *synthetic);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSynthetic, rvm_synthetic_free)
 
@@ -24,6 +25,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmSyntheticClip, rvm_synthetic_clip_free)
 /* @match: (height / @patch, width / @patch), for each patch of @frame the patch of @other in which the point at its middle is seen, or RVM_MATCH_NONE
  * (kernels/cl/flags.h) where that point is outside or something hides it. */
 void rvm_synthetic_clip_match (const RvmSyntheticClip *clip, guint frame, guint other, guint patch, guint32 *match);
+
+/* @object: (height / @patch, width / @patch), for each patch of @frame the number of what is seen at its middle: 0 is the photo, others are sprites; or
+ * RVM_MATCH_NONE. */
+void rvm_synthetic_clip_find_objects (const RvmSyntheticClip *clip, guint frame, guint patch, guint32 *object);
 
 /* @pixels: (height, width, 3) RGB. */
 gboolean rvm_synthetic_clip_render (RvmSyntheticClip *clip, guint frame, guint8 *pixels, GError **error);

@@ -40,7 +40,7 @@ decoder_open (Decoder *decoder, const RvmSuite *suite, const RvmSuiteModel *mode
   const gboolean grid_code = recipe->side_max != 0;
 
   recipe->side_max = 0;
-  recipe->places = 0;
+  recipe->places = recipe->objects = 0;
   recipe->width = RVM_SUITE_WIDTH;
   recipe->height = RVM_SUITE_HEIGHT;
   recipe->sources_max = SOURCES;

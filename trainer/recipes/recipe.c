@@ -48,6 +48,7 @@ static const Field fields[] = {
   UINT ("data", "stride-max", stride_max, 1, 64, 1, "frames from one source frame to the next: drawn from 1 to this"),
   REAL ("data", "synthetic", synthetic, 0, 1, 0.5, "share of samples rendered from pictures and sprites"),
   UINT ("data", "sprites-max", sprites_max, 1, 64, 5, "most sprites of a rendered sample"),
+  REAL ("data", "cut-outs", cut_outs, 0, 1, 0, "of the sprites of rendered samples: share that are pieces of --photos, of random shape"),
   REAL ("data", "motion", motion, 0, 100, 1, "factor of all movement in rendered video; at 1 the camera moves up to two widths of the frame"),
   REAL ("data", "crop-min", crop_min, 0.05, 1, 0.4, "smallest crop, as a share of the picture's shorter side"),
   BOOL ("data", "flip", flip, 1, "mirror half of the samples"),
@@ -76,7 +77,9 @@ static const Field fields[] = {
   BOOL ("training", "loss-all", loss_all, 0, "the loss is the mean over all patches instead of the hidden ones"),
   REAL ("training", "places", places, 0, 1e6, 0,
       "weight of a second loss, on rendered samples: patches of the last source frame find their places in the first by the states; 0: as published"),
-  REAL ("training", "places-temperature", places_temperature, 0.001, 10, 0.1, "of that loss: by what cosines are divided"),
+  REAL ("training", "objects", objects, 0, 1e6, 0,
+      "weight of a third loss, on rendered samples: patches of the last source frame find their objects in the first by the states; 0: as published"),
+  REAL ("training", "places-temperature", places_temperature, 0.001, 10, 0.1, "of these two losses: by what cosines are divided"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "seed of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),
   REAL ("optimiser", "rate-end", rate_end, 0, 1, 0, "learning rate at the end of the cosine"),
@@ -412,6 +415,12 @@ rvm_recipe_describe (void)
     g_string_append_printf (text, "  %-26s %s (%s to %s, default %s)\n", name, fields[i].help, low, high, value);
   }
   return g_string_free (text, FALSE);
+}
+
+gboolean
+rvm_recipe_has_matches (const RvmRecipe *recipe)
+{
+  return recipe->places > 0 || recipe->objects > 0;
 }
 
 guint

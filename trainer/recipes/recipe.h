@@ -25,6 +25,7 @@ typedef struct {
   guint stride_max;              /* frames between two source frames: drawn from 1 to this, per sample */
   double synthetic;              /* share of samples rendered from pictures and sprites */
   guint sprites_max;             /* sprites of a rendered sample: drawn from 1 to this */
+  double cut_outs;               /* share of these sprites that are pieces of photos */
   double motion;                 /* of rendered video; 1: the camera moves up to two widths of the frame */
   double crop_min;               /* smallest crop, as a share of the picture's shorter side */
   gboolean flip;
@@ -52,7 +53,8 @@ typedef struct {
   double gate_shift;             /* of given initial weights: the same */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
-  double places_temperature;
+  double objects;                /* weight of the loss of finding objects, of the same header; 0: as published */
+  double places_temperature;     /* of both */
   guint64 seed;
   /* [optimiser] */
   double rate, rate_end, hold;   /* hold: share of the steps after the warm-up at the full rate */
@@ -75,6 +77,7 @@ gboolean rvm_recipe_validate (const RvmRecipe *recipe, GError **error);
 char *rvm_recipe_to_text (const RvmRecipe *recipe); /* every value, with its explanation */
 char *rvm_recipe_describe (void); /* (transfer full): names, ranges and defaults, for pretrain --help */
 
+gboolean rvm_recipe_has_matches (const RvmRecipe *recipe); /* whether samples say what is where: for the losses of places and of objects */
 guint rvm_recipe_get_kept (const RvmRecipe *recipe); /* visible patches of a target frame of width x height */
 guint rvm_recipe_count_kept (const RvmRecipe *recipe, guint patches); /* visible patches of a target of @patches patches; at least 1 */
 double rvm_recipe_get_rate (const RvmRecipe *recipe, guint64 step); /* learning rate of update @step, from 0 */

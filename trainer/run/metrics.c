@@ -1,5 +1,5 @@
 /* metrics.jsonl: {"step", "loss", "loss_all", "mean_colour", "copy", "gradient_norm", "rate", "waited", "time"}, and with a loss of
- * places {"matched", "places", "found"} where a batch has any. */
+ * places {"matched", "places", "found"} and of objects {"known", "objects"} where a batch has any. */
 #include "metrics.h"
 
 #include <errno.h>
@@ -119,6 +119,10 @@ rvm_metrics_add (RvmMetrics *metrics, const RvmMetric *metric, double gradient_n
     g_string_append_printf (metrics->pending, ",\"matched\":%.0f", metric->matched);
     g_string_append_printf (metrics->pending, ",\"places\":%s", g_ascii_formatd (number, sizeof number, "%.9g", metric->places / metric->matched));
     g_string_append_printf (metrics->pending, ",\"found\":%s", g_ascii_formatd (number, sizeof number, "%.9g", metric->found / metric->matched));
+  }
+  if (metric->known > 0) {
+    g_string_append_printf (metrics->pending, ",\"known\":%.0f", metric->known);
+    g_string_append_printf (metrics->pending, ",\"objects\":%s", g_ascii_formatd (number, sizeof number, "%.9g", metric->objects / metric->known));
   }
   g_string_append_printf (metrics->pending, ",\"time\":%" G_GINT64_FORMAT "}\n", g_get_real_time () / G_USEC_PER_SEC);
   if (metrics->pending->len > PENDING)

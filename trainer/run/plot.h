@@ -12,6 +12,7 @@ typedef struct {
   double masked, all; /* RvmLoss */
   double mean_colour, copy;
   double matched, places, found; /* sums over the batch: patches that have a place, their losses, how many were found; 0 without a loss of places */
+  double known, objects;         /* sums over the batch: patches whose object is known, their losses; 0 without a loss of objects */
 } RvmMetric;
 
 gboolean rvm_plot_losses (const char *path, const RvmMetric *metrics, gsize count, GError **error);

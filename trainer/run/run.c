@@ -177,16 +177,17 @@ draw_pictures (Run *run, GError **error)
 static void
 share_metric (RvmMetric *metric)
 {
-  double values[] = { metric->masked, metric->all, metric->mean_colour, metric->copy, metric->matched, metric->places, metric->found };
+  double *const fields[] = {
+    &metric->masked, &metric->all, &metric->mean_colour, &metric->copy, &metric->matched, &metric->places, &metric->found, &metric->known,
+    &metric->objects,
+  };
+  double values[G_N_ELEMENTS (fields)];
 
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    values[i] = *fields[i];
   rvm_parallel_sum (values, G_N_ELEMENTS (values));
-  metric->masked = values[0];
-  metric->all = values[1];
-  metric->mean_colour = values[2];
-  metric->copy = values[3];
-  metric->matched = values[4];
-  metric->places = values[5];
-  metric->found = values[6];
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    *fields[i] = values[i];
 }
 
 /* Whether all processes can continue. If one cannot, the step ends for all, since each needs the sums of the others. */
@@ -238,6 +239,8 @@ make_pass (Run *run, gboolean last, double share, double *waited, RvmMetric *met
   metric->matched += loss.matched;
   metric->places += loss.matched * loss.places;
   metric->found += loss.matched * loss.found;
+  metric->known += loss.known;
+  metric->objects += loss.known * loss.objects;
   return TRUE;
 }
 
@@ -287,15 +290,18 @@ is_interrupted (void)
 static void
 report (Run *run, const RvmMetric *metric, double norm, double rate, double waited)
 {
-  g_autofree char *text = NULL, *places = NULL;
+  g_autofree char *text = NULL;
+  g_autoptr (GString) places = g_string_new (NULL);
 
   if (rvm_parallel_get_rank () > 0)
     return;
   if (metric->matched > 0)
-    places = g_strdup_printf (", places %.3f, %.0f %% found", metric->places / metric->matched, 100 * metric->found / metric->matched);
+    g_string_append_printf (places, ", places %.3f, %.0f %% found", metric->places / metric->matched, 100 * metric->found / metric->matched);
+  if (metric->known > 0)
+    g_string_append_printf (places, ", objects %.3f", metric->objects / metric->known);
   rvm_metrics_add (run->metrics, metric, norm, rate, waited);
   text = g_strdup_printf ("loss %.5f (mean colour %.5f, copy %.5f%s)", rvm_metrics_get_recent (run->metrics), metric->mean_colour, metric->copy,
-      places ? places : "");
+      places->str);
   rvm_progress_update (run->progress, run->step, waited, text);
 }
 

@@ -73,6 +73,7 @@ rvm_step_new (RvmModel *model, const RvmStepShape *shape, gboolean all_patches, 
   step->slot_host = g_new (guint32, pictures * step->tokens);
   step->row_loss_host = g_new (float, pictures * step->tokens);
   step->place_loss_host = g_new (float, (gsize) shape->samples * step->tokens);
+  step->object_loss_host = g_new (float, (gsize) shape->samples * step->tokens);
   step->place_found_host = g_new (guint32, (gsize) shape->samples * step->tokens);
   step->queue = rvm_queue_new (model->device, profile, error);
   step->gradients = step->queue ? rvm_gradients_new (model->device, model->parameters, error) : NULL;
@@ -100,6 +101,7 @@ rvm_step_free (RvmStep *step)
   g_free (step->slot_host);
   g_free (step->row_loss_host);
   g_free (step->place_loss_host);
+  g_free (step->object_loss_host);
   g_free (step->place_found_host);
   rvm_model_unref (step->model);
   g_free (step);
@@ -281,15 +283,19 @@ compute_places (RvmStep *step, const RvmBatch *batch, double weight)
   const guint samples = step->shape.samples, patches = step->tokens - 1, queries = samples * patches;
 
   rvm_queue_write (step->queue, step->match, 0, batch->match, queries * sizeof (guint32));
+  rvm_queue_write (step->queue, step->object, 0, batch->object, 2 * queries * sizeof (guint32));
   /* All patches share the weight, whether they have a match or not: so it does not matter how a batch is divided among processes. */
   rvm_correspondence_loss (step->queue, &(RvmCorrespondence){
                                             .query = frame_of (step, step->states[batch->sources]), .key = frame_of (step, step->states[1]),
                                             .match = step->match, .temperature = step->most.places_temperature,
                                             .scale = weight * step->most.places / queries, .dquery = frame_of (step, step->dlast),
                                             .dkey = frame_of (step, step->dfirst), .row_loss = step->place_loss, .found = step->place_found,
+                                            .object = step->object, .object_scale = weight * step->most.objects / queries,
+                                            .object_loss = step->object_loss,
                                             .scratch = step->place_scratch, .samples = samples, .tokens = step->tokens,
                                         });
   rvm_queue_read (step->queue, step->place_loss, 0, step->place_loss_host, queries * sizeof (float));
+  rvm_queue_read (step->queue, step->object_loss, 0, step->object_loss_host, queries * sizeof (float));
   rvm_queue_read (step->queue, step->place_found, 0, step->place_found_host, queries * sizeof (guint32));
 }
 
@@ -353,17 +359,23 @@ static void
 sum_places (const RvmStep *step, const guint32 *match, RvmLoss *loss)
 {
   const guint queries = step->shape.samples * (step->tokens - 1);
-  double sum = 0, found = 0;
+  double sum = 0, found = 0, objects = 0;
 
-  loss->matched = 0;
-  for (guint i = 0; step->has_places && i < queries; i++)
+  loss->matched = loss->known = 0;
+  for (guint i = 0; step->has_places && i < queries; i++) {
     if (match[i] != RVM_MATCH_NONE) {
       loss->matched++;
       sum += step->place_loss_host[i];
       found += step->place_found_host[i];
     }
+    if (step->object_loss_host[i] != -1) {
+      loss->known++;
+      objects += step->object_loss_host[i];
+    }
+  }
   loss->places = loss->matched ? sum / loss->matched : 0;
   loss->found = loss->matched ? found / loss->matched : 0;
+  loss->objects = loss->known ? objects / loss->known : 0;
 }
 
 static gboolean
@@ -382,7 +394,7 @@ finish (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error)
   loss->all = all / count_values (step, TRUE);
   loss->masked = masked / count_values (step, FALSE);
   sum_places (step, batch->match, loss);
-  if (!isfinite (loss->all) || !isfinite (loss->places)) {
+  if (!isfinite (loss->all) || !isfinite (loss->places) || !isfinite (loss->objects)) {
     g_set_error_literal (error, RVM_ERROR, RVM_ERROR_MODEL, "the loss has become NaN or infinite");
     return FALSE;
   }
@@ -397,7 +409,7 @@ begin (RvmStep *step, const RvmBatch *batch, double weight, GError **error)
   if (!adopt (step, batch, error) || !index_visible (step, batch, error))
     return FALSE;
   step->last_sources = batch->sources;
-  step->has_places = step->most.places > 0 && batch->match && batch->sources > 1;
+  step->has_places = (step->most.places > 0 || step->most.objects > 0) && batch->match && batch->sources > 1;
   upload (step, batch);
   forward (step, batch->sources);
   compute_loss (step, weight);

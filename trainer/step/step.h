@@ -17,7 +17,7 @@ typedef struct {
   guint context; /* the decoder sees the states after so many of the last source frames; 0: after all, as published */
   gboolean context_position; /* positional encodings are added to the states that the decoder sees */
   gboolean grid_code; /* the decoder has the encoder's positional encoding, which fits grids of all sizes; FALSE: as published, patches are counted along the rows */
-  double places, places_temperature; /* the weight of the second loss, 0: there is none */
+  double places, objects, places_temperature; /* the weights of the losses of places and objects, 0: there is none */
 } RvmStepShape;
 
 /* One batch, on the host. */
@@ -29,6 +29,7 @@ typedef struct {
   const guint32 *gaps;   /* (samples, targets): frames after the last source frame, less than the model's deltas */
   const guint32 *visible;/* (samples, targets, kept): patches, each at most once */
   const guint32 *match;  /* (samples, patches), or NULL: for patches of the last source frame where they are in the first, or RVM_MATCH_NONE */
+  const guint32 *object; /* (samples, 2, patches), NULL if @match is: which object is seen in the first, then the last source frame, or RVM_MATCH_NONE */
 } RvmBatch;
 
 typedef struct {
@@ -37,6 +38,8 @@ typedef struct {
   guint matched; /* patches of the last source frame that have a place in the first; 0 also without a loss of places */
   double places; /* their mean loss (kernels/ops/correspondence.h), which counts shape.places times, and matched / all patches */
   double found;  /* share of them whose place is nearer than any other */
+  guint known;   /* patches of the last source frame whose object is in the first; 0 also without a loss of objects */
+  double objects; /* their mean loss, which counts shape.objects times, and known / all patches */
 } RvmLoss;
 
 typedef struct _RvmStep RvmStep;
@@ -64,7 +67,8 @@ void rvm_step_refresh (RvmStep *step);
 /* Forward only. A NaN or infinite loss is RVM_ERROR_MODEL. */
 gboolean rvm_step_forward (RvmStep *step, const RvmBatch *batch, RvmLoss *loss, GError **error);
 /* Forward and backward; adds to the gradients (rvm_gradients_reset() empties them). The gradients are
- * those of the loss times @weight: of the reconstruction and, in a batch with @match and more than one source frame, of places. */
+ * those of the loss times @weight: of the reconstruction and, in a batch with @match and more than one source frame, of places and
+ * objects. */
 gboolean rvm_step_backward (RvmStep *step, const RvmBatch *batch, double weight, RvmLoss *loss, GError **error);
 
 /* Following passes sum the accumulated gradients over all processes. @reduce: (nullable) (transfer none). */

@@ -12,7 +12,7 @@ rvm_step_shape_of_recipe (const RvmRecipe *recipe, guint samples)
     .rows = recipe->height / recipe->model.patch, .columns = recipe->width / recipe->model.patch, .samples = samples,
     .sources = recipe->sources_max, .targets = recipe->targets, .kept = rvm_recipe_get_kept (recipe), .most_patches = most * most,
     .context = recipe->context, .context_position = recipe->context_position, .grid_code = recipe->side_max != 0,
-    .places = recipe->places, .places_temperature = recipe->places_temperature,
+    .places = recipe->places, .objects = recipe->objects, .places_temperature = recipe->places_temperature,
   };
 }
 
@@ -120,9 +120,11 @@ take_places (RvmStep *step, RvmArena *arena, const RvmConfig *config)
   const guint64 patches = (guint64) shape->rows * shape->columns, queries = patches * shape->samples, dim = config->encoder.dim;
   const guint64 most = MAX (patches, shape->most_patches);
 
-  if (shape->places <= 0)
+  if (shape->places <= 0 && shape->objects <= 0)
     return;
   step->match = rvm_arena_take (arena, queries, 1, "places of patches");
+  step->object = rvm_arena_take (arena, 2 * queries, 1, "objects of patches");
+  step->object_loss = rvm_arena_take (arena, queries, 1, "losses of objects");
   step->place_loss = rvm_arena_take (arena, queries, 1, "losses of places");
   step->place_found = rvm_arena_take (arena, queries, 1, "places that were found");
   /* Larger pictures are fewer, but each of their patches has more others. */

@@ -29,8 +29,8 @@ struct _RvmStep {
   RvmEncoderActivations target_encoder;
   RvmDecoderActivations decoder;
   RvmBuffer *row_loss;
-  /* places; NULL without a loss of them */
-  RvmBuffer *match, *place_loss, *place_found, *place_scratch, *dfirst, *dlast;
+  /* places and objects; NULL without a loss of them */
+  RvmBuffer *match, *object, *object_loss, *place_loss, *place_found, *place_scratch, *dfirst, *dlast;
   /* backward pass */
   RvmBackward backward;
   RvmCoreBackward core_backward;
@@ -38,7 +38,7 @@ struct _RvmStep {
   RvmBuffer *dpredicted, *dfeatures, *dstate, *dencoded, *dsource, *dtarget, *dtokens;
 
   guint32 *visible_host, *slot_host, *rows_host;
-  float *row_loss_host, *place_loss_host;
+  float *row_loss_host, *place_loss_host, *object_loss_host;
   guint32 *place_found_host;
   gboolean has_places; /* of the batch at hand */
   guint last_sources;
