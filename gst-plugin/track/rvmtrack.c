@@ -32,10 +32,12 @@
  *
  * ## What is compared
  * Patches are compared by their features, and with the weights `colours` and `place` by
- * mean colours and positions. `standardise=false colours=0 place=0 lost-threshold=0` is
- * the published protocol; `context`, `radius`, `top-k` and `temperature` are the
- * published ones by default. Where the picture cannot be read, for example because it
- * lies on a GPU, colours are left out, with a warning.
+ * mean colours and positions. The edges of masks are then brought to those of colours in
+ * the picture, as far away as `refine` says (the guided filter).
+ * `standardise=false colours=0 place=0 refine=0 lost-threshold=0` is the published
+ * protocol; `context`, `radius`, `top-k` and `temperature` are the published ones by
+ * default. Where the picture cannot be read, for example because it lies on a GPU,
+ * colours and `refine` are left out, with a warning.
  *
  * ## Signals
  * #GstRvmtrack::add-point and #GstRvmtrack::add-box start a track with the next analysed
@@ -113,6 +115,7 @@ open_settings (GstRvmtrack * self, RvmPropagationSettings * settings, RvmAppeara
   cache_dir = g_strdup (set->cache_dir);
   self->mask_name = g_strdup (set->mask_file);
   self->limit = set->max_tracks;
+  self->refine = set->refine;
   *settings = (RvmPropagationSettings) {
   .context = set->context,.radius = set->radius,.top = set->top,.temperature = set->temperature,.standardise =
       set->standardise};
@@ -178,7 +181,8 @@ gst_rvmtrack_start (GstBaseTransform * base)
   rvm_device_notice_post (GST_ELEMENT (self), device);
   get_limits (self, &limits);
   self->tracker = rvm_tracker_new (device, &settings, &appearance, &limits, self->limit);
-  self->appearance = rvm_track_appearance_new (&appearance);
+  rvm_tracker_set_refine (self->tracker, self->refine);
+  self->appearance = rvm_track_appearance_new (&appearance, self->refine > 0);
   self->colours_warned = FALSE;
   self->name = gst_object_get_name (GST_OBJECT (self));
   self->have_info = FALSE;
@@ -205,7 +209,7 @@ make_beside (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * m
 
   if (error && !self->colours_warned) {
     self->colours_warned = TRUE;
-    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, because the picture cannot be read: %s (colours=0 asks for that)",
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, and edges of masks do not follow them, because the picture cannot be read: %s (colours=0 refine=0 asks for that)",
             error->message), (NULL));
   }
   return beside;
@@ -217,6 +221,7 @@ follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, 
   const RvmContinuity continuity = rvm_seen_update (&self->seen, meta);
   const gboolean reset = continuity == RVM_CONTINUITY_RESET || continuity == RVM_CONTINUITY_OTHER || !rvm_tracker_fits (self->tracker, meta);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
+  RvmTrackerFrame frame = {.meta = meta,.pts = pts };
   RvmConfidenceLimits limits;
 
   if (reset) {
@@ -228,7 +233,9 @@ follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, 
   get_limits (self, &limits);
   rvm_tracker_set_limits (self->tracker, &limits);
   rvm_tracker_set_picture (self->tracker, &self->view);
-  return rvm_tracker_push (self->tracker, meta, make_beside (self, buffer, meta), pts, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
+  frame.beside = make_beside (self, buffer, meta);
+  frame.rgb = rvm_track_appearance_get_picture (self->appearance);
+  return rvm_tracker_push (self->tracker, &frame, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
       && gst_rvmtrack_start_regions (self, buffer, error) && gst_rvmtrack_apply_signals (self, pts, error);
 }
 

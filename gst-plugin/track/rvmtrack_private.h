@@ -30,6 +30,7 @@ struct _GstRvmtrack
   RvmMask *mask;                /* of mask-file, nullable */
   gchar *mask_name;
   guint limit;
+  gdouble refine;               /* as set when the element started */
   gboolean have_info;
   GstVideoInfo info;
   RvmView view;                 /* of the picture at hand */

@@ -2,12 +2,14 @@
 #include "rvmtrack_settings.h"
 
 #include "device_notice.h"
+#include "model/refine.h"
 #include "tracker.h"
 
 #define MAX_TRACKS 1024
 /* docs/quality.md has the measurements behind these. */
 #define DEFAULT_COLOURS 0.25
 #define DEFAULT_PLACE 0.1
+#define DEFAULT_REFINE 1
 #define DEFAULT_LOST 0.35
 #define DEFAULT_FOUND 0.45
 
@@ -49,6 +51,8 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
               " compared (0 = as published)", 0, 100, DEFAULT_COLOURS, ready)},
     {AT (place), g_param_spec_double ("place", "Place", "Weight of positions of patches beside features, whose weight is 1, when patches are compared"
               " (0 = as published)", 0, 100, DEFAULT_PLACE, ready)},
+    {AT (refine), g_param_spec_double ("refine", "Refine", "How far, in patches, the edges of masks follow those of colours in the picture (0 = not at all,"
+              " as published)", 0, RVM_REFINE_MOST, DEFAULT_REFINE, ready)},
     {AT (lost_threshold), g_param_spec_double ("lost-threshold", "Lost threshold", "Confidence below which a visible track is lost (0 = never, as"
               " published)", 0, 1, DEFAULT_LOST, live)},
     {AT (found_threshold), g_param_spec_double ("found-threshold", "Found threshold", "Confidence at which a lost track is found again; at least"

@@ -10,7 +10,7 @@ typedef struct
 {
   gchar *device, *cache_dir, *encoder, *points, *boxes, *mask_file;
   guint context, radius, top, max_tracks;
-  gdouble temperature, colours, place, lost_threshold, found_threshold;
+  gdouble temperature, colours, place, refine, lost_threshold, found_threshold;
   gboolean standardise;
   gint regions;                 /* GstRvmTrackRegions */
 } GstRvmTrackSettings;

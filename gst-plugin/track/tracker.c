@@ -5,6 +5,7 @@
 #include <gst/video/video.h>
 
 #include "model/labels.h"
+#include "track_appearance.h"
 #include "track_places.h"
 
 typedef struct
@@ -21,6 +22,7 @@ struct _RvmTracker
   RvmPropagationSettings settings;
   RvmConfidenceLimits limits;
   gdouble highest;              /* similarity */
+  gdouble refine;
   guint limit;
   RvmPropagation *propagation;
   guint rows, columns, dim;
@@ -56,6 +58,12 @@ rvm_tracker_new (RvmDevice * device, const RvmPropagationSettings * settings, co
   tracker->tracks = g_array_new (FALSE, FALSE, sizeof (GstRvmTrack));
   tracker->groups = g_ptr_array_new_with_free_func (group_free);
   return tracker;
+}
+
+void
+rvm_tracker_set_refine (RvmTracker * tracker, gdouble cells)
+{
+  tracker->refine = cells;
 }
 
 void
@@ -144,14 +152,23 @@ map_mask (RvmTracker * tracker, GstMapInfo * map, GError ** error)
   return FALSE;
 }
 
+/* @rgb: the small picture, whose edges the masks follow, or NULL. */
 static void
-draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, guint8 * pixels)
+draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, const guint8 * rgb, guint8 * pixels)
 {
   g_autofree GstRvmTrack **tracks = g_new (GstRvmTrack *, group->anchors->len);
+  g_autofree gfloat *labels = NULL;
+  RvmTrackMap fine = *map;
 
   for (guint i = 0; i < group->anchors->len; i++)
     tracks[i] = find_track (tracker, g_array_index (group->anchors, RvmTrackAnchor, i).id);
-  rvm_track_places_draw (map, (const RvmTrackAnchor *) group->anchors->data, tracks, pixels, tracker->width, tracker->height);
+  if (rgb && tracker->refine > 0) {
+    fine.rows *= RVM_TRACK_PATCH;
+    fine.columns *= RVM_TRACK_PATCH;
+    fine.labels = labels = g_new (gfloat, (gsize) fine.rows * fine.columns * fine.channels);
+    rvm_labels_refine (tracker->refine, rgb, RVM_TRACK_PATCH, map->labels, map->rows, map->columns, map->channels, labels);
+  }
+  rvm_track_places_draw (&fine, (const RvmTrackAnchor *) group->anchors->data, tracks, pixels, tracker->width, tracker->height);
 }
 
 /* What speaks for channel @channel of @maps; of a point, which has the label of a cell or two, around its peak. */
@@ -232,7 +249,7 @@ judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat *
 
 /* Where the tracks of @group are now; @pixels: the picture of the masks. */
 static gboolean
-read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 * pixels, GError ** error)
+read_group (RvmTracker * tracker, const Group * group, const RvmTrackerFrame * frame, guint8 * pixels, GError ** error)
 {
   const guint channels = 1 + group->anchors->len;
   g_autofree gfloat *labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
@@ -241,7 +258,7 @@ read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 
   if (!rvm_propagation_read (tracker->propagation, group->id, labels, error) || !judge_group (tracker, group, channels, labels, error))
     return FALSE;
   if (group->kind == GST_RVM_TRACK_MASK)
-    draw_group (tracker, group, &map, pixels);
+    draw_group (tracker, group, &map, frame->rgb, pixels);
   for (guint i = 0; i < group->anchors->len; i++) {
     const RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
     GstRvmTrack *track = find_track (tracker, anchor->id);
@@ -251,7 +268,7 @@ read_group (RvmTracker * tracker, const Group * group, GstClockTime pts, guint8 
     if (group->kind != GST_RVM_TRACK_MASK)
       rvm_track_places_read (&map, 1 + i, anchor, track);
     if (track->visible)
-      track->last_seen = pts;
+      track->last_seen = frame->pts;
   }
   return TRUE;
 }
@@ -266,7 +283,7 @@ has_masks (const RvmTracker * tracker)
 }
 
 static gboolean
-read_groups (RvmTracker * tracker, GstClockTime pts, GError ** error)
+read_groups (RvmTracker * tracker, const RvmTrackerFrame * frame, GError ** error)
 {
   const gboolean masks = has_masks (tracker);
   GstMapInfo map = { 0 };
@@ -276,7 +293,7 @@ read_groups (RvmTracker * tracker, GstClockTime pts, GError ** error)
   if (masks && !map_mask (tracker, &map, error))
     return FALSE;
   for (guint i = 0; good && i < tracker->groups->len; i++)
-    good = read_group (tracker, g_ptr_array_index (tracker->groups, i), pts, map.data, error);
+    good = read_group (tracker, g_ptr_array_index (tracker->groups, i), frame, map.data, error);
   if (masks)
     gst_buffer_unmap (tracker->mask, &map);
   return good;
@@ -289,8 +306,9 @@ rvm_tracker_fits (const RvmTracker * tracker, const GstRvmFeatureMeta * meta)
 }
 
 gboolean
-rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, const gfloat * beside, GstClockTime pts, GError ** error)
+rvm_tracker_push (RvmTracker * tracker, const RvmTrackerFrame * frame, GError ** error)
 {
+  const GstRvmFeatureMeta *meta = frame->meta;
   g_autoptr (GBytes) patches = gst_rvm_feature_meta_get_patches (meta);
 
   if (!rvm_tracker_fits (tracker, meta))
@@ -300,8 +318,8 @@ rvm_tracker_push (RvmTracker * tracker, const GstRvmFeatureMeta * meta, const gf
   tracker->dim = meta->dim;
   if (tracker->propagation == NULL)
     tracker->propagation = rvm_propagation_new (tracker->device, meta->rows, meta->columns, meta->dim, &tracker->settings, error);
-  return tracker->propagation && rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), beside, error)
-      && read_groups (tracker, pts, error);
+  return tracker->propagation && rvm_propagation_push (tracker->propagation, g_bytes_get_data (patches, NULL), frame->beside, error)
+      && read_groups (tracker, frame, error);
 }
 
 /* The size that a track begins with: of its labels, as later frames count them. */

@@ -9,6 +9,7 @@
 #include "model/appearance.h"
 #include "model/confidence.h"
 #include "model/propagate.h"
+#include "model/refine.h"
 #include "video/view.h"
 
 G_BEGIN_DECLS
@@ -20,6 +21,8 @@ typedef struct _RvmTracker RvmTracker;
 /* Keeps a reference to @device. @appearance: of what rvm_tracker_push() gets beside features. @limits: with lost_below 0, tracks are visible as long as anything is labelled. */
 RvmTracker *rvm_tracker_new (RvmDevice * device,
     const RvmPropagationSettings * settings, const RvmAppearance * appearance, const RvmConfidenceLimits * limits, guint limit);
+/* How far, in cells, edges of masks follow the picture (model/refine.h); 0, as at first: not at all. */
+void rvm_tracker_set_refine (RvmTracker * tracker, gdouble cells);
 /* While playing: from the next push on. */
 void rvm_tracker_set_limits (RvmTracker * tracker, const RvmConfidenceLimits * limits);
 void rvm_tracker_free (RvmTracker * tracker);
@@ -35,9 +38,16 @@ void rvm_tracker_set_picture (RvmTracker * tracker, const RvmView * view);
 gboolean rvm_tracker_fits (const RvmTracker * tracker,
     const GstRvmFeatureMeta * meta);
 
-/* Follows all tracks to the frame of @meta, which has patches; @beside: as of rvm_propagation_push(). A grid that does not fit resets first. */
-gboolean rvm_tracker_push (RvmTracker * tracker,
-    const GstRvmFeatureMeta * meta, const gfloat * beside, GstClockTime pts, GError ** error);
+typedef struct
+{
+  const GstRvmFeatureMeta *meta;        /* has patches */
+  const gfloat *beside;         /* as of rvm_propagation_push() */
+  const guint8 *rgb;            /* the small picture (track_appearance.h), or NULL: edges of masks then follow nothing */
+  GstClockTime pts;
+} RvmTrackerFrame;
+
+/* Follows all tracks to @frame. A grid that does not fit resets first. */
+gboolean rvm_tracker_push (RvmTracker * tracker, const RvmTrackerFrame * frame, GError ** error);
 
 /* Starts tracks on the frame pushed last; their ids and places are set by the
  * caller, fractions of the picture. RVM_ERROR_ARGUMENT beyond the limit. */

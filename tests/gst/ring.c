@@ -53,7 +53,7 @@ ring_write_mask (guint width, guint height, const guint8 *pixels, png_uint_32 fo
 GstHarness *
 ring_start (const char *settings)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 %s", settings);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 %s", settings);
   GstHarness *harness = gst_harness_new_parse (launch);
 
   gst_harness_set_src_caps_str (harness, CAPS);

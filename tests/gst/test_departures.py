@@ -61,6 +61,6 @@ with tempfile.TemporaryDirectory() as name:
             assert all((track["x"], track["last_seen"]) == (lost[-1]["x"], lost[-1]["last_seen"]) for track in lost[-10:]), lost
         # As published, what looks most like the object is followed, whatever it is.
         if kind == "is covered":
-            published = follow(folder, frames, [*settings, "lost-threshold=0", "found-threshold=0", "colours=0", "place=0"])
+            published = follow(folder, frames, [*settings, "lost-threshold=0", "found-threshold=0", "colours=0", "place=0", "refine=0"])
             assert sum(published[t][1]["visible"] for t in away) > len(away) / 2, [published[t][1] for t in away]
 print("ok")

@@ -154,7 +154,7 @@ END_TEST
 /* What a track meta says of itself, and what a change of scale leaves of it. */
 START_TEST (test_tracks_say_where_they_come_from)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 name=follower points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 refine=0 name=follower points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
   g_autoptr (GstBuffer) buffer = NULL, copy = NULL;
   const GstRvmTrackMeta *meta;
 
@@ -239,8 +239,8 @@ END_TEST
 /* Getters: the nearest, or the one that is named. */
 START_TEST (test_getters)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 name=a encoder=one points=\"30,50\" ! rvmtrack colours=0 place=0 name=b encoder=two points=\"40,50;50,50\""
-                                               " ! rvmtrack colours=0 place=0 name=c encoder=one points=\"60,50;70,50;80,50\"");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 refine=0 name=a encoder=one points=\"30,50\" ! rvmtrack colours=0 place=0 name=b encoder=two points=\"40,50;50,50\""
+                                               " ! rvmtrack colours=0 place=0 refine=0 name=c encoder=one points=\"60,50;70,50;80,50\"");
   g_autoptr (GstBuffer) buffer = NULL;
 
   gst_harness_set_src_caps_str (harness, CAPS);

@@ -16,7 +16,7 @@ static char *mask_file;
 static GstHarness *
 start (const char *elements)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 points=\"30,50\" boxes=\"20,30,40,30\" mask-file=\"%s\" ! %s", mask_file, elements);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\" boxes=\"20,30,40,30\" mask-file=\"%s\" ! %s", mask_file, elements);
   GstHarness *harness = gst_harness_new_parse (launch);
 
   gst_harness_set_src_caps_str (harness, CAPS);

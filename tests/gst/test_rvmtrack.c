@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST (test_positions_scale_with_the_picture)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\" ! videoscale ! capsfilter caps=video/x-raw,width=80,height=240");
   g_autoptr (GstBuffer) first = NULL;
   const GstRvmTrackMeta *meta;
 
@@ -111,7 +111,7 @@ END_TEST
 
 START_TEST (test_overlay_draws_tracks)
 {
-  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 points=\"30,50\" ! rvmoverlay mode=none"), *plain = gst_harness_new_parse ("rvmoverlay");
+  GstHarness *harness = gst_harness_new_parse ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\" ! rvmoverlay mode=none"), *plain = gst_harness_new_parse ("rvmoverlay");
   g_autoptr (GstBuffer) drawn = NULL, untouched = NULL, in = gst_buffer_new_allocate (NULL, 160 * 120, NULL);
   guint8 around = 77, far = 77;
 
@@ -196,6 +196,55 @@ START_TEST (test_masks_follow)
 }
 END_TEST
 
+/* How well the masks of the ring's third frame fit, whose picture shows the objects @shift pixels beside where features say. */
+static double
+overlap_of (const char *settings, guint shift)
+{
+  g_autofree guint8 *truth = g_malloc (160 * 120);
+  g_autofree char *path = NULL, *all = NULL;
+  guint both = 0, either = 0;
+  GstHarness *harness;
+
+  ring_draw_objects (truth, 0);
+  path = ring_write_mask (160, 120, truth, PNG_FORMAT_GRAY);
+  all = g_strdup_printf ("rvmtrack colours=0 place=0 mask-file=\"%s\" %s", path, settings);
+  harness = gst_harness_new_parse (all);
+  gst_harness_set_src_caps_str (harness, CAPS);
+  for (guint index = 0; index < 3; index++) {
+    GstBuffer *in = ring_make_frame (index, 1, FALSE);
+    g_autoptr (GstBuffer) out = NULL;
+    GstMapInfo map;
+
+    ring_draw_objects (truth, index);
+    memmove (truth + shift, truth, 160 * 120 - shift);
+    ck_assert (gst_buffer_map (in, &map, GST_MAP_WRITE));
+    for (guint at = 0; at < 160 * 120; at++)
+      map.data[at] = 60 + 30 * (truth[at] == 5) + 60 * (truth[at] == 9);
+    gst_buffer_unmap (in, &map);
+    out = gst_harness_push_and_pull (harness, in);
+    ck_assert_ptr_ne (out, NULL);
+    if (index < 2)
+      continue;
+    g_autoptr (GBytes) mask = gst_rvm_track_meta_get_mask (gst_rvm_buffer_get_track_meta (out), NULL, NULL);
+    const guint8 *found = g_bytes_get_data (mask, NULL);
+    for (guint at = 0; at < 160 * 120; at++) {
+      both += truth[at] && found[at] == truth[at];
+      either += truth[at] || found[at];
+    }
+  }
+  gst_harness_teardown (harness);
+  unlink (path);
+  return (double) both / either;
+}
+
+START_TEST (test_masks_get_the_edges_of_the_picture)
+{
+  const double coarse = overlap_of ("refine=0", 4), refined = overlap_of ("", 4);
+
+  ck_assert_msg (coarse < 0.8 && refined > 0.93, "%.3f with refine=0, %.3f by default", coarse, refined);
+}
+END_TEST
+
 /* Places that are not in the middle of a patch. */
 START_TEST (test_places_within_a_patch)
 {
@@ -220,7 +269,7 @@ END_TEST
 static void
 expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 %s", settings);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 %s", settings);
   GstHarness *harness = gst_harness_new_parse (launch);
   g_autoptr (GstElement) element = gst_harness_find_element (harness, "rvmtrack");
   g_autoptr (GstBus) bus = gst_bus_new ();
@@ -261,7 +310,7 @@ END_TEST
 static void
 expect_no_start (const char *settings, const char *part)
 {
-  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 %s", settings);
+  g_autofree char *launch = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 %s", settings);
   g_autoptr (GstElement) element = gst_parse_launch (launch, NULL);
   g_autoptr (GstBus) bus = gst_bus_new ();
   g_autoptr (GstMessage) message = NULL;
@@ -361,6 +410,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_positions_scale_with_the_picture);
   tcase_add_test (tests, test_overlay_draws_tracks);
   tcase_add_test (tests, test_masks_follow);
+  tcase_add_test (tests, test_masks_get_the_edges_of_the_picture);
   tcase_add_test (tests, test_places_within_a_patch);
   tcase_add_test (tests, test_bad_input);
   tcase_add_test (tests, test_bad_masks);

@@ -122,7 +122,7 @@ static const double box[4] = { 20, 30, 40, 50 };
 static void
 check_regions (guint method, guint left)
 {
-  GstHarness *harness = start ("rvmtrack colours=0 place=0 points=\"30,50\"", method, "");
+  GstHarness *harness = start ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\"", method, "");
   GstBuffer *frame = make_frame (0, method, left);
   g_autoptr (GstBuffer) out = NULL;
   const GstVideoRegionOfInterestMeta *region;
@@ -176,8 +176,8 @@ START_TEST (test_masks)
     stretched[i] = pixels[i / 2];
   file = ring_write_mask (WIDTH, HEIGHT, pixels, PNG_FORMAT_GRAY);
   wide_file = ring_write_mask (2 * WIDTH, HEIGHT, stretched, PNG_FORMAT_GRAY);
-  plain = g_strdup_printf ("rvmtrack colours=0 place=0 mask-file=\"%s\"", file);
-  wide = g_strdup_printf ("rvmtrack colours=0 place=0 mask-file=\"%s\"", wide_file);
+  plain = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 mask-file=\"%s\"", file);
+  wide = g_strdup_printf ("rvmtrack colours=0 place=0 refine=0 mask-file=\"%s\"", wide_file);
   for (guint i = 0; i < 2; i++) {
     /* Stored on its side, a pixel is half as wide as high. */
     GstHarness *harness = start (i ? wide : plain, method, ",pixel-aspect-ratio=1/2");
@@ -247,7 +247,7 @@ START_TEST (test_drawing)
 {
   for (guint method = 0; method < ORIENTATIONS; method++)
     for (guint left = 0; left <= 14; left += 14) {
-      GstHarness *harness = start ("rvmtrack colours=0 place=0 boxes=\"20,30,40,50\" ! rvmoverlay mode=none", method, "");
+      GstHarness *harness = start ("rvmtrack colours=0 place=0 refine=0 boxes=\"20,30,40,50\" ! rvmoverlay mode=none", method, "");
       g_autoptr (GstBuffer) out = gst_harness_push_and_pull (harness, make_frame (0, method, left));
       const guint width = stored_width (method) + (left ? left + 10 : 0), height = stored_height (method) + (left ? 14 : 0);
       guint stored[4], drawn[4];
@@ -304,7 +304,7 @@ END_TEST
 START_TEST (test_scale)
 {
   const guint method = GST_VIDEO_ORIENTATION_UL_LR;
-  GstHarness *harness = start ("rvmtrack colours=0 place=0 points=\"30,50\" ! videoscale add-borders=false ! capsfilter caps=video/x-raw,width=240,height=80,pixel-aspect-ratio=1/4",
+  GstHarness *harness = start ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\" ! videoscale add-borders=false ! capsfilter caps=video/x-raw,width=240,height=80,pixel-aspect-ratio=1/4",
       method, "");
   g_autoptr (GstBuffer) out = gst_harness_push_and_pull (harness, make_frame (0, method, 0));
   const GstRvmFeatureMeta *features = gst_rvm_buffer_get_feature_meta (out);
@@ -323,7 +323,7 @@ END_TEST
 /* Metadata that an application made, with an orientation that is none. */
 START_TEST (test_no_orientation)
 {
-  GstHarness *harness = start ("rvmtrack colours=0 place=0 points=\"30,50\"", 0, "");
+  GstHarness *harness = start ("rvmtrack colours=0 place=0 refine=0 points=\"30,50\"", 0, "");
   GstBuffer *frame = make_frame (0, 0, 0);
 
   gst_rvm_buffer_get_feature_meta (frame)->orientation = GST_VIDEO_ORIENTATION_AUTO;

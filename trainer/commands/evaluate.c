@@ -150,7 +150,7 @@ typedef struct {
   char *davis, *actions, *clips, *points, *size, *only, *device, *cache_dir;
   gboolean untrained, standardise, suite, json;
   int frames, warm_up, every, context, radius, top;
-  double temperature, colours, place;
+  double temperature, colours, place, refine;
 } Arguments;
 
 static void
@@ -190,6 +190,7 @@ parse (Arguments *a, int *argc, char ***argv, GError **error)
     { "standardise", 0, 0, G_OPTION_ARG_NONE, &a->standardise, "standardise each channel of a frame to mean 0, deviation 1 (not as published)", NULL },
     { "colours", 0, 0, G_OPTION_ARG_DOUBLE, &a->colours, "weight of mean colours of patches beside features (default 0, as published)", "W" },
     { "place", 0, 0, G_OPTION_ARG_DOUBLE, &a->place, "weight of positions of patches beside features (default 0, as published)", "W" },
+    { "refine", 0, 0, G_OPTION_ARG_DOUBLE, &a->refine, "how far, in patches, edges of masks follow the picture (default 0, as published)", "R" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &a->device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &a->cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,
@@ -200,11 +201,12 @@ parse (Arguments *a, int *argc, char ***argv, GError **error)
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
   if (*argc != 1 || (a->davis == NULL && !a->suite) || a->frames < 0 || a->warm_up < 0 || a->warm_up > 1000 || a->every < 1 || a->context < 0
-      || a->radius < 0 || a->top < 0 || !(a->colours >= 0) || !(a->place >= 0))
+      || a->radius < 0 || a->top < 0 || !(a->colours >= 0) || !(a->place >= 0)
+      || !(a->refine >= 0 && a->refine <= RVM_REFINE_MOST))
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: expected --davis FOLDER or --suite; numbers must not be negative, --every at least 1");
   else if (!a->suite && (a->actions || a->clips || a->json))
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: --actions, --clips and --json are of the suite: expected --suite");
-  else if (a->suite && (a->points || a->size || a->frames || a->warm_up || a->every != 1 || a->only || a->standardise || a->colours > 0 || a->place > 0))
+  else if (a->suite && (a->points || a->size || a->frames || a->warm_up || a->every != 1 || a->only || a->standardise || a->colours > 0 || a->place > 0 || a->refine > 0))
     g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "evaluate: the suite is fixed: expected no settings of sequences and pictures beside --suite");
   else
     return TRUE;
@@ -265,6 +267,7 @@ rvm_command_evaluate (int argc, char **argv)
     .frames = arguments.frames, .warm_up = arguments.warm_up,
     .propagation = { .context = arguments.context, .radius = arguments.radius, .top = arguments.top, .temperature = arguments.temperature,
         .standardise = arguments.standardise },
+    .refine = arguments.refine,
     .appearance = { .colours = arguments.colours, .place = arguments.place },
   };
   evaluation.propagation.extra = rvm_appearance_get_floats (&evaluation.appearance);

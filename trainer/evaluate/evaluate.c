@@ -108,6 +108,22 @@ count_right (const Points *points, const Kind *kind)
   return right;
 }
 
+/* The mask of a frame, from the labels and, if its edges are to follow those of the picture, the picture. */
+static void
+make_mask (const Kind *kind, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, guint channels, guint8 *result)
+{
+  const guint patch = evaluation->width / kind->columns;
+  g_autofree float *fine = NULL;
+
+  if (!(evaluation->refine > 0)) {
+    rvm_labels_to_mask (kind->labels, kind->rows, kind->columns, channels, result, frame->mask_width, frame->mask_height);
+    return;
+  }
+  fine = g_new (float, (gsize) evaluation->width * evaluation->height * channels);
+  rvm_labels_refine (evaluation->refine, frame->pixels, patch, kind->labels, kind->rows, kind->columns, channels, fine);
+  rvm_labels_to_mask (fine, evaluation->height, evaluation->width, channels, result, frame->mask_width, frame->mask_height);
+}
+
 /* The frame's features into the propagation of @kind; on the first frame the mask is given, on others compared. */
 static gboolean
 follow (Kind *kind, const RvmEvaluation *evaluation, const RvmDavisFrame *frame, const Points *points, gboolean first, guint8 *result, GError **error)
@@ -134,7 +150,7 @@ follow (Kind *kind, const RvmEvaluation *evaluation, const RvmDavisFrame *frame,
     kind->right += count_right (points, kind);
     return TRUE;
   }
-  rvm_labels_to_mask (kind->labels, kind->rows, kind->columns, channels, result, frame->mask_width, frame->mask_height);
+  make_mask (kind, evaluation, frame, channels, result);
   measure (frame, result, &kind->j, &kind->f);
   return TRUE;
 }

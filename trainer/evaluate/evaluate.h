@@ -3,6 +3,7 @@
 
 #include "davis.h"
 #include "model/appearance.h"
+#include "model/refine.h"
 #include "model/model.h"
 #include "points.h"
 
@@ -13,6 +14,7 @@ typedef struct {
   guint frames;        /* of a sequence, the first ones; 0: all */
   guint warm_up;       /* extra passes of the core over the first frame */
   RvmPropagationSettings propagation;
+  double refine; /* cells: how far edges of masks follow the picture (model/refine.h); 0: masks are the interpolated labels, as published */
   RvmAppearance appearance; /* what is compared beside the features of each kind; propagation.extra fits it */
 } RvmEvaluation;
 
