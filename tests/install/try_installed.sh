@@ -76,5 +76,6 @@ check "C and Python read the same" same
 check "rvm-cl-train" trainer
 check "the manual page has every command" manual "$@"
 check "the documents" documents "$@"
+check "the attribution beside the weights" test -s "${1:-/usr}/share/gst-rvm/ATTRIBUTION.md"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
