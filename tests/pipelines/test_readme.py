@@ -49,6 +49,7 @@ ELSEWHERE = {
     "meson setup build-docs": "tests/docs/test_reference.py",
     "ninja -C build-docs": "tests/docs/test_reference.py",
     "pipelines/fetch-weights": "tests/pipelines/test_fetch_weights.py, without the internet",
+    "pipelines/fetch-material": "tests/pipelines/test_fetch_material.py, without the internet",
     "pipelines/with-rvm bash -c": "tests/pipelines/test_fetch_weights.py, without the internet",
     "mpirun ": "tests/trainer/test_parallel.py",
     "build/tests/kernels/checkcl --tune": "a measurement of minutes",
@@ -100,7 +101,8 @@ def make_material(folder):
     (folder / "DAVIS/points").mkdir()
     marked = [{"frame": frame, "xy": [[160, 120], [150, 110]], "visible": [True, True]} for frame in (0, 2, 4)]
     (folder / "DAVIS/points/ball.json").write_text(json.dumps({"size": [320, 240], "frames": marked}))
-    for name, other in ("clips", "videos"), ("sprites", "cut-outs"):
+    (folder / "material").mkdir()
+    for name, other in ("clips", "videos"), ("sprites", "cut-outs"), ("material/photos", "photos"), ("material/textures", "photos"), ("material/sprites", "cut-outs"):
         (folder / name).symlink_to(folder / other)
     # As if fetch-weights had downloaded it: a file of the name that --model takes.
     for name in "small16.npz", "small16":
