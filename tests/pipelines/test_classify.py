@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""test_classify.py BUILD DATA: pipelines/classify on a clip, with readouts whose answers are known: what --all prints is what numpy makes of the features that
+"""test_classify.py BUILD DATA: pipelines/classify and pipelines/on-event on a clip, with readouts whose answers are known: what --all prints is what numpy makes of the features that
 rvmexport writes; events have their times; what is no readout is refused before anything runs."""
 import json
 import pathlib
 import sys
 import tempfile
+import time
 
 import numpy as np
 
@@ -49,6 +50,16 @@ with tempfile.TemporaryDirectory() as name:
     probability = reference.softmax(np.array([0, 5.0, 0]))[1]
     assert said == ["start,end,class,confidence", f"0.000,{end},two,{probability:.3f}"], said
     assert clip.run("classify", video, *tiny, "--readout", path, "--background", "two", build=build).splitlines() == ["start,end,class,confidence"]
+    said = clip.run("on-event", video, *tiny, "--readout", path, "--run", f"echo $RVM_START $RVM_CLASS > {folder}/command", build=build)
+    assert said == f"0.000 to {end}: two, {probability:.3f} on average\n", said
+    wait = time.monotonic() + 20
+    while not (folder / "command").exists() or not (folder / "command").read_text():
+        assert time.monotonic() < wait, "the command of an event that begins"
+        time.sleep(0.1)
+    assert (folder / "command").read_text() == "0.000 two\n"
+    assert clip.run("on-event", video, *tiny, "--readout", path, "--background", "two", build=build) == ""
+    assert "is no readout" in clip.run("on-event", video, "--readout", video, build=build, status=1)
+    assert "no such file" in clip.run("on-event", folder / "none.avi", *tiny, "--readout", path, build=build, status=1)
     assert "--background is one of one, two, three" in clip.run("classify", video, "--readout", path, "--background", "four", build=build, status=2)
     assert "is no readout" in clip.run("classify", video, "--readout", video, build=build, status=1)
     assert "--frames is 0 or more" in clip.run("classify", video, "--readout", path, "--frames", "-1", build=build, status=2)
