@@ -328,7 +328,7 @@ def check_progress(folder):
     assert re.search(r"features: 900 frames in ", text), text
     plain = run("features", video, *tiny, "--output", folder / "plain")[1]
     assert "\r" not in plain and "analysing" in plain and plain.splitlines()[-1].startswith("features: 900 frames in "), plain
-    for script, rest in ("viewer", [video]), ("track-box", [video]), ("live", ["--test"]), ("with-rvm", ["gst-launch-1.0", "videotestsrc", "!", "autovideosink"]):
+    for script, rest in ("viewer", [video]), ("teach", [video]), ("track-box", [video]), ("live", ["--test"]), ("with-rvm", ["gst-launch-1.0", "videotestsrc", "!", "autovideosink"]):
         dark = {name: value for name, value in env.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
         done = subprocess.run([clip.PIPELINES / script, *map(str, rest)], capture_output=True, text=True, env=dark, timeout=LIMIT)
         assert done.returncode == 1 and "there is no display for" in done.stderr and len(done.stderr.splitlines()) == 1, (script, done)

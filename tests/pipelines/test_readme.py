@@ -55,6 +55,7 @@ ELSEWHERE = {
     "build/tests/kernels/checkcl --tune": "a measurement of minutes",
     "clinfo": "a program of its own",
     "pipelines/viewer": "tests/pipelines/test_viewer.py",
+    "pipelines/teach": "tests/pipelines/test_teach.py",
     "tests/devices.sh": "more than ten minutes and packages from elsewhere: run before a release",
     "tests/sanitize/run": "more than ten minutes: run before a release",
     "tests/valgrind.sh": "minutes: run before a release",
@@ -227,7 +228,7 @@ with tempfile.TemporaryDirectory() as folder:
     env, ran = environment(folder), 0
     if document == "docs/readouts.md":
         make_labelled(folder)
-    elif "gestures.safetensors" in (source / document).read_text():
+    if "gestures.safetensors" in (source / document).read_text():
         make_readout(folder, env)
     for language, command in commands((source / document).read_text()):
         if language == "text":
