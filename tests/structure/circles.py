@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 
-ROOMS = ("kernels", "model", "video", "gst-plugin", "trainer")
+ROOMS = ("kernels", "model", "video", "program", "gst-plugin", "trainer", "archive")
 INCLUDE_FOLDERS = (".", "gst-plugin")
 # Where circles are known and still open: what the names of all their nodes begin with. An entry without a circle must be taken out.
 OPEN = ["gst-plugin/meta/gstrvm"]

@@ -6,7 +6,7 @@ import sys
 
 root, compiler, *flags = sys.argv[1:]
 failed = 0
-headers = [path for room in ("kernels", "model", "video", "gst-plugin", "trainer") for path in sorted(pathlib.Path(root, room).rglob("*.h"))]
+headers = [path for room in ("kernels", "model", "video", "program", "gst-plugin", "trainer", "archive") for path in sorted(pathlib.Path(root, room).rglob("*.h"))]
 for header in headers:
     command = [*compiler.split(), "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-I", root, "-I", f"{root}/gst-plugin", *flags, "-include", str(header), "-x", "c", "/dev/null"]
     result = subprocess.run(command, capture_output=True, text=True)

@@ -10,10 +10,12 @@ ROOMS = {
     "kernels": [],
     "model": ["kernels"],
     "video": ["kernels", "model"],
+    "program": ["kernels"],
     "gst-plugin": ["kernels", "model", "video"],
-    "trainer": ["kernels", "model", "video"],
+    "trainer": ["kernels", "model", "video", "program"],
+    "archive": ["kernels", "model", "video", "program"],
 }
-OUTSIDE = [(re.compile(r"CL/|clblast"), {"kernels"}), (re.compile(r"gst/"), {"video", "gst-plugin", "trainer"})]
+OUTSIDE = [(re.compile(r"CL/|clblast"), {"kernels"}), (re.compile(r"gst/"), {"video", "gst-plugin", "trainer", "archive"})]
 # Inside of kernels/: what begins with the first must not include what begins with the second.
 LATER = [("kernels/runtime/", "kernels/ops/"), ("kernels/runtime/", "kernels/tensor"), ("kernels/tensor", "kernels/ops/")]
 ONLY = [

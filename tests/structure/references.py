@@ -13,7 +13,7 @@ import sys
 import tempfile
 import tokenize
 
-ROOMS = ("kernels", "model", "gst-plugin", "trainer", "pipelines", "tests", "docs", "debian") # not video, which begins media types
+ROOMS = ("kernels", "model", "gst-plugin", "trainer", "archive", "pipelines", "tests", "docs", "debian") # not video and program, which begin other things
 SKIP = {".git", "build", "subprojects"} # at the top
 GENERATED = ("meson-private", "pyvenv.cfg") # what marks a folder that a program made: a build, a virtual environment
 C_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -8,7 +8,7 @@
 
 #include "gstrvmmeta.h"
 #include "model/stream.h"
-#include "trainer/data/reader.h"
+#include "video/reader.h"
 
 enum { FRAMES = 3 };
 

@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "kernels/error.h"
 #include "model/config.h"
-#include "trainer/run/interrupts.h"
+#include "program/interrupts.h"
 
 static gboolean
 copy_values (const RvmArray *array, float *values, gpointer user_data, GError **error)

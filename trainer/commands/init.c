@@ -1,9 +1,9 @@
 /* rvm-cl-train init --config NAME OUT: makes a weight file of random values, to start a training from or to try the element with. */
 #include "commands.h"
 #include "model/config.h"
+#include "program/interrupts.h"
 #include "trainer/recipes/recipe.h"
 #include "trainer/run/initialise.h"
-#include "trainer/run/interrupts.h"
 
 /* Sizes that are given as options replace those of the named configuration or the recipe. */
 static gboolean

@@ -1,11 +1,9 @@
 /* rvm-cl-train: trains and evaluates Recurrent Video Masked Autoencoders. Runs the command that is named, and makes messages print file names as they
  * are. */
-#include <locale.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
-#include "kernels/text.h"
+#include "program/console.h"
 
 static const struct {
   const char *name, *summary;
@@ -32,31 +30,6 @@ print_usage (void)
   g_print ("\n'rvm-cl-train COMMAND --help' explains a command.\n");
 }
 
-/* Messages are UTF-8, but file names in them may be any bytes. GLib's own handler would print question marks where no locale is set. */
-static void
-print_to (FILE *file, const char *message)
-{
-  g_autofree char *text = rvm_text_from_bytes (message), *converted = NULL;
-  const char *charset;
-
-  if (!g_get_console_charset (&charset) && strcmp (charset, "ANSI_X3.4-1968") != 0 && strcmp (charset, "US-ASCII") != 0)
-    converted = g_convert_with_fallback (text, -1, charset, "UTF-8", NULL, NULL, NULL, NULL);
-  fputs (converted ? converted : text, file);
-  fflush (file);
-}
-
-static void
-print_out (const char *message)
-{
-  print_to (stdout, message);
-}
-
-static void
-print_error (const char *message)
-{
-  print_to (stderr, message);
-}
-
 int
 rvm_command_fail (const GError *error, int status)
 {
@@ -76,9 +49,7 @@ rvm_command_show_notice (RvmDevice *device)
 int
 main (int argc, char **argv)
 {
-  setlocale (LC_CTYPE, "");
-  g_set_print_handler (print_out);
-  g_set_printerr_handler (print_error);
+  rvm_console_prepare ();
   if (argc < 2 || strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0) {
     print_usage ();
     return argc < 2 ? 2 : 0;

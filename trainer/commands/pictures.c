@@ -5,9 +5,9 @@
 #include "commands.h"
 #include "kernels/error.h"
 #include "model/model_private.h"
+#include "program/interrupts.h"
 #include "trainer/data/source.h"
 #include "trainer/recipes/trained.h"
-#include "trainer/run/interrupts.h"
 #include "trainer/run/sheet.h"
 
 /* Opens the files that the command line names, without keeping a list of them. */

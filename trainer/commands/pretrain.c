@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "commands.h"
-#include "trainer/run/interrupts.h"
+#include "program/interrupts.h"
 #include "trainer/run/run.h"
 #include "trainer/run/run_files.h"
 #include "trainer/step/parallel.h"

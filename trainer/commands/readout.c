@@ -9,7 +9,7 @@
 
 #include "kernels/error.h"
 #include "model/default_model.h"
-#include "trainer/run/interrupts.h"
+#include "program/interrupts.h"
 
 void
 rvm_readout_arguments_clear (RvmReadoutArguments *arguments)

@@ -2,9 +2,9 @@
 #include <gst/gst.h>
 
 #include "kernels/error.h"
+#include "program/interrupts.h"
 #include "readout.h"
 #include "trainer/readout/class_readout.h"
-#include "trainer/run/interrupts.h"
 
 /* What the readout was trained on, for its file. */
 static char *

@@ -2,9 +2,9 @@
 #include <gst/gst.h>
 
 #include "kernels/error.h"
+#include "program/interrupts.h"
 #include "readout.h"
 #include "trainer/readout/distance_readout.h"
-#include "trainer/run/interrupts.h"
 
 static gboolean
 save (const RvmReadoutArguments *arguments, const RvmFeatureSettings *settings, guint features, const RvmLabelled *labelled,

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "kernels/error.h"
+#include "program/interrupts.h"
 #include "readout.h"
 #include "trainer/readout/answers.h"
-#include "trainer/run/interrupts.h"
 
 /* The names of classes for readouts of kind `distance`. */
 static const char *const normal_or_not[] = { "normal", "anomaly", NULL };

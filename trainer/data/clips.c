@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "kernels/error.h"
-#include "reader.h"
 #include "store.h"
+#include "video/reader.h"
 
 enum { STRETCH = 64 }; /* frames decoded together */
 

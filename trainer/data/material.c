@@ -5,8 +5,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "files.h"
 #include "kernels/text.h"
+#include "video/files.h"
 
 enum { NAMES_MOST = 1 << 22 }; /* bytes of the names of one kind in the metadata of weights, whose header holds 100 MB at most */
 

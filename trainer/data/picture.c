@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "kernels/error.h"
-#include "reader.h"
+#include "video/reader.h"
 
 /* To cairo's format, in which colours are multiplied by alpha. */
 static cairo_surface_t *

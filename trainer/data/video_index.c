@@ -7,7 +7,7 @@
 
 #include "kernels/error.h"
 #include "kernels/runtime/cache_folders.h"
-#include "reader.h"
+#include "video/reader.h"
 
 enum {
   GRID = 16,       /* cells along each side */

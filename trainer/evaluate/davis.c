@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kernels/error.h"
-#include "trainer/data/reader.h"
 #include "video/mask_png.h"
+#include "video/reader.h"
 
 struct _RvmDavisReader {
   const RvmDavisSequence *sequence;

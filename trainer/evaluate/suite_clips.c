@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kernels/error.h"
-#include "trainer/data/reader.h"
+#include "video/reader.h"
 
 void
 rvm_suite_clip_clear (gpointer data)

@@ -5,8 +5,8 @@
 #include "kernels/error.h"
 #include "suite_clips.h"
 #include "suite_retrieval.h"
-#include "trainer/data/files.h"
 #include "vectors.h"
+#include "video/files.h"
 
 enum { FRAMES = 16, MOST_FRAMES = 512, LEVELS = 8, BINS = LEVELS * LEVELS * LEVELS };
 

@@ -7,8 +7,8 @@
 #include "folds.h"
 #include "kernels/error.h"
 #include "model/format/weights.h"
+#include "program/interrupts.h"
 #include "trainer/run/initialise.h"
-#include "trainer/run/interrupts.h"
 
 enum { SLOTS = 9 };
 

@@ -10,9 +10,9 @@
 #include "kernels/runtime/cache_folders.h"
 #include "model/format/weights.h"
 #include "model/stream.h"
-#include "trainer/data/reader.h"
+#include "program/interrupts.h"
 #include "trainer/data/video_index.h"
-#include "trainer/run/interrupts.h"
+#include "video/reader.h"
 
 enum {
   VERSION = 1,

@@ -5,7 +5,7 @@
 #include "csv.h"
 #include "kernels/error.h"
 #include "kernels/text.h"
-#include "trainer/data/files.h"
+#include "video/files.h"
 
 static void
 clip_free (gpointer data)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "interrupts.h"
 #include "kernels/error.h"
+#include "program/interrupts.h"
 
 /* Standard normal, by the method of Box and Muller. */
 static double

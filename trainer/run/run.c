@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
-#include "interrupts.h"
 #include "kernels/error.h"
 #include "metrics.h"
+#include "program/interrupts.h"
 #include "progress.h"
 #include "run_files.h"
 #include "run_material.h"

@@ -7,8 +7,8 @@
 
 #include "kernels/error.h"
 #include "kernels/text.h"
-#include "trainer/data/files.h"
 #include "trainer/step/parallel.h"
+#include "video/files.h"
 
 enum { NAMED = 10 }; /* files that are named one by one; of further files only the number is given */
 
