@@ -39,7 +39,8 @@ CREATE TABLE files (
   features TEXT,                     -- with patches: the .npy file, relative to the archive, float16 (moments, rows, columns, dim)
   features_size INTEGER,             -- bytes of that file
   features_hash TEXT,                -- XXH3, 128 bits, of that file
-  features_error REAL                -- greatest difference that float16 made, divided by the greatest magnitude
+  features_error REAL,               -- greatest difference that float16 made, divided by the greatest magnitude
+  seal TEXT NOT NULL                 -- XXH3, 128 bits, of all of this row but id, modified and reason, and of the hashes of its vectors
 );
 CREATE INDEX files_state ON files (state);
 
@@ -52,6 +53,7 @@ CREATE TABLE vectors (
   first INTEGER NOT NULL,            -- the first moment of the piece, counted from 0
   count INTEGER NOT NULL,
   data BLOB NOT NULL,
+  hash TEXT NOT NULL,                -- XXH3, 128 bits, of data
   UNIQUE (file, kind, first)
 );
 CREATE INDEX vectors_kind ON vectors (kind, file, first);
