@@ -4,24 +4,29 @@
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
 #include <gst/video/video.h>
+#include <string.h>
 
 #include "kernels/error.h"
 #include "video/analysis.h"
 #include "video/orientation_tags.h"
 
 #define STALL (30 * GST_SECOND) /* a file that gives no frame for so long is given up */
+#define EARLY (GST_SECOND / 2)  /* between the end and the duration of a whole file there is less */
 
 struct _RvmReader {
   char *path;
   GstElement *pipeline;
   GstAppSink *sink;
   GstVideoFormat format;
-  guint short_side;    /* limit, if frames are not scaled to one size */
+  guint short_side;    /* limit, if frames are not scaled to one size; with patch, the size that rvmencode would be given */
+  guint patch;         /* sides are whole patches; 0: any */
   gboolean stretched;
   guint width, height; /* 0 before the first frame */
   RvmOrientationTags tags;
   RvmAnalysis *analysis;
   GstSample *pending; /* the first frame, read to learn the size */
+  GMutex lock;
+  GstClockTime end; /* of what has come of all streams */
 };
 
 void
@@ -36,6 +41,7 @@ rvm_reader_free (RvmReader *reader)
   rvm_orientation_tags_clear (&reader->tags);
   g_clear_object (&reader->sink);
   gst_clear_object (&reader->pipeline);
+  g_mutex_clear (&reader->lock);
   g_free (reader->path);
   g_free (reader);
 }
@@ -47,6 +53,32 @@ fail (const RvmReader *reader, RvmError code, const char *reason, GError **error
   return FALSE;
 }
 
+/* What is heard or read beside the video is not decoded. */
+static gboolean
+on_continue (GstElement *decoder, GstPad *pad, GstCaps *caps, gpointer user_data)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  const char *klass = element ? gst_element_get_metadata (element, GST_ELEMENT_METADATA_KLASS) : NULL;
+  const char *name = gst_structure_get_name (gst_caps_get_structure (caps, 0));
+
+  return klass == NULL || strstr (klass, "Demux") == NULL
+      || !(g_str_has_prefix (name, "audio/") || g_str_has_prefix (name, "text/") || g_str_has_prefix (name, "subpicture/"));
+}
+
+static GstPadProbeReturn
+on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  RvmReader *reader = user_data;
+  const GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+
+  if (!GST_BUFFER_PTS_IS_VALID (buffer))
+    return GST_PAD_PROBE_OK;
+  g_mutex_lock (&reader->lock);
+  reader->end = MAX (reader->end, GST_BUFFER_PTS (buffer) + (GST_BUFFER_DURATION_IS_VALID (buffer) ? GST_BUFFER_DURATION (buffer) : 0));
+  g_mutex_unlock (&reader->lock);
+  return GST_PAD_PROBE_OK;
+}
+
 static void
 on_pad (GstElement *decoder, GstPad *pad, gpointer user_data)
 {
@@ -56,6 +88,7 @@ on_pad (GstElement *decoder, GstPad *pad, gpointer user_data)
 
   if (caps && gst_structure_has_name (gst_caps_get_structure (caps, 0), "video/x-raw") && !gst_pad_is_linked (sink))
     gst_pad_link (pad, sink);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, reader, NULL);
 }
 
 static void
@@ -107,15 +140,20 @@ pull (RvmReader *reader, GError **error)
   return NULL;
 }
 
-/* The size with square pixels, and at most the limit on the shorter side. */
+/* Whole patches, or the size with square pixels, and at most the limit on the shorter side. */
 static gboolean
-choose_size (const RvmReader *reader, const RvmView *view, guint *width, guint *height)
+choose_size (const RvmReader *reader, const RvmView *view, guint *width, guint *height, GError **error)
 {
-  const gboolean good = rvm_view_get_square_size (view, 0, width, height);
+  g_autoptr (GError) reason = NULL;
+  gboolean good;
 
-  if (reader->short_side == 0 || (good && MIN (*width, *height) <= reader->short_side))
-    return good;
-  return rvm_view_get_square_size (view, reader->short_side, width, height);
+  if (reader->patch)
+    return rvm_analysis_choose_size (view, reader->patch, reader->short_side, 0, 0, width, height, &reason)
+        || fail (reader, RVM_ERROR_FORMAT, reason->message, error);
+  good = rvm_view_get_square_size (view, 0, width, height);
+  if (reader->short_side && !(good && MIN (*width, *height) <= reader->short_side))
+    good = rvm_view_get_square_size (view, reader->short_side, width, height);
+  return good || fail (reader, RVM_ERROR_FORMAT, "its frames are too large with square pixels", error);
 }
 
 /* Prepares the conversion of frames like that of @sample. */
@@ -134,8 +172,8 @@ prepare (RvmReader *reader, GstSample *sample, GError **error)
   if (reader->analysis && rvm_view_is_equal (rvm_analysis_get_view (reader->analysis), &view))
     return TRUE;
   if (!reader->stretched) {
-    if (!choose_size (reader, &view, &width, &height))
-      return fail (reader, RVM_ERROR_FORMAT, "its frames are too large with square pixels", error);
+    if (!choose_size (reader, &view, &width, &height, error))
+      return FALSE;
     if (reader->width && (width != reader->width || height != reader->height))
       return fail (reader, RVM_ERROR_FORMAT, "its frames change size", error);
     reader->width = width;
@@ -177,20 +215,34 @@ build (RvmReader *reader, const char *uri, GError **error)
   reader->sink = g_object_ref (GST_APP_SINK (sink));
   g_object_set (decoder, "uri", uri, NULL);
   g_object_set (sink, "caps", raw, "sync", FALSE, "max-buffers", 4, NULL);
+  g_signal_connect (decoder, "autoplug-continue", G_CALLBACK (on_continue), reader);
   g_signal_connect (decoder, "pad-added", G_CALLBACK (on_pad), reader);
   g_signal_connect (decoder, "no-more-pads", G_CALLBACK (on_no_more_pads), reader);
   return TRUE;
 }
 
+static char *
+get_uri (const char *name, gboolean may_be_address, GError **error)
+{
+  g_autofree char *absolute = NULL;
+
+  if (may_be_address && strstr (name, "://") && gst_uri_is_valid (name))
+    return g_strdup (name);
+  absolute = g_canonicalize_filename (name, NULL);
+  return g_filename_to_uri (absolute, NULL, error);
+}
+
 /* Frames are scaled to @width x @height unless these are 0. */
 static RvmReader *
-open_file (const char *path, RvmReaderFormat format, guint short_side, guint width, guint height, GError **error)
+open_file (const char *path, RvmReaderFormat format, guint patch, guint short_side, guint width, guint height, GError **error)
 {
   g_autoptr (RvmReader) reader = g_new0 (RvmReader, 1);
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *uri = g_filename_to_uri (absolute, NULL, error);
+  g_autofree char *uri = get_uri (path, patch > 0, error);
 
+  g_mutex_init (&reader->lock);
   reader->path = g_strdup (path);
   reader->format = format == RVM_READER_RGB ? GST_VIDEO_FORMAT_RGB : GST_VIDEO_FORMAT_BGRA;
+  reader->patch = patch;
   reader->short_side = short_side;
   reader->stretched = width > 0;
   reader->width = width;
@@ -204,13 +256,19 @@ open_file (const char *path, RvmReaderFormat format, guint short_side, guint wid
 RvmReader *
 rvm_reader_new (const char *path, RvmReaderFormat format, guint short_side, GError **error)
 {
-  return open_file (path, format, short_side, 0, 0, error);
+  return open_file (path, format, 0, short_side, 0, 0, error);
+}
+
+RvmReader *
+rvm_reader_new_patches (const char *name, guint patch, guint size, GError **error)
+{
+  return open_file (name, RVM_READER_RGB, patch, size, 0, 0, error);
 }
 
 RvmReader *
 rvm_reader_new_stretched (const char *path, RvmReaderFormat format, guint width, guint height, GError **error)
 {
-  return open_file (path, format, 0, width, height, error);
+  return open_file (path, format, 0, 0, width, height, error);
 }
 
 guint
@@ -223,6 +281,43 @@ guint
 rvm_reader_get_height (const RvmReader *reader)
 {
   return reader->height;
+}
+
+const RvmView *
+rvm_reader_get_view (const RvmReader *reader)
+{
+  return rvm_analysis_get_view (reader->analysis);
+}
+
+gboolean
+rvm_reader_ended_early (RvmReader *reader, guint64 *end, guint64 *duration)
+{
+  gint64 known;
+
+  g_mutex_lock (&reader->lock);
+  *end = reader->end;
+  g_mutex_unlock (&reader->lock);
+  if (!gst_element_query_duration (reader->pipeline, GST_FORMAT_TIME, &known) || known <= 0)
+    return FALSE;
+  *duration = known;
+  return *duration > *end && *duration - *end > EARLY;
+}
+
+gboolean
+rvm_reader_peek (RvmReader *reader, guint64 *pts, GError **error)
+{
+  if (reader->pending == NULL)
+    reader->pending = pull (reader, error);
+  if (reader->pending == NULL)
+    return FALSE;
+  *pts = GST_BUFFER_PTS (gst_sample_get_buffer (reader->pending));
+  return TRUE;
+}
+
+void
+rvm_reader_drop (RvmReader *reader)
+{
+  g_clear_pointer (&reader->pending, gst_sample_unref);
 }
 
 const guint8 *
