@@ -218,7 +218,7 @@ rvm_prepare() {
     export GI_TYPELIB_PATH="$build/gst-plugin/meta${GI_TYPELIB_PATH:+:$GI_TYPELIB_PATH}"
     export LD_LIBRARY_PATH="$build/gst-plugin/meta${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     export PKG_CONFIG_PATH="$build/meson-uninstalled${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
-    export PATH="$build/trainer:$PATH"
+    export PATH="$build/trainer:$build/archive:$PATH"
     export RVM_PREPARED=yes
   fi
   if [ -v video ] && [ -z "$video" ]; then video=$(rvm_sample); fi

@@ -43,14 +43,18 @@ trainer() {
   rvm-cl-train info | grep -q "width 128" && rvm-cl-train init --config tiny "$work/tiny.safetensors" && rvm-cl-train info "$work/tiny.safetensors" &&
     gst-launch-1.0 -q videotestsrc num-buffers=2 ! rvmencode size=64 model-file="$work/tiny.safetensors" ! fakesink
 }
+archive() {
+  mkdir -p "$work/videos" && gst-launch-1.0 -q videotestsrc num-buffers=5 ! video/x-raw,width=64,height=64 ! jpegenc ! matroskamux ! filesink location="$work/videos/a.mkv" &&
+    rvm-archive index "$work/videos" --archive "$work/archive" --size 64 && rvm-archive check --archive "$work/archive" | grep -q "all is whole"
+}
 # Minimal systems drop manual pages as packages are installed; then there is none to look at.
 manual() {
-  local page=${1:-/usr}/share/man/man1/rvm-cl-train.1 command
+  local program=$1 page=${2:-/usr}/share/man/man1/$1.1 command
   if [ -f "$page.gz" ]; then gunzip -c "$page.gz" > "$work/page"; elif [ -f "$page" ]; then cp "$page" "$work/page"; else
     grep -qs 'path-exclude.*man' /etc/dpkg/dpkg.cfg.d/*
     return
   fi
-  for command in $(rvm-cl-train --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+  for command in $("$program" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
     grep -q "^.B $command\$" "$work/page" || { echo "the manual page lacks $command"; return 1; }
   done
 }
@@ -74,7 +78,10 @@ check "a C program" c_program
 check "a Python program" python_program
 check "C and Python read the same" same
 check "rvm-cl-train" trainer
-check "the manual page has every command" manual "$@"
+check "rvm-archive" archive
+for program in rvm-cl-train rvm-archive; do
+  check "the manual page of $program has every command" manual "$program" "$@"
+done
 check "the documents" documents "$@"
 check "the attribution beside the weights" test -s "${1:-/usr}/share/gst-rvm/ATTRIBUTION.md"
 echo "$passed passed, $failed failed"

@@ -1,0 +1,33 @@
+/* The commands of rvm-archive. Each is given its own arguments, with its name in argv[0], and returns the exit status: 0, 1 after an error, 2 if the
+ * arguments are wrong. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "archive/database/database.h"
+
+G_BEGIN_DECLS
+
+int rvm_archive_index (int argc, char **argv);
+int rvm_archive_status (int argc, char **argv);
+int rvm_archive_check (int argc, char **argv);
+int rvm_archive_export (int argc, char **argv);
+
+/* Prints "rvm-archive: " and the error's message to standard error; returns @status. */
+int rvm_archive_fail (const GError *error, int status);
+
+/* Parses @argv with @entries; @about: what follows "rvm-archive COMMAND" in the help, and a sentence. @names (nullable): gets what is left, NULL: nothing
+ * may be left. Returns the exit status if it is the end, or -1. */
+int rvm_archive_parse (int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *summary, GStrv *names);
+
+/* Opens the archive that --archive names for reading; RVM_ERROR_ARGUMENT if it was not given. */
+RvmDatabase *rvm_archive_open (const char *folder, GError **error);
+
+/* Prints JSON on a line of its own. */
+void rvm_archive_print_json (JsonBuilder *builder);
+void rvm_archive_add_text (JsonBuilder *builder, const char *name, const char *value);   /* null if NULL */
+void rvm_archive_add_bytes (JsonBuilder *builder, const char *name, const char *value);  /* as rvm_name_escape() has it */
+void rvm_archive_add_number (JsonBuilder *builder, const char *name, gint64 value);      /* null if RVM_UNKNOWN */
+void rvm_archive_add_real (JsonBuilder *builder, const char *name, double value);
+
+G_END_DECLS

@@ -1,0 +1,141 @@
+/* rvm-archive: keeps what a model sees in a folder of videos, and finds it again. Runs the command that is named; what the commands share is here. */
+#include <string.h>
+
+#include "archive/index/folder.h"
+#include "commands.h"
+#include "kernels/error.h"
+#include "kernels/text.h"
+#include "program/console.h"
+
+static const struct {
+  const char *name, *summary;
+  int (*run) (int argc, char **argv);
+} commands[] = {
+  { "index", "look at videos, and record what is new or has changed", rvm_archive_index },
+  { "status", "say what an archive has", rvm_archive_status },
+  { "check", "see whether an archive is whole, and mend it", rvm_archive_check },
+  { "export", "write vectors as JSON lines, CSV or NumPy's format", rvm_archive_export },
+};
+
+int
+rvm_archive_fail (const GError *error, int status)
+{
+  g_printerr ("rvm-archive: %s\n", error->message);
+  return status;
+}
+
+int
+rvm_archive_parse (int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *summary, GStrv *names)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (usage);
+  g_autofree char *name = g_strconcat ("rvm-archive ", (*argv)[0], NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_set_prgname (name);
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_summary (context, summary);
+  if (!g_option_context_parse (context, argc, argv, &error))
+    return rvm_archive_fail (error, 2);
+  if (names == NULL && *argc > 1) {
+    g_printerr ("rvm-archive: unexpected argument '%s'\n", (*argv)[1]);
+    return 2;
+  }
+  if (names)
+    *names = g_strdupv (*argv + 1);
+  return -1;
+}
+
+RvmDatabase *
+rvm_archive_open (const char *folder, GError **error)
+{
+  g_autofree char *path = folder ? rvm_folder_get_database (folder) : NULL;
+  g_autoptr (RvmDatabase) database = NULL;
+
+  if (folder == NULL) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "which archive? --archive FOLDER names it");
+    return NULL;
+  }
+  database = rvm_database_open (path, RVM_DATABASE_READ, error);
+  if (database == NULL || rvm_database_get_settings (database))
+    return g_steal_pointer (&database);
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: is empty", path);
+  return NULL;
+}
+
+void
+rvm_archive_print_json (JsonBuilder *builder)
+{
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  g_autoptr (JsonNode) root = json_builder_get_root (builder);
+  g_autofree char *text = NULL;
+
+  json_generator_set_root (generator, root);
+  text = json_generator_to_data (generator, NULL);
+  g_print ("%s\n", text);
+}
+
+void
+rvm_archive_add_text (JsonBuilder *builder, const char *name, const char *value)
+{
+  g_autofree char *text = value ? rvm_text_from_bytes (value) : NULL;
+
+  json_builder_set_member_name (builder, name);
+  if (text)
+    json_builder_add_string_value (builder, text);
+  else
+    json_builder_add_null_value (builder);
+}
+
+void
+rvm_archive_add_bytes (JsonBuilder *builder, const char *name, const char *value)
+{
+  g_autofree char *text = rvm_name_escape (value);
+
+  json_builder_set_member_name (builder, name);
+  json_builder_add_string_value (builder, text);
+}
+
+void
+rvm_archive_add_number (JsonBuilder *builder, const char *name, gint64 value)
+{
+  json_builder_set_member_name (builder, name);
+  if (value == RVM_UNKNOWN)
+    json_builder_add_null_value (builder);
+  else
+    json_builder_add_int_value (builder, value);
+}
+
+void
+rvm_archive_add_real (JsonBuilder *builder, const char *name, double value)
+{
+  json_builder_set_member_name (builder, name);
+  json_builder_add_double_value (builder, value);
+}
+
+static void
+print_usage (void)
+{
+  g_print ("Usage: rvm-archive COMMAND [OPTION...]\n\nCommands:\n");
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    g_print ("  %-8s %s\n", commands[i].name, commands[i].summary);
+  g_print ("\n'rvm-archive COMMAND --help' explains a command.\n");
+}
+
+int
+main (int argc, char **argv)
+{
+  rvm_console_prepare ();
+  if (argc < 2 || strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0) {
+    print_usage ();
+    return argc < 2 ? 2 : 0;
+  }
+  if (strcmp (argv[1], "--version") == 0) {
+    g_print ("rvm-archive %s\n", RVM_VERSION);
+    return 0;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (strcmp (commands[i].name, argv[1]) == 0)
+      return commands[i].run (argc - 1, argv + 1);
+  g_printerr ("rvm-archive: unknown command '%s' ('rvm-archive --help' lists them)\n", argv[1]);
+  return 2;
+}
