@@ -9,6 +9,7 @@
 
 #include "archive/database/hash.h"
 #include "archive/index/folder.h"
+#include "archive/look/features_file.h"
 #include "kernels/error.h"
 #include "salvage.h"
 
@@ -60,6 +61,17 @@ check_features (const char *folder, const RvmRecord *record)
   return NULL;
 }
 
+static gboolean
+take_out (RvmDatabase *database, const char *folder, const RvmRecord *record, GError **error)
+{
+  g_autofree char *name = rvm_features_file_get_name (record->path), *path = g_build_filename (folder, name, NULL);
+
+  if (!rvm_database_remove (database, record->id, error))
+    return FALSE;
+  g_unlink (path);
+  return TRUE;
+}
+
 /* Checks a record, and takes it out if it is bad. */
 static gboolean
 check_record (RvmCheck *check, RvmDatabase *database, const char *folder, RvmRecord *record, gboolean mend, GString *all, GError **error)
@@ -83,7 +95,7 @@ check_record (RvmCheck *check, RvmDatabase *database, const char *folder, RvmRec
   g_string_append_printf (all, "%s %s\n", record->path, record->seal);
   if (what == NULL)
     return TRUE;
-  if (mend && !rvm_database_remove (database, record->id, error))
+  if (mend && !take_out (database, folder, record, error))
     return FALSE;
   add_fault (check, record->path, what, mend);
   return TRUE;
@@ -130,11 +142,10 @@ check_all (RvmCheck *check, RvmDatabase *database, const char *folder, gboolean 
     return FALSE;
   for (guint i = 0; i < records->len; i++) {
     RvmRecord *record = g_ptr_array_index (records, i);
-    const guint faults = check->faults->len;
 
     if (!check_record (check, database, folder, record, mend, all, error))
       return FALSE;
-    if (record->features && (faults == check->faults->len || !mend))
+    if (record->features)
       g_hash_table_add (known, record->features);
   }
   /* A process that writes has files that are not recorded yet. */
