@@ -57,9 +57,10 @@ is_same_file (const RvmModelFile * a, const RvmModelFile * b)
 }
 
 static void
-post_precision (GstRvmEncode * self, RvmElement precision)
+post_precision (GstRvmEncode * self, RvmModel * model)
 {
-  g_autofree gchar *text = rvm_gemm_take_notice (precision);
+  g_autofree gchar *text = rvm_gemm_take_notice (rvm_model_get_device (model),
+      rvm_model_get_gemm (model), rvm_model_get_precision (model));
 
   if (text)
     GST_ELEMENT_INFO (self, LIBRARY, SETTINGS, ("%s", text), (NULL));
@@ -103,7 +104,7 @@ gst_rvm_encode_load_model (GstRvmEncode * self)
   else
     rvm_device_notice_post (GST_ELEMENT (self), rvm_model_get_device (model));
   if (model)
-    post_precision (self, rvm_model_get_precision (model));
+    post_precision (self, model);
   return model;
 }
 

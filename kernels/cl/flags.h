@@ -13,7 +13,7 @@
 #define RVM_EPILOGUE_PRE_GELU 8u   /* pre_gelu = y, before GELU */
 #define RVM_EPILOGUE_GELU_SLOPE 16u /* y *= GELU' (pre_gelu) */
 
-/* How weights are stored: RvmElement in tensor.h, RVM_WEIGHTS in linear.cl. */
+/* How weights are stored, and activations on matrix units: RvmElement in tensor.h, RVM_WEIGHTS in linear.cl. */
 #define RVM_WEIGHTS_F32 0
 #define RVM_WEIGHTS_F16 1  /* IEEE half */
 #define RVM_WEIGHTS_BF16 2 /* the upper half of a float */
@@ -29,9 +29,11 @@
 #define RVM_STEP_OUT_STRIDE 4
 #define RVM_STEP_N 5
 #define RVM_STEP_K 6
-#define RVM_STEP_FLAGS 7   /* RVM_EPILOGUE_... */
+#define RVM_STEP_FLAGS 7   /* RVM_EPILOGUE_..., and on matrix units the two below */
 #define RVM_STEP_IS_NORM 8 /* 1: a layer norm, 0: a linear layer */
 #define RVM_STEP_EPSILON 9 /* of a layer norm; the bits of a float */
+#define RVM_STEP_A_BF16 256u   /* the input is bfloat16 */
+#define RVM_STEP_OUT_BF16 512u /* the output is bfloat16 */
 
 /* Rows whose gradients of scale and bias a work-group of norm_backward.cl and gate_backward.cl sums. */
 #define RVM_NORM_BLOCK 32

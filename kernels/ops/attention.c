@@ -1,4 +1,4 @@
-/* Launches attention.cl: how queries and keys are divided for a device. */
+/* Launches attention.cl, or on matrix units matrix_attention.cl: how queries and keys are divided for a device. */
 #include "attention.h"
 
 #include "kernels/runtime/launch.h"
@@ -22,16 +22,24 @@ rvm_attention_get_head_dim (const RvmAttention *attention)
   return attention->query.width / attention->heads;
 }
 
+static gboolean
+is_on_units (RvmQueue *queue, const RvmAttention *attention)
+{
+  return attention->query.type == RVM_ELEMENT_BF16
+      && rvm_matrix_units_are_usable (rvm_device_get_matrix_units (rvm_queue_get_device (queue)));
+}
+
 gboolean
 rvm_attention_check (RvmQueue *queue, const RvmAttention *attention)
 {
   const guint queries = rvm_attention_get_queries (attention), keys = rvm_attention_get_keys (attention), batch = attention->batch;
   const guint dim = rvm_attention_get_head_dim (attention) * attention->heads;
+  const RvmElement type = is_on_units (queue, attention) ? RVM_ELEMENT_BF16 : RVM_ELEMENT_F32;
   const RvmTensorCheck checks[] = {
-    RVM_CHECK_VIEW ("query", attention->query, batch * queries, dim),
-    RVM_CHECK_VIEW ("key", attention->key, batch * keys, dim),
-    RVM_CHECK_VIEW ("value", attention->value, batch * keys, dim),
-    RVM_CHECK_MATRIX ("output", attention->out, batch * queries, dim),
+    { "query", attention->query, batch * queries, dim, RVM_TENSOR_STRIDED, type },
+    { "key", attention->key, batch * keys, dim, RVM_TENSOR_STRIDED, type },
+    { "value", attention->value, batch * keys, dim, RVM_TENSOR_STRIDED, type },
+    { "output", attention->out, batch * queries, dim, RVM_TENSOR_CONTIGUOUS, type },
     RVM_CHECK_MATRIX ("logarithm of the sum of exponentials", attention->log_sum_exp, batch * attention->heads, queries),
   };
 
@@ -62,6 +70,52 @@ divide_keys (const RvmTiles *tiles, guint keys)
   return (block + tiles->key_tile - 1) / tiles->key_tile * tiles->key_tile;
 }
 
+/* Parts of the queries of a head, each a work-group, which all pack the keys and values of their head: the fewest whose groups leave the compute units
+ * of @device about equally busy. */
+static guint
+choose_parts (const RvmDevice *device, guint heads, guint queries)
+{
+  const guint units = MAX (1, rvm_device_get_compute_units (device)), most = (queries + 2 * RVM_UNITS_ROWS - 1) / (2 * RVM_UNITS_ROWS);
+  guint best = 1;
+  double least = G_MAXDOUBLE;
+
+  for (guint parts = 1; parts <= most; parts++) {
+    const guint64 groups = (guint64) heads * parts;
+    const double rows = (double) ((groups + units - 1) / units) * ((queries + parts - 1) / parts); /* of the busiest unit */
+
+    if (rows < 0.95 * least) {
+      best = parts;
+      least = rows;
+    }
+  }
+  return best;
+}
+
+static void
+attend_on_units (RvmQueue *queue, const RvmAttention *attention)
+{
+  const guint queries = rvm_attention_get_queries (attention), keys = rvm_attention_get_keys (attention);
+  const guint head_dim = rvm_attention_get_head_dim (attention), heads = attention->heads, batch = attention->batch;
+  const guint parts = choose_parts (rvm_queue_get_device (queue), heads * batch, queries);
+  const gsize padded = (gsize) (keys + 31) / 32 * 32, padded_dim = (gsize) (head_dim + 31) / 32 * 32;
+  /* Keys and values, 32 queries, their scores and probabilities: see cl/matrix_attention.cl. */
+  const gsize bytes = padded * padded_dim * 2 * 2 + 32 * padded_dim * 2 + 32 * padded * (4 + 2);
+  RvmBuffer *scratch = rvm_queue_get_scratch (queue, bytes * parts * heads * batch);
+  char options[64];
+
+  if (scratch == NULL)
+    return;
+  g_snprintf (options, sizeof options, RVM_UNITS_OPTIONS " -DRVM_HEAD_DIM=%u", head_dim);
+
+  const RvmArg args[] = {
+    RVM_ARGS_TENSOR (attention->query), RVM_ARGS_TENSOR (attention->key), RVM_ARGS_TENSOR (attention->value),
+    RVM_ARG_BUFFER (attention->out.buffer), RVM_ARG_BUFFER (attention->log_sum_exp.buffer), RVM_ARG_UINT (queries), RVM_ARG_UINT (keys),
+    RVM_ARG_UINT (padded), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (bytes / 64),
+  };
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_attention", "matrix_attention", options, NULL }, 3, (const gsize[]){ parts, heads, batch },
+      (const gsize[]){ 1, 1, 1 }, G_N_ELEMENTS (args), args);
+}
+
 void
 rvm_attention (RvmQueue *queue, const RvmAttention *attention)
 {
@@ -77,6 +131,10 @@ rvm_attention (RvmQueue *queue, const RvmAttention *attention)
 
   if (!rvm_attention_check (queue, attention))
     return;
+  if (is_on_units (queue, attention)) {
+    attend_on_units (queue, attention);
+    return;
+  }
   while (head_dim % dim_tile != 0)
     dim_tile--;
   /* OpenCL guarantees 32 KiB of local memory; half of it lets two groups share a compute unit. */

@@ -9,7 +9,9 @@ G_BEGIN_DECLS
  *            +-------+-------+----+          b * queries + i, or b * keys + i. query, key and value may be columns
  *   rows     |       |       |    |          of one matrix, with any offset and stride.
  *            +-------+-------+----+
- *                     dim                    queries and keys are the rows of a picture. */
+ *                     dim                    queries and keys are the rows of a picture.
+ *
+ * All are float32. Where matrix units are used (rvm_linear_get_activations()), the first four may be bfloat16 instead. */
 typedef struct {
   RvmTensor query;       /* (batch * queries, dim) */
   RvmTensor key, value;  /* (batch * keys, dim) */

@@ -36,25 +36,47 @@ chain_free (gpointer data)
   g_free (chain);
 }
 
-/* What a step does with a buffer: it uses row i for row i, or anything of it (stride 0). */
+/* What a step does with a buffer, in bytes: it uses row i for row i, or anything of it (stride 0). */
 typedef struct {
   const RvmBuffer *buffer;
-  guint offset, stride, width;
+  gsize offset, stride, width;
   gboolean written;
 } Access;
+
+static Access
+access_tensor (RvmTensor x, gboolean written)
+{
+  const gsize size = rvm_element_get_size (x.type);
+
+  return (Access){ x.buffer, x.offset * size, x.stride * size, x.width * size, written };
+}
 
 static guint
 list_accesses (const RvmChainStep *step, Access accesses[6])
 {
   const gboolean own_residual_row = step->residual.rows == step->a.rows;
+  const gsize n = step->out.width * sizeof (float);
 
-  accesses[0] = (Access){ step->a.buffer, step->a.offset, step->a.stride, step->a.width, FALSE };
-  accesses[1] = (Access){ step->out.buffer, step->out.offset, step->out.stride, step->out.width, TRUE };
+  accesses[0] = access_tensor (step->a, FALSE);
+  accesses[1] = access_tensor (step->out, TRUE);
   accesses[2] = (Access){ step->weights, 0, 0, 0, FALSE };
   accesses[3] = (Access){ step->bias, 0, 0, 0, FALSE };
-  accesses[4] = (Access){ step->residual.buffer, 0, own_residual_row ? step->residual.stride : 0, step->out.width, FALSE };
-  accesses[5] = (Access){ step->pre_gelu.buffer, 0, step->out.width, step->out.width, (step->flags & RVM_EPILOGUE_PRE_GELU) != 0 };
+  accesses[4] = (Access){ step->residual.buffer, 0, own_residual_row ? step->residual.stride * sizeof (float) : 0, n, FALSE };
+  accesses[5] = (Access){ step->pre_gelu.buffer, 0, n, n, (step->flags & RVM_EPILOGUE_PRE_GELU) != 0 };
   return 6;
+}
+
+/* Norms join either kind of product, but those that give bfloat16 only one. */
+static gboolean
+needs_units (const RvmChainStep *step)
+{
+  return step->on_units || step->out.type == RVM_ELEMENT_BF16;
+}
+
+static gboolean
+excludes_units (const RvmChainStep *step)
+{
+  return !step->is_norm && !step->on_units;
 }
 
 /* Whether @later would read or overwrite another row of @earlier. */
@@ -81,6 +103,8 @@ can_join (const Chain *chain, const RvmTiles *tiles, const RvmChainStep *step)
 
     if (!chain->steps[s].is_norm && !step->is_norm && chain->steps[s].type != step->type)
       return FALSE;
+    if ((needs_units (step) && excludes_units (&chain->steps[s])) || (needs_units (&chain->steps[s]) && excludes_units (step)))
+      return FALSE;
     for (guint i = 0; i < n_earlier; i++)
       for (guint j = 0; j < n_later; j++)
         if (conflicts (&earlier[i], &later[j]))
@@ -99,8 +123,8 @@ count_cached_rows (const RvmChainStep *steps, guint n, gsize cache)
 
   for (guint s = 0; s < n; s++)
     if (!steps[s].is_norm)
-      widest = MAX (widest, (gsize) steps[s].a.width + steps[s].out.width);
-  return MIN (cache / (widest * sizeof (float)), G_MAXUINT);
+      widest = MAX (widest, steps[s].a.width * rvm_element_get_size (steps[s].a.type) + steps[s].out.width * rvm_element_get_size (steps[s].out.type));
+  return MIN (cache / widest, G_MAXUINT);
 }
 
 /* Rows of a block for @m rows on a device of @units compute units, at most about @most. The launch takes as long as the unit with the most rows.
@@ -142,7 +166,7 @@ pack_numbers (const RvmChainStep *step)
       [RVM_STEP_OUT_STRIDE] = step->out.stride,
       [RVM_STEP_N] = step->out.width,
       [RVM_STEP_K] = step->a.width,
-      [RVM_STEP_FLAGS] = step->flags,
+      [RVM_STEP_FLAGS] = step->flags | (step->a.type == RVM_ELEMENT_BF16 ? RVM_STEP_A_BF16 : 0) | (step->out.type == RVM_ELEMENT_BF16 ? RVM_STEP_OUT_BF16 : 0),
       [RVM_STEP_IS_NORM] = step->is_norm,
     },
   };
@@ -170,6 +194,23 @@ pre_gelu_of (const RvmChainStep *step)
   return step->pre_gelu.buffer ? step->pre_gelu.buffer : step->out.buffer;
 }
 
+/* The arguments of each step, at @args; the kernel has RVM_CHAIN_STEPS of them. */
+static void
+set_step_args (const RvmChainStep *steps, guint n, RvmArg *args)
+{
+  for (guint s = 0; s < RVM_CHAIN_STEPS; s++) {
+    const RvmChainStep *step = &steps[MIN (s, n - 1)]; /* the kernel ignores those past the end, but they need arguments */
+
+    *args++ = pack_numbers (step);
+    *args++ = RVM_ARG_BUFFER (step->a.buffer);
+    *args++ = RVM_ARG_BUFFER (step->weights);
+    *args++ = RVM_ARG_BUFFER (bias_of (step));
+    *args++ = RVM_ARG_BUFFER (residual_of (step));
+    *args++ = RVM_ARG_BUFFER (pre_gelu_of (step));
+    *args++ = RVM_ARG_BUFFER (step->out.buffer);
+  }
+}
+
 static void
 launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
 {
@@ -178,27 +219,49 @@ launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps
   const guint block = choose_block (m, tiles->gemm_rows, MAX (1, rvm_device_get_compute_units (device)),
       count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
   RvmArg args[3 + 7 * RVM_CHAIN_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
-  guint at = 3;
   RvmElement type = RVM_ELEMENT_F32; /* of all linear layers, as can_join() sees to */
   char options[128];
 
-  for (guint s = 0; s < RVM_CHAIN_STEPS; s++) {
-    const RvmChainStep *step = &steps[MIN (s, n - 1)]; /* the kernel ignores those past the end, but they need arguments */
-
-    if (!step->is_norm)
-      type = step->type;
-    args[at++] = pack_numbers (step);
-    args[at++] = RVM_ARG_BUFFER (step->a.buffer);
-    args[at++] = RVM_ARG_BUFFER (step->weights);
-    args[at++] = RVM_ARG_BUFFER (bias_of (step));
-    args[at++] = RVM_ARG_BUFFER (residual_of (step));
-    args[at++] = RVM_ARG_BUFFER (pre_gelu_of (step));
-    args[at++] = RVM_ARG_BUFFER (step->out.buffer);
-  }
+  for (guint s = 0; s < n; s++)
+    if (!steps[s].is_norm)
+      type = steps[s].type;
+  set_step_args (steps, n, args + 3);
   g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_WEIGHTS=%d", tiles->gemm_vector,
       tiles->gemm_rows, tiles->gemm_vectors, type);
   rvm_queue_launch (queue, &(RvmKernel){ "linear", "chain", options, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
-      (const gsize[]){ 1 }, at, args);
+      (const gsize[]){ 1 }, G_N_ELEMENTS (args), args);
+}
+
+/* Inputs that are not bfloat16 in whole steps of the instruction are packed by the kernel, into scratch. */
+static guint
+count_scratch_columns (const RvmChainStep *steps, guint n)
+{
+  guint columns = 0;
+
+  for (guint s = 0; s < n; s++)
+    if (steps[s].on_units && (steps[s].a.type != RVM_ELEMENT_BF16 || steps[s].a.width % RVM_UNITS_STEP != 0))
+      columns = MAX (columns, (steps[s].a.width + RVM_UNITS_STEP - 1) / RVM_UNITS_STEP * RVM_UNITS_STEP);
+  return columns;
+}
+
+/* One step or several by matrix units. Blocks are not smaller than a tile, if there are enough rows. */
+static void
+launch_on_units (RvmQueue *queue, const RvmChainStep *steps, guint n)
+{
+  const RvmDevice *device = rvm_queue_get_device (queue);
+  const guint m = steps[0].a.rows, columns = count_scratch_columns (steps, n);
+  const guint block = choose_block (m, RVM_UNITS_ROWS, MAX (1, rvm_device_get_compute_units (device)),
+      count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
+  const RvmBuffer *scratch = columns ? rvm_queue_get_scratch (queue, (gsize) m * columns * rvm_element_get_size (RVM_ELEMENT_BF16)) : steps[0].weights;
+  RvmArg args[5 + 7 * RVM_CHAIN_STEPS] = {
+    RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (columns),
+  };
+
+  if (scratch == NULL)
+    return;
+  set_step_args (steps, n, args + 5);
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_chain", "matrix_chain", RVM_UNITS_OPTIONS, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
+      (const gsize[]){ 1 }, G_N_ELEMENTS (args), args);
 }
 
 static void
@@ -235,7 +298,13 @@ launch_norm (RvmQueue *queue, const RvmChainStep *step)
 static void
 launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
 {
-  if (n > 1)
+  gboolean on_units = FALSE;
+
+  for (guint s = 0; s < n; s++)
+    on_units |= needs_units (&steps[s]);
+  if (on_units)
+    launch_on_units (queue, steps, n);
+  else if (n > 1)
     launch_joined (queue, tiles, steps, n);
   else if (steps[0].is_norm)
     launch_norm (queue, &steps[0]);

@@ -5,11 +5,12 @@
 
 G_BEGIN_DECLS
 
-/* native:  the project's own kernel (cl/linear.cl). The default on CPUs.
- * clblast: CLBlast's SGEMM, followed by a kernel for the epilogue. The default elsewhere. */
-typedef enum { RVM_GEMM_AUTO, RVM_GEMM_NATIVE, RVM_GEMM_CLBLAST } RvmGemmProvider;
+/* native:       the project's own kernel (cl/linear.cl). The default on CPUs.
+ * clblast:      CLBlast's SGEMM, followed by a kernel for the epilogue. The default elsewhere.
+ * matrix-units: the matrix units of x86 processors (cl/matrix_chain.cl), which multiply bfloat16. The default for weights of bfloat16, where they are. */
+typedef enum { RVM_GEMM_AUTO, RVM_GEMM_NATIVE, RVM_GEMM_CLBLAST, RVM_GEMM_MATRIX_UNITS } RvmGemmProvider;
 
-#define RVM_GEMM_NAMES "auto, native or clblast" /* for messages */
+#define RVM_GEMM_NAMES "auto, native, clblast or matrix-units" /* for messages */
 
 /* The epilogue of a linear layer: what happens to y = A W + bias before it is stored. In this order:
  *

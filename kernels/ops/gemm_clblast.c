@@ -34,6 +34,7 @@ lay_out (RvmDevice *device, RvmLinear *linear)
 
   rvm_device_set_clblast (device);
   linear->panel = linear->stored_n = linear->n;
+  linear->stored_k = linear->k;
   linear->bias_n = (linear->n + vector - 1) / vector * vector;
 }
 

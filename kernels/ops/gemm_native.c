@@ -23,6 +23,7 @@ static void
 lay_out (RvmDevice *device, RvmLinear *linear)
 {
   linear->panel = linear->tiles.gemm_vector * linear->tiles.gemm_vectors;
+  linear->stored_k = linear->k;
   linear->stored_n = linear->bias_n = (linear->n + linear->panel - 1) / linear->panel * linear->panel;
 }
 

@@ -11,13 +11,14 @@ G_BEGIN_DECLS
 typedef struct {
   const char *name;
   gboolean slow_at_first; /* builds its kernels at the first product, which then takes seconds */
+  RvmElement activations; /* what the input and output of a product may be, besides float32; and what they should be where only products read them */
 
   /* Whether RVM_GEMM_AUTO selects this provider for weights of @type; asked in the order of the table. */
   gboolean (*is_default) (RvmDevice *device, RvmElement type);
   /* Makes ready for weights of @type. RVM_ERROR_ARGUMENT if the provider cannot work with them. */
   gboolean (*prepare) (RvmDevice *device, RvmElement type, GError **error);
 
-  /* Sets the layout of new weights whose device, type, k and n are known: panel, stored_n and bias_n. */
+  /* Sets the layout of new weights whose device, type, k and n are known: panel, stored_k, stored_n and bias_n. */
   void (*lay_out) (RvmDevice *device, RvmLinear *linear);
   /* Writes @count values from @column of row @row on to the mapped kernel. */
   void (*store_row) (RvmLinear *linear, guint row, guint column, guint count, const float *values);
@@ -41,13 +42,14 @@ typedef struct {
  *        +--------+--------+----+
  *          stored_n columns, n and the padding of the last panel
  *
- * With one panel of n columns this is plain row-major order. The bias has bias_n >= n elements. */
+ * With one panel of n columns this is plain row-major order. The bias has bias_n >= n elements. Matrix units have an order of their own, with padding in
+ * rows too (cl/matrix_chain.cl): stored_k is k elsewhere. */
 struct _RvmLinear {
   const RvmGemmFunctions *functions;
   RvmElement type; /* of the kernel; the bias is float32 */
   RvmTiles tiles;
   guint k, n;
-  guint panel, stored_n, bias_n;
+  guint panel, stored_k, stored_n, bias_n;
   gboolean transposed; /* the kernel is shared, and stored as (n, k) */
   RvmBuffer *kernel;
   RvmBuffer *bias;     /* or NULL */

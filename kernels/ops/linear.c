@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gemm_clblast.h"
+#include "gemm_matrix_units.h"
 #include "gemm_native.h"
 #include "gemm_provider.h"
 #include "kernels/cl/flags.h"
@@ -14,6 +15,7 @@ static const struct {
   RvmGemmProvider provider;
   const RvmGemmFunctions *functions;
 } providers[] = {
+  { RVM_GEMM_MATRIX_UNITS, &rvm_gemm_matrix_units },
   { RVM_GEMM_NATIVE, &rvm_gemm_native },
   { RVM_GEMM_CLBLAST, &rvm_gemm_clblast },
 };
@@ -65,13 +67,18 @@ rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type,
 }
 
 char *
-rvm_gemm_take_notice (RvmElement type)
+rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement type)
 {
   static gint taken;
+  const char *problem;
 
   if (type != RVM_ELEMENT_BF16 || !g_atomic_int_compare_and_exchange (&taken, FALSE, TRUE))
     return NULL;
-  return g_strdup ("precision bf16: weights are stored as bfloat16, in half the memory; products are computed in float32, as fast as with f32");
+  if (provider == RVM_GEMM_MATRIX_UNITS)
+    return g_strdup ("precision bf16: the processor's matrix units multiply weights and activations of bfloat16; sums and the state are float32");
+  problem = rvm_matrix_units_get_problem (rvm_device_get_matrix_units (device));
+  return g_strdup_printf ("precision bf16: weights are stored as bfloat16, in half the memory; products are computed in float32, as fast as with f32, because %s",
+      problem ? problem : "the native GEMM was chosen");
 }
 
 RvmLinear *
@@ -89,7 +96,7 @@ rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, gu
   linear->k = k;
   linear->n = n;
   functions->lay_out (device, linear);
-  linear->kernel = rvm_buffer_new (device, (gsize) linear->stored_n * k * rvm_element_get_size (type), "weights", error);
+  linear->kernel = rvm_buffer_new (device, (gsize) linear->stored_n * linear->stored_k * rvm_element_get_size (type), "weights", error);
   if (linear->kernel == NULL)
     return NULL;
   if (has_bias) {
@@ -118,7 +125,7 @@ rvm_linear_begin (RvmLinear *linear, GError **error)
   if (linear->kernel_map == NULL)
     return FALSE;
   /* Products with the padding are never stored, but a NaN in it could trap or slow down. */
-  if (linear->stored_n != linear->n)
+  if (linear->stored_n != linear->n || linear->stored_k != linear->k)
     memset (linear->kernel_map, 0, rvm_buffer_get_size (linear->kernel));
   if (linear->bias) {
     linear->bias_map = rvm_buffer_map_write (linear->bias, error);
@@ -172,6 +179,12 @@ rvm_linear_get_n (const RvmLinear *linear)
   return linear->n;
 }
 
+RvmElement
+rvm_linear_get_activations (const RvmLinear *linear)
+{
+  return linear->functions->activations;
+}
+
 RvmBuffer *
 rvm_linear_get_kernel (const RvmLinear *linear)
 {
@@ -219,6 +232,13 @@ get_flags (const RvmLinear *linear, const RvmEpilogue *epilogue)
       | (epilogue->residual.buffer ? RVM_EPILOGUE_RESIDUAL : 0);
 }
 
+/* @type, if @linear can have it; otherwise what it expects. */
+static RvmElement
+choose_type (const RvmLinear *linear, RvmElement type)
+{
+  return type == linear->functions->activations ? type : RVM_ELEMENT_F32;
+}
+
 void
 rvm_linear_forward (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, const RvmEpilogue *epilogue)
 {
@@ -226,8 +246,8 @@ rvm_linear_forward (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTe
   const RvmEpilogue *e = epilogue ? epilogue : &plain;
   const gboolean in_place = e->residual.buffer == out.buffer;
   RvmTensorCheck checks[4] = {
-    RVM_CHECK_VIEW ("input", a, a.rows, linear->k),
-    { "output", out, a.rows, linear->n, in_place ? RVM_TENSOR_CONTIGUOUS : RVM_TENSOR_STRIDED, RVM_ELEMENT_F32 },
+    { "input", a, a.rows, linear->k, RVM_TENSOR_STRIDED, choose_type (linear, a.type) },
+    { "output", out, a.rows, linear->n, in_place ? RVM_TENSOR_CONTIGUOUS : RVM_TENSOR_STRIDED, in_place ? RVM_ELEMENT_F32 : choose_type (linear, out.type) },
   };
   guint n = 2;
 

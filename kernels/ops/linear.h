@@ -19,12 +19,12 @@ gboolean rvm_gemm_from_name (const char *name, RvmGemmProvider *provider);
 gboolean rvm_gemm_is_slow_at_first (RvmGemmProvider provider);
 
 /* Replaces RVM_GEMM_AUTO by the provider that is the default for weights of @type on @device, and makes the provider ready. RVM_ERROR_ARGUMENT if it
- * cannot work with such weights (f16 with CLBlast). */
+ * cannot work with such weights (f16 with CLBlast), or if matrix units are asked for by name and cannot be used; the message says why. */
 gboolean rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type, GError **error);
 
-/* What a user who chose weights of @type should know about how products with them are computed. Once in a process; afterwards, and if there is nothing
- * to say, NULL. */
-char *rvm_gemm_take_notice (RvmElement type);
+/* What a user who chose weights of @type should know about how @provider, resolved, computes products with them on @device. Once in a process;
+ * afterwards, and if there is nothing to say, NULL. */
+char *rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement type);
 
 /* Device memory for W (@k, @n) of @type and, with @has_bias, a float32 bias (n). @provider: resolved. RVM_ERROR_MEMORY. */
 RvmLinear *rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias,
@@ -41,6 +41,8 @@ gboolean rvm_linear_end (RvmLinear *linear, GError **error);
 
 guint rvm_linear_get_k (const RvmLinear *linear);
 guint rvm_linear_get_n (const RvmLinear *linear);
+/* The type that its input should have, unless something else reads it that needs float32, and that its output may have: bfloat16 on matrix units. */
+RvmElement rvm_linear_get_activations (const RvmLinear *linear);
 
 /* (transfer none): W and bias as they are stored, padding included. Arrays of the same layout (gradients, an optimiser's moments) are converted on
  * the host: @stored is a copy of such an array, @kernel is (k, @columns), row-major, float32 only. */
@@ -49,7 +51,8 @@ RvmBuffer *rvm_linear_get_bias (const RvmLinear *linear); /* NULL if there is no
 void rvm_linear_pack (const RvmLinear *linear, float *stored, guint column, guint columns, const float *kernel);
 void rvm_linear_unpack (const RvmLinear *linear, const float *stored, guint column, guint columns, float *kernel);
 
-/* @a: (m, k), @out: (m, n), with any offset and stride. @epilogue: (nullable): only the bias. */
+/* @a: (m, k), @out: (m, n), with any offset and stride; float32, or of the type of rvm_linear_get_activations(). @epilogue: (nullable): only the bias;
+ * its tensors are float32. */
 void rvm_linear_forward (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, const RvmEpilogue *epilogue);
 
 G_END_DECLS

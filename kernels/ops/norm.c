@@ -7,10 +7,12 @@
 void
 rvm_layernorm (RvmQueue *queue, RvmTensor x, const RvmBuffer *scale, const RvmBuffer *bias, RvmTensor out, float epsilon)
 {
-  const RvmTiles tiles = rvm_tiles_for_device (rvm_queue_get_device (queue));
+  RvmDevice *device = rvm_queue_get_device (queue);
+  const RvmTiles tiles = rvm_tiles_for_device (device);
+  const gboolean bfloats = out.type == RVM_ELEMENT_BF16 && rvm_matrix_units_are_usable (rvm_device_get_matrix_units (device));
   const RvmTensorCheck checks[] = {
     RVM_CHECK_MATRIX ("input", x, x.rows, x.width),
-    RVM_CHECK_MATRIX ("output", out, x.rows, x.width),
+    { "output", out, x.rows, x.width, RVM_TENSOR_CONTIGUOUS, bfloats ? RVM_ELEMENT_BF16 : RVM_ELEMENT_F32 },
     RVM_CHECK_VECTOR ("scale", scale, x.width),
     RVM_CHECK_VECTOR ("bias", bias ? bias : scale, x.width),
   };

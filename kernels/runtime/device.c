@@ -9,6 +9,7 @@
 #include "clblast.h"
 #include "device_folders.h"
 #include "device_list.h"
+#include "matrix_units.h"
 #include "process.h"
 #include "processor.h"
 #include "program.h"
@@ -36,6 +37,7 @@ struct _RvmDevice {
   gboolean has_clblast; /* CLBlast has been used with the context; under table_lock */
   RvmTurns *turns;
   RvmPrograms *programs;
+  RvmMatrixUnits *units;
 };
 
 /* Open devices by key. The table holds no references: the last unref takes a device out and frees it.
@@ -50,6 +52,7 @@ static GHashTable *table;
 static void
 device_free (RvmDevice *device)
 {
+  g_clear_pointer (&device->units, rvm_matrix_units_free);
   g_clear_pointer (&device->programs, rvm_programs_free);
   g_clear_pointer (&device->turns, rvm_turns_free);
   if (device->transfers)
@@ -144,6 +147,7 @@ device_new (const RvmFoundDevice *found, const char *cache_dir, GError **error)
   device->fingerprint = make_fingerprint (found, &problem);
   rvm_device_folders_choose (cache_dir, is_pocl, &device->cache_dir, &device->spare_dir);
   device->turns = rvm_turns_new (FRAMES_AT_ONCE);
+  device->units = rvm_matrix_units_new (device->name, (device->type & CL_DEVICE_TYPE_CPU) != 0);
   read_limits (device, &problem);
   if (problem == NULL)
     problem = rvm_device_folders_find_problem (is_pocl);
@@ -365,4 +369,10 @@ RvmPrograms *
 rvm_device_get_programs (const RvmDevice *device)
 {
   return device->programs;
+}
+
+RvmMatrixUnits *
+rvm_device_get_matrix_units (const RvmDevice *device)
+{
+  return device->units;
 }

@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "kernels/error.h"
+#include "matrix_units.h"
 #include "turns.h"
 
 G_BEGIN_DECLS
@@ -62,6 +63,7 @@ guint rvm_device_get_compute_units (const RvmDevice *device);
 gsize rvm_device_get_core_cache (const RvmDevice *device);
 guint64 rvm_device_get_max_allocation (const RvmDevice *device); /* bytes of the largest buffer */
 RvmTurns *rvm_device_get_turns (RvmDevice *device); /* (transfer none): for the frames of all streams */
+RvmMatrixUnits *rvm_device_get_matrix_units (const RvmDevice *device); /* (transfer none) */
 
 /* To be called before CLBlast is first used with a device: the programs that CLBlast keeps are then freed with the device. */
 void rvm_device_set_clblast (RvmDevice *device);

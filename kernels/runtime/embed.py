@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
-"""embed.py OUT.c FILE...: writes OpenCL sources as C arrays, which rvm_embedded_source() finds by name."""
+"""embed.py OUT.c FILE...: writes OpenCL sources as C arrays, which rvm_embedded_source() finds by name. A line `#include "NAME.cl"` stands for that file,
+which is in the same folder and among FILE."""
 import pathlib
 import sys
+
+
+def read(path):
+    lines = path.read_text().splitlines(keepends=True)
+    return "".join(read(path.with_name(line.split('"')[1])) if line.startswith('#include "') else line for line in lines)
 
 
 def main(out, files):
     text = ['#include "kernels/runtime/embedded.h"', "", "#include <string.h>", ""]
     rows = []
     for path in map(pathlib.Path, files):
-        data = path.read_bytes() + b"\0"
+        data = read(path).encode() + b"\0"
         lines = [", ".join(str(byte) for byte in data[i : i + 24]) for i in range(0, len(data), 24)]
         text += [f"static const char source_{path.stem}[] = {{", "  " + ",\n  ".join(lines), "};", ""]
         rows.append(f'  {{ "{path.stem}", source_{path.stem} }},')

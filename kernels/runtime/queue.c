@@ -17,6 +17,7 @@ struct _RvmQueue {
   RvmQueueFlush hold_flush; /* launches what is held back; NULL: nothing ever is */
   gpointer hold_data;
   GDestroyNotify hold_free;
+  RvmBuffer *scratch; /* or NULL */
 };
 
 typedef struct {
@@ -63,6 +64,7 @@ rvm_queue_free (RvmQueue *queue)
   rvm_queue_finish (queue, NULL);
   if (queue->hold_free)
     queue->hold_free (queue->hold_data);
+  rvm_buffer_unref (queue->scratch);
   g_array_unref (queue->pending);
   g_hash_table_unref (queue->times);
   g_hash_table_unref (queue->kernels);
@@ -330,4 +332,19 @@ guint64
 rvm_queue_get_launches (RvmQueue *queue)
 {
   return queue->launches;
+}
+
+RvmBuffer *
+rvm_queue_get_scratch (RvmQueue *queue, gsize size)
+{
+  GError *error = NULL;
+
+  if (queue->scratch && rvm_buffer_get_size (queue->scratch) >= size)
+    return queue->scratch;
+  /* Commands that use the old one keep its memory until they are done. */
+  g_clear_pointer (&queue->scratch, rvm_buffer_unref);
+  queue->scratch = rvm_buffer_new (queue->device, size, "scratch", &error);
+  if (queue->scratch == NULL)
+    rvm_queue_fail (queue, error);
+  return queue->scratch;
 }

@@ -49,6 +49,10 @@ GArray *rvm_queue_get_profile (RvmQueue *queue);
 void rvm_queue_reset_profile (RvmQueue *queue);
 guint64 rvm_queue_get_launches (RvmQueue *queue); /* since the queue was made */
 
+/* (transfer none): memory of at least @size bytes for the next launch, valid until the next call; what an earlier launch left there is lost. NULL after a
+ * sticky error (RVM_ERROR_MEMORY). */
+RvmBuffer *rvm_queue_get_scratch (RvmQueue *queue, gsize size);
+
 /* Lets code above the queue hold launches back, to join them with later ones (ops/chain.h). Before anything else is done with the queue, @flush is
  * called and launches what is held back; by then it must have forgotten it, since launching calls @flush again. @free_data frees @data with the
  * queue. A queue has one holder at most. */
