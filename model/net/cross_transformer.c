@@ -45,8 +45,10 @@ rvm_cross_transformer_forward (RvmQueue *queue, const RvmCrossTransformer *trans
   const guint dim = transformer->dim, stride = transformer->n_blocks * 2 * dim;
   const guint pictures = shape->contexts * shape->pictures, rows = shape->rows, context_rows = shape->contexts * shape->context_rows;
 
-  rvm_linear_forward (queue, transformer->context, rvm_tensor (context, context_rows, dim),
-      rvm_tensor (act->keys_values, context_rows, stride), NULL);
+  RvmTensor keys_values = rvm_tensor (act->keys_values, context_rows, stride);
+
+  keys_values.type = rvm_linear_get_activations (transformer->context);
+  rvm_linear_forward (queue, transformer->context, rvm_tensor (context, context_rows, dim), keys_values, NULL);
   for (guint i = 0; i < transformer->n_blocks; i++) {
     const RvmCrossBlock *block = &transformer->blocks[i];
     const RvmCrossBlockActivations *to = &act->blocks[i];
@@ -65,7 +67,10 @@ rvm_cross_transformer_get_context (const RvmCrossTransformer *transformer, guint
 {
   const guint pair = 2 * transformer->dim;
 
-  return (RvmContext){ .buffer = keys_values, .offset = block * pair, .stride = transformer->n_blocks * pair, .rows = rows };
+  return (RvmContext){
+    .buffer = keys_values, .type = rvm_linear_get_activations (transformer->context), .offset = block * pair, .stride = transformer->n_blocks * pair,
+    .rows = rows,
+  };
 }
 
 guint64

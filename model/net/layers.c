@@ -74,11 +74,31 @@ rvm_norm_forward (RvmQueue *queue, const RvmNorm *norm, const RvmBuffer *x, RvmB
   rvm_layernorm (queue, rvm_tensor (x, rows, norm->dim), norm->scale, norm->bias, rvm_tensor (out, rows, norm->dim), RVM_NORM_EPSILON);
 }
 
+/* @rows rows of @width in @buffer, between products by @linear's provider. */
+static RvmTensor
+activations (const RvmLinear *linear, const RvmBuffer *buffer, guint rows, guint width)
+{
+  RvmTensor x = rvm_tensor (buffer, rows, width);
+
+  x.type = rvm_linear_get_activations (linear);
+  return x;
+}
+
+/* LN (x), for the product with @reader. */
+static RvmTensor
+norm_for (RvmQueue *queue, const RvmNorm *norm, const RvmLinear *reader, const RvmBuffer *x, RvmBuffer *out, guint rows)
+{
+  const RvmTensor result = activations (reader, out, rows, norm->dim);
+
+  rvm_layernorm (queue, rvm_tensor (x, rows, norm->dim), norm->scale, norm->bias, result, RVM_NORM_EPSILON);
+  return result;
+}
+
 /* out = x + attended W + b */
 static void
 project_out (RvmQueue *queue, const RvmAttentionLayer *layer, const RvmBuffer *x, const RvmAttentionActivations *act, guint rows)
 {
-  rvm_linear_forward (queue, layer->out, rvm_tensor (act->attended, rows, layer->dim), rvm_tensor (act->out, rows, layer->dim),
+  rvm_linear_forward (queue, layer->out, activations (layer->out, act->attended, rows, layer->dim), rvm_tensor (act->out, rows, layer->dim),
       &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });
 }
 
@@ -86,13 +106,13 @@ RvmAttention
 rvm_self_attention_describe (const RvmAttentionLayer *layer, const RvmAttentionActivations *act, guint batch, guint tokens)
 {
   const guint dim = layer->dim;
-  const RvmTensor qkv = rvm_tensor (act->qkv, batch * tokens, 3 * dim);
+  const RvmTensor qkv = activations (layer->project, act->qkv, batch * tokens, 3 * dim);
 
   return (RvmAttention){
     .query = rvm_tensor_columns (qkv, 0, dim),
     .key = rvm_tensor_columns (qkv, dim, dim),
     .value = rvm_tensor_columns (qkv, 2 * dim, dim),
-    .out = rvm_tensor (act->attended, batch * tokens, dim),
+    .out = activations (layer->out, act->attended, batch * tokens, dim),
     .log_sum_exp = rvm_tensor (act->log_sum_exp, batch * layer->heads, tokens),
     .batch = batch, .heads = layer->heads,
   };
@@ -103,13 +123,14 @@ rvm_cross_attention_describe (const RvmAttentionLayer *layer, const RvmContext *
     guint tokens)
 {
   const guint dim = layer->dim;
-  const RvmTensor keys_values = rvm_tensor (context->buffer, batch * context->rows, context->stride);
+  RvmTensor keys_values = rvm_tensor (context->buffer, batch * context->rows, context->stride);
 
+  keys_values.type = context->type;
   return (RvmAttention){
-    .query = rvm_tensor (act->qkv, batch * tokens, dim),
+    .query = activations (layer->project, act->qkv, batch * tokens, dim),
     .key = rvm_tensor_columns (keys_values, context->offset, dim),
     .value = rvm_tensor_columns (keys_values, context->offset + dim, dim),
-    .out = rvm_tensor (act->attended, batch * tokens, dim),
+    .out = activations (layer->out, act->attended, batch * tokens, dim),
     .log_sum_exp = rvm_tensor (act->log_sum_exp, batch * layer->heads, tokens),
     .batch = batch, .heads = layer->heads,
   };
@@ -120,10 +141,10 @@ rvm_self_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, con
     const RvmAttentionActivations *act, guint batch, guint tokens)
 {
   const RvmAttention attention = rvm_self_attention_describe (layer, act, batch, tokens);
-  const guint rows = batch * tokens, dim = layer->dim;
+  const guint rows = batch * tokens;
+  const RvmTensor norm = norm_for (queue, &layer->norm, layer->project, x, act->norm, rows);
 
-  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->qkv, rows, 3 * dim), NULL);
+  rvm_linear_forward (queue, layer->project, norm, activations (layer->project, act->qkv, rows, 3 * layer->dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -133,10 +154,10 @@ rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, co
     const RvmAttentionActivations *act, guint batch, guint tokens)
 {
   const RvmAttention attention = rvm_cross_attention_describe (layer, context, act, batch, tokens);
-  const guint rows = batch * tokens, dim = layer->dim;
+  const guint rows = batch * tokens;
+  const RvmTensor norm = norm_for (queue, &layer->norm, layer->project, x, act->norm, rows);
 
-  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_linear_forward (queue, layer->project, rvm_tensor (act->norm, rows, dim), rvm_tensor (act->qkv, rows, dim), NULL);
+  rvm_linear_forward (queue, layer->project, norm, activations (layer->project, act->qkv, rows, layer->dim), NULL);
   rvm_attention (queue, &attention);
   project_out (queue, layer, x, act, rows);
 }
@@ -144,10 +165,10 @@ rvm_cross_attention_forward (RvmQueue *queue, const RvmAttentionLayer *layer, co
 void
 rvm_mlp_forward (RvmQueue *queue, const RvmMlpLayer *layer, const RvmBuffer *x, const RvmMlpActivations *act, guint rows)
 {
-  const RvmTensor hidden = rvm_tensor (act->hidden, rows, layer->hidden);
+  const RvmTensor hidden = activations (layer->out, act->hidden, rows, layer->hidden);
+  const RvmTensor norm = norm_for (queue, &layer->norm, layer->in, x, act->norm, rows);
 
-  rvm_norm_forward (queue, &layer->norm, x, act->norm, rows);
-  rvm_linear_forward (queue, layer->in, rvm_tensor (act->norm, rows, layer->dim), hidden,
+  rvm_linear_forward (queue, layer->in, norm, hidden,
       &(RvmEpilogue){ .gelu = TRUE, .pre_gelu = rvm_tensor (act->pre_gelu, rows, layer->hidden) });
   rvm_linear_forward (queue, layer->out, hidden, rvm_tensor (act->out, rows, layer->dim),
       &(RvmEpilogue){ .residual = rvm_tensor (x, rows, layer->dim) });

@@ -1,7 +1,8 @@
 /* The pre-norm layers of which encoder, core and decoder consist, each `out = x + f (LN (x))`, and their activations. Private to model/ and trainer/.
  *
  * Activations are named buffers. In inference many of them are the same memory, in training each has its own. Rows are batch * tokens; widths are in
- * floats. */
+ * elements. What only products read (norm, qkv, attended, hidden) has the type that they want, rvm_linear_get_activations(), which is bfloat16 on matrix
+ * units; all else is float32, and buffers have room for that. */
 #pragma once
 
 #include "kernels/ops/attention.h"
@@ -49,9 +50,10 @@ typedef struct {
   RvmBuffer *out;      /* (rows, dim); may be the layer's input */
 } RvmMlpActivations;
 
-/* Keys and values of a cross-attention layer: rows of @stride floats, keys at @offset, values @dim later. */
+/* Keys and values of a cross-attention layer: rows of @stride elements, keys at @offset, values @dim later. */
 typedef struct {
   const RvmBuffer *buffer;
+  RvmElement type;
   guint offset, stride;
   guint rows; /* of a picture */
 } RvmContext;
