@@ -14,8 +14,8 @@ static const struct
   const gchar *family;
   const gchar *kernels[8];
 } families[] = {
-  {"linear layers", {"gemm", "clblast", "epilogue", "chain"}},
-  {"attention", {"attention"}},
+  {"linear layers", {"gemm", "clblast", "epilogue", "chain", "matrix_chain"}},
+  {"attention", {"attention", "matrix_attention"}},
   {"layer norms", {"layernorm"}},
   {"gates", {"gate_context", "state_update"}},
   {"tokens", {"patches", "token_table", "gather_rows"}},

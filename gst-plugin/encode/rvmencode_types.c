@@ -10,9 +10,11 @@ gst_rvm_gemm_get_type (void)
 
   if (g_once_init_enter (&type)) {
     static const GEnumValue values[] = {
-      {RVM_GEMM_AUTO, "native on CPUs, CLBlast elsewhere", "auto"},
+      {RVM_GEMM_AUTO, "Matrix units for bf16 where they are, native on CPUs, CLBlast elsewhere", "auto"},
       {RVM_GEMM_NATIVE, "The plugin's own packed kernel", "native"},
       {RVM_GEMM_CLBLAST, "CLBlast", "clblast"},
+      {RVM_GEMM_MATRIX_UNITS, "Matrix units of x86 processors (AMX), with precision=bf16",
+          "matrix-units"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_enum_register_static ("GstRvmGemm", values));

@@ -332,7 +332,7 @@ measure (JsonBuilder *json, const char *self, GError **error)
   add_string (json, "device", rvm_device_get_name (rvm_model_get_device (model)));
   add_string (json, "gemm", rvm_gemm_get_name (rvm_model_get_gemm (model)));
   add_string (json, "weights", rvm_element_get_name (rvm_model_get_precision (model)));
-  add_string (json, "arithmetic", "f32");
+  add_string (json, "arithmetic", rvm_model_get_gemm (model) == RVM_GEMM_MATRIX_UNITS ? "bf16" : "f32");
   add_number (json, "tokens", rvm_stream_get_tokens (stream));
   add_number (json, "launches", (double) (rvm_queue_get_launches (rvm_stream_get_queue (stream)) - before) / (n_frames + 2));
   add_number (json, "ms_median", 1e3 * median);
