@@ -1,94 +1,36 @@
-/* The dual form: a system of one equation for each fitted vector, whatever their dimension, solved by Cholesky's method. */
+/* Vectors are standardised, which leaves their scalar products, and a classifier in closed form (classifier.h). */
 #include "ridge.h"
 
 #include <math.h>
 
-#include "cholesky.h"
+#include "classifier.h"
 
-/* One fold. */
-typedef struct {
-  const RvmRidgeData *data;
-  GArray *fitted;         /* guint: numbers of the vectors */
-  double *mean, *scale;   /* (dim) */
-  double *kernel;         /* (fitted, fitted), then its lower Cholesky factor */
-  double *weights;        /* (fitted, classes) */
-  double *class_mean;     /* (classes) */
-} Fold;
-
-static double
-get_value (const Fold *fold, guint number, guint column)
+/* Standardised by those that are fitted to. (transfer full): (n, dim). */
+static float *
+standardise (const RvmRidgeData *data, const gboolean *fitted, guint n)
 {
-  return (fold->data->values[(gsize) number * fold->data->dim + column] - fold->mean[column]) * fold->scale[column];
-}
-
-static void
-standardise (Fold *fold)
-{
-  const RvmRidgeData *data = fold->data;
-  const guint n = fold->fitted->len;
+  float *values = g_new (float, (gsize) data->n * data->dim);
 
   for (guint c = 0; c < data->dim; c++) {
-    double sum = 0, squares = 0;
+    double mean = 0, squares = 0, scale;
 
-    for (guint i = 0; i < n; i++)
-      sum += data->values[(gsize) g_array_index (fold->fitted, guint, i) * data->dim + c];
-    fold->mean[c] = sum / n;
-    for (guint i = 0; i < n; i++)
-      squares += pow (data->values[(gsize) g_array_index (fold->fitted, guint, i) * data->dim + c] - fold->mean[c], 2);
-    fold->scale[c] = squares > 0 ? 1 / sqrt (squares / n) : 0; /* a constant column says nothing */
+    for (guint i = 0; i < data->n; i++)
+      mean += fitted[i] ? (double) data->values[(gsize) i * data->dim + c] / n : 0;
+    for (guint i = 0; i < data->n; i++)
+      squares += fitted[i] ? pow (data->values[(gsize) i * data->dim + c] - mean, 2) : 0;
+    scale = squares > 0 ? 1 / sqrt (squares / n) : 0; /* a constant column says nothing */
+    for (guint i = 0; i < data->n; i++)
+      values[(gsize) i * data->dim + c] = (data->values[(gsize) i * data->dim + c] - mean) * scale;
   }
-}
-
-static double
-multiply (const Fold *fold, guint a, guint b)
-{
-  double sum = 0;
-
-  for (guint c = 0; c < fold->data->dim; c++)
-    sum += get_value (fold, a, c) * get_value (fold, b, c);
-  return sum;
-}
-
-static void
-fit (Fold *fold, double penalty)
-{
-  const RvmRidgeData *data = fold->data;
-  const guint n = fold->fitted->len;
-  double trace = 0;
-
-  standardise (fold);
-  for (guint i = 0; i < n; i++)
-    for (guint j = 0; j <= i; j++)
-      fold->kernel[(gsize) i * n + j] = multiply (fold, g_array_index (fold->fitted, guint, i), g_array_index (fold->fitted, guint, j));
-  for (guint i = 0; i < n; i++)
-    trace += fold->kernel[(gsize) i * n + i];
-  for (guint i = 0; i < n; i++)
-    fold->kernel[(gsize) i * n + i] += trace > 0 ? penalty * trace / n : 1;
-  rvm_cholesky_factorise (fold->kernel, n);
-  for (guint c = 0; c < data->classes; c++) {
-    fold->class_mean[c] = 0;
-    for (guint i = 0; i < n; i++)
-      fold->class_mean[c] += (data->label[g_array_index (fold->fitted, guint, i)] == c) / (double) n;
-    for (guint i = 0; i < n; i++)
-      fold->weights[(gsize) i * data->classes + c] = (data->label[g_array_index (fold->fitted, guint, i)] == c) - fold->class_mean[c];
-    rvm_cholesky_solve (fold->kernel, n, fold->weights + c, data->classes);
-  }
+  return values;
 }
 
 static guint
-classify (const Fold *fold, guint number)
+find_largest (const double *scores, guint classes)
 {
-  const RvmRidgeData *data = fold->data;
-  g_autofree double *scores = g_memdup2 (fold->class_mean, data->classes * sizeof (double));
   guint best = 0;
 
-  for (guint i = 0; i < fold->fitted->len; i++) {
-    const double product = multiply (fold, number, g_array_index (fold->fitted, guint, i));
-
-    for (guint c = 0; c < data->classes; c++)
-      scores[c] += product * fold->weights[(gsize) i * data->classes + c];
-  }
-  for (guint c = 1; c < data->classes; c++)
+  for (guint c = 1; c < classes; c++)
     if (scores[c] > scores[best])
       best = c;
   return best;
@@ -97,26 +39,26 @@ classify (const Fold *fold, guint number)
 static void
 leave_out (const RvmRidgeData *data, guint group, double penalty, gboolean *right)
 {
-  Fold fold = { .data = data, .fitted = g_array_new (FALSE, FALSE, sizeof (guint)) };
+  g_autofree gboolean *fitted = g_new (gboolean, data->n);
+  g_autofree double *products = g_new (double, (gsize) data->n * data->n), *scores = g_new (double, data->classes);
+  g_autofree double *coefficients = g_new (double, (gsize) data->n * data->classes), *bias = g_new (double, data->classes);
+  g_autofree float *values = NULL;
+  g_autofree const float **vectors = g_new (const float *, data->n);
+  const RvmClassifierData of = { data->n, data->classes, products, data->label };
+  guint n = 0;
 
   for (guint i = 0; i < data->n; i++)
-    if (data->group[i] != group)
-      g_array_append_val (fold.fitted, i);
-  fold.mean = g_new (double, data->dim);
-  fold.scale = g_new (double, data->dim);
-  fold.kernel = g_new (double, (gsize) fold.fitted->len * fold.fitted->len);
-  fold.weights = g_new (double, (gsize) fold.fitted->len * data->classes);
-  fold.class_mean = g_new (double, data->classes);
-  fit (&fold, penalty);
+    n += fitted[i] = data->group[i] != group;
+  values = standardise (data, fitted, n);
   for (guint i = 0; i < data->n; i++)
-    if (data->group[i] == group)
-      right[i] = classify (&fold, i) == data->label[i];
-  g_array_unref (fold.fitted);
-  g_free (fold.mean);
-  g_free (fold.scale);
-  g_free (fold.kernel);
-  g_free (fold.weights);
-  g_free (fold.class_mean);
+    vectors[i] = values + (gsize) i * data->dim;
+  rvm_classifier_multiply (vectors, data->n, data->dim, products);
+  rvm_classifier_fit (&of, fitted, &(RvmClassifierMethod){ .ridge = penalty / n, .alike = TRUE }, coefficients, bias);
+  for (guint i = 0; i < data->n; i++)
+    if (!fitted[i]) {
+      rvm_classifier_score (&of, products + (gsize) i * data->n, coefficients, bias, scores);
+      right[i] = find_largest (scores, data->classes) == data->label[i];
+    }
 }
 
 void

@@ -15,8 +15,8 @@ enum {
 
 /* The first of equals is taken: the stiffest. */
 static const RvmClassifierMethod methods[] = {
-  { TRUE, 0 },     { FALSE, 1 },     { FALSE, 0.3 },   { FALSE, 0.1 },    { FALSE, 0.03 },
-  { FALSE, 0.01 }, { FALSE, 0.003 }, { FALSE, 0.001 }, { FALSE, 0.0001 },
+  { .nearest_mean = TRUE }, { .ridge = 1 },     { .ridge = 0.3 },   { .ridge = 0.1 },    { .ridge = 0.03 },
+  { .ridge = 0.01 },        { .ridge = 0.003 }, { .ridge = 0.001 }, { .ridge = 0.0001 },
 };
 
 static const RvmLabelledClip *

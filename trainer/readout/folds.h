@@ -2,8 +2,8 @@
  * How much a classifier is penalised, and how coarsely it pools, is chosen among the other groups alone. */
 #pragma once
 
-#include "classifier.h"
 #include "sequences.h"
+#include "trainer/evaluate/classifier.h"
 
 G_BEGIN_DECLS
 

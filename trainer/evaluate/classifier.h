@@ -1,7 +1,7 @@
 /* Linear classifiers in closed form, from the scalar products of the vectors alone, of which there are far fewer than they are long.
  *
  * A score of class c is sum over the training vectors of coefficient[i, c] * product of x and vector i, plus bias[c]. Classes weigh the
- * same however many vectors they have. */
+ * same however many vectors they have, unless the method says otherwise. */
 #pragma once
 
 #include <glib.h>
@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
   gboolean nearest_mean; /* the class whose mean is the nearest */
   double ridge;          /* otherwise: the penalty of ridge regression, as a share of the mean square of the vectors less their mean */
+  gboolean alike;        /* of ridge regression: vectors weigh the same, not classes */
 } RvmClassifierMethod;
 
 /* @product[i, j] of the vectors i and j, of @length values each. */

@@ -2,10 +2,10 @@
  *
  *   coefficients = (products + penalty * diag (1 / w))^-1 targets
  *
- * solved by Cholesky's decomposition. The coefficients of a class sum to 0, so that the mean of the vectors only enters the bias. */
+ * solved by Cholesky's decomposition, a system of one equation for each vector, whatever their length. The coefficients of a class sum to 0, so that the mean of the vectors only enters the bias. */
 #include "classifier.h"
 
-#include "trainer/evaluate/cholesky.h"
+#include "cholesky.h"
 
 void
 rvm_classifier_multiply (const float *const *vectors, guint n, gsize length, double *products)
@@ -34,7 +34,7 @@ typedef struct {
 } Training;
 
 static void
-training_init (Training *training, const RvmClassifierData *data, const gboolean *train)
+training_init (Training *training, const RvmClassifierData *data, const gboolean *train, gboolean alike)
 {
   guint present = 0;
 
@@ -50,7 +50,7 @@ training_init (Training *training, const RvmClassifierData *data, const gboolean
   for (guint c = 0; c < data->classes; c++)
     present += training->count[c] > 0;
   for (guint i = 0; i < training->m; i++)
-    training->weight[i] = (double) training->m / (present * training->count[data->label[training->index[i]]]);
+    training->weight[i] = alike ? 1 : (double) training->m / (present * training->count[data->label[training->index[i]]]);
 }
 
 static void
@@ -141,7 +141,7 @@ rvm_classifier_fit (const RvmClassifierData *data, const gboolean *train, const 
     coefficients[i] = 0;
   for (guint c = 0; c < data->classes; c++)
     bias[c] = 0;
-  training_init (&training, data, train);
+  training_init (&training, data, train, method->alike);
   if (method->nearest_mean)
     fit_means (data, &training, coefficients, bias);
   else
