@@ -215,6 +215,36 @@ check_joined (guint m, guint dim, guint hidden)
   compare ("y", ty, result, 4e-3);
 }
 
+/* The same memory with rows of two bytes an element and then of four, whose rows are not the same rows: it must not be one launch. */
+static void
+check_reused_memory (guint m, guint dim)
+{
+  check_case ("memory of both types, %u rows of %u", m, dim);
+
+  const gsize count = (gsize) m * dim;
+  g_autofree float *x = check_random (count, 1), *scale = check_random (dim, 1), *w = check_random ((gsize) dim * dim, 0.2);
+  g_autofree float *kept_w = check_round (RVM_ELEMENT_BF16, w, (gsize) dim * dim), *rounded = g_new (float, count);
+  g_autofree double *norm = g_new (double, count), *product = g_new (double, count);
+  g_autoptr (RvmLinear) linear = make_linear (dim, dim, w, NULL);
+  g_autoptr (RvmBuffer) in = upload (RVM_ELEMENT_F32, x, count), shared = upload (RVM_ELEMENT_F32, NULL, count), out = upload (RVM_ELEMENT_F32, NULL, count);
+  g_autoptr (RvmBuffer) scales = check_upload (scale, dim);
+  const RvmTensor tx = rvm_tensor (in, m, dim), wide = rvm_tensor (shared, m, dim), ty = rvm_tensor (out, m, dim);
+  RvmTensor narrow = wide;
+  const guint64 before = rvm_queue_get_launches (check_queue);
+
+  narrow.type = RVM_ELEMENT_BF16;
+  rvm_layernorm (check_queue, tx, scales, NULL, narrow, 1e-6f);
+  rvm_linear_forward (check_queue, linear, narrow, ty, NULL);
+  rvm_layernorm (check_queue, tx, scales, NULL, wide, 1e-6f);
+  check_finish ();
+  check_report ("launches are two", rvm_queue_get_launches (check_queue) - before == 2 || !rvm_device_is_cpu (check_device) ? 0 : 1, 0);
+  reference_layernorm (x, scale, NULL, norm, m, dim, 1e-6);
+  round_floats (norm, rounded, count, RVM_ELEMENT_BF16);
+  reference_gemm (rounded, dim, kept_w, NULL, NULL, 1, FALSE, product, m, dim, dim);
+  compare ("norm", wide, norm, 1e-5);
+  compare ("product", ty, product, 4e-3);
+}
+
 static void
 reference_log_sum_exp (const float *query, guint q_stride, const float *key, guint k_stride, double *out, guint batch, guint heads, guint head_dim,
     guint queries, guint keys)
@@ -295,6 +325,7 @@ check (gboolean quick)
   check_joined (1, 32, 64);
   check_joined (67, 48, 96);
   check_joined (259, 64, 100);
+  check_reused_memory (259, 64);
   for (guint i = 0; i < (quick ? 2 : G_N_ELEMENTS (head_dims)); i++) {
     check_heads (1, 1, head_dims[i], 1, 1, 1);
     check_heads (2, 3, head_dims[i], 5, 9, 1);
