@@ -40,7 +40,8 @@ gst_rvm_track_settings_install (GObjectClass * klass, guint first_id)
               " or objects of a mask are an error, more regions or signals cause a warning", 1, RVM_TRACKER_LIMIT, MAX_TRACKS, ready)},
     {AT (context), g_param_spec_uint ("context", "Context", "Number of frames remembered besides the first", 0, 256, paper.context,
               ready)},
-    {AT (radius), g_param_spec_uint ("radius", "Radius", "Maximum distance of a match in patches (0 = unlimited)", 0, 4096,
+    {AT (radius), g_param_spec_uint ("radius", "Radius", "How far a patch can move: earlier patches at this distance or further"
+              " away, counted in patches, are not matched with it (0 = any distance)", 0, 4096,
               paper.radius, ready)},
     {AT (top), g_param_spec_uint ("top-k", "Top k", "Number of matches whose labels are averaged", 1, 32, paper.top, ready)},
     {AT (temperature), g_param_spec_double ("temperature", "Temperature", "Temperature of the softmax over the matches", 0.001, 1000,
