@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
-"""soak.py WEIGHTS [--frames 100000] [--cycles 1000] [--all]: a long run and many short ones in one process: memory, file descriptors, threads and the
+"""soak.py WEIGHTS [--frames 100000] [--cycles 1000] [--all] [--readouts]: a long run and many short ones in one process: memory, file descriptors, threads and the
 time of a frame are printed as they go, and must be flat: what the first tenth has, within 2 MB and 3 %, no descriptor and no thread more.
 
 Memory is told twice: what of the heap is in use, which is judged, and what is resident after malloc_trim(). The latter also has what malloc keeps of
 its arenas, one for every few threads, after a thread that compiled or played is gone: it goes up and down in steps and says little of leaks.
 
+With --readouts, the long run has three rvmreadout in a row. Before frames drawn at random, one of them gets another file, which may be one that cannot be
+used, the state is reset, or time leaps by a minute; every fifth frame is not analysed.
+
 Run it where the plugin is found (meson devenv, or installed): it takes minutes, so it is not one of `meson test`."""
 import argparse
 import ctypes
 import os
+import pathlib
+import random
 import sys
+import tempfile
 import time
 
 import gi
@@ -20,6 +26,9 @@ from gi.repository import Gst
 SOURCE = "videotestsrc num-buffers={} ! video/x-raw,format=I420,width=48,height=32,framerate=25/1 ! "
 ENCODE = 'rvmencode name=encode model-file="{}" snapshot-count=8 snapshot-interval=0 ! '
 ALL = SOURCE + ENCODE + "rvmtrack points=10,10 boxes=4,4,16,16 ! rvmoverlay ! fakesink name=sink sync=false"
+READOUTS = ("videotestsrc num-buffers={} pattern=snow ! video/x-raw,format=I420,width=48,height=32,framerate=25/1 ! identity name=before ! "
+            'rvmencode name=encode model-file="{}" reset-on=gap+caps interval=4 ! rvmreadout name=r0 readout-file={} ! rvmreadout name=r1 readout-file={}'
+            " ! rvmreadout name=r2 readout-file={} ! rvmoverlay ! fakesink name=sink sync=false")
 ALONE = SOURCE + ENCODE + "fakesink name=sink sync=false"
 
 
@@ -60,8 +69,59 @@ def wait(pipeline, timeout):
     return message is not None
 
 
-def frames(weights, count, everything):
-    pipeline = Gst.parse_launch((ALL if everything else ALONE).format(count, weights))
+def write_readouts(weights, folder):
+    """Files of every kind for these weights, and one that is none."""
+    import gi
+    import numpy as np
+
+    gi.require_version("GstRvm", "1.0")
+    from gi.repository import GstRvm
+
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "model"))
+    import reference_readout as reference
+
+    pipeline = Gst.parse_launch(f"videotestsrc num-buffers=1 ! video/x-raw,width=48,height=32 ! rvmencode model-file=\"{weights}\" ! appsink name=sink sync=false")
+    pipeline.set_state(Gst.State.PLAYING)
+    features = GstRvm.buffer_get_features(pipeline.get_by_name("sink").emit("pull-sample").get_buffer(), None)
+    pipeline.set_state(Gst.State.NULL)
+    rng, dim, common = np.random.default_rng(1), features.dim, {"model": features.model_id, "width": 48, "height": 32}
+    names = {n: "\n".join("abcdefgh"[:n]) for n in (3, 5)}
+    files = [reference.write(folder / f"{of}.safetensors", reference.make_arrays(rng, dim, 32, 2, 4, n), reference.metadata("class", reference=of, classes=names[n], **common))
+             for of, n in (("none", 3), ("first", 5), ("mean", 3))]
+    files.append(reference.write(folder / "linear.safetensors", reference.make_linear(rng, dim, 4, 2, 5), reference.metadata("class", classes=names[5], **common)))
+    files.append(reference.write(folder / "depth.safetensors", reference.make_arrays(rng, dim, 32, 2, 4, 1, code=16), reference.metadata("dense", target="depth", **common)))
+    files.append(reference.write(folder / "distance.safetensors", reference.make_distance(rng, dim), reference.metadata("distance", **common)))
+    (folder / "broken.safetensors").write_text("broken")
+    return [*map(str, files), str(folder / "broken.safetensors")]
+
+
+def disturb(pipeline, files):
+    """About every 40 frames something happens. Returns how often what happened."""
+    from gi.repository import GstRvm
+
+    chance, counts, shift = random.Random(1), {"file": 0, "reset": 0, "leap": 0}, 0
+
+    def before(pad, info):
+        nonlocal shift
+        what = chance.choice(list(counts)) if chance.random() < 1 / 40 else None
+        if what == "file":
+            pipeline.get_by_name(f"r{chance.randrange(3)}").set_property("readout-file", chance.choice(files))
+        elif what == "reset":
+            pad.push_event(GstRvm.event_new_reset_state(False, Gst.CLOCK_TIME_NONE))
+        elif what == "leap":
+            shift += 60 * Gst.SECOND
+            pad.set_offset(shift)
+        if what:
+            counts[what] += 1
+        return Gst.PadProbeReturn.OK
+
+    pipeline.get_by_name("before").get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, before)
+    return counts
+
+
+def frames(weights, count, everything, readouts=()):
+    pipeline = Gst.parse_launch(READOUTS.format(count, weights, *readouts[:3]) if readouts else (ALL if everything else ALONE).format(count, weights))
+    counts = disturb(pipeline, readouts) if readouts else {}
     encode, first, shown = pipeline.get_by_name("encode"), None, 0
     start = time.monotonic()
     pipeline.set_state(Gst.State.PLAYING)
@@ -77,6 +137,8 @@ def frames(weights, count, everything):
     assert done == count, (done, count)
     # As it plays: the threads of the pipeline are counted, too.
     pipeline.set_state(Gst.State.NULL)
+    if counts:
+        print(f"{count} frames: " + ", ".join(f"{number} x {what}" for what, number in counts.items()))
     return check(f"{count} frames", first, now)
 
 
@@ -103,10 +165,14 @@ def main():
     parser.add_argument("--frames", type=int, default=100000)
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--all", action="store_true", help="the long run with rvmtrack and rvmoverlay, too; the short ones always have them")
+    parser.add_argument("--readouts", action="store_true", help="the long run with three rvmreadout whose files change, and with resets and gaps")
     options = parser.parse_args()
     Gst.init(None)
     good = True
-    if options.frames:
+    if options.frames and options.readouts:
+        with tempfile.TemporaryDirectory() as folder:
+            good &= frames(options.weights, options.frames, False, write_readouts(options.weights, pathlib.Path(folder)))
+    elif options.frames:
         good &= frames(options.weights, options.frames, options.all)
     if options.cycles:
         good &= cycles(options.weights, options.cycles)
