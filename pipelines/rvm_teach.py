@@ -172,7 +172,7 @@ def make_vector(states, end, stride):
 
 
 def fit(products, label, classes, penalty):
-    """Ridge regression of indicators in which classes weigh the same, as trainer/readout/classifier.c solves it: coefficients of the vectors, and bias."""
+    """Ridge regression of indicators in which classes weigh the same, as trainer/evaluate/classifier.c solves it: coefficients of the vectors, and bias."""
     m, count = len(label), np.bincount(label, minlength=classes)
     weight = m / ((count > 0).sum() * count[label])
     mean_product = products @ weight / m
