@@ -330,12 +330,15 @@ is_permitted (void)
   return syscall (SYS_arch_prctl, 0x1022, &mask) == 0 && (mask >> 18 & 1);
 }
 
-/* Linux looks at the signal stacks of all threads; this at the caller's. */
+/* Linux looks at the signal stacks of all threads; this at the caller's. The handler is installed now, because some OpenCL runtimes install their own when
+ * they are loaded. */
 static int
 request (void)
 {
+  struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_NODEFER };
   stack_t stack;
 
+  sigaction (SIGILL, &action, NULL);
   return sigaltstack (NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE) && stack.ss_size < 12 * 1024 ? ENOSPC : 0;
 }
 
@@ -365,11 +368,7 @@ rvm_emulator_count_products (void)
 static void __attribute__ ((constructor))
 begin (void)
 {
-  struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_NODEFER };
-
   emulated = !has_instructions () || !are_saved ();
-  if (emulated)
-    sigaction (SIGILL, &action, NULL);
 }
 
 static void __attribute__ ((destructor))
