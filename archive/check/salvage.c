@@ -9,7 +9,7 @@
 #include "archive/database/database.h"
 #include "kernels/error.h"
 
-enum { GIVE_UP = 100000 /* numbers in a row that have no record */ };
+enum { GIVE_UP = 1000 /* numbers in a row that have no record, after the last one that is known */ };
 
 /* NULL if the settings cannot be read: then there is nothing to be saved. */
 static RvmDatabase *
@@ -25,11 +25,12 @@ open_damaged (const char *path)
 static gboolean
 copy (RvmDatabase *damaged, RvmDatabase *made, guint *n, GError **error)
 {
+  const gint64 last = rvm_database_get_last (damaged);
   guint missing = 0;
 
   if (!rvm_database_set_settings (made, rvm_database_get_settings (damaged), error))
     return FALSE;
-  for (gint64 id = 1; missing < GIVE_UP; id++) {
+  for (gint64 id = 1; id <= last || missing < GIVE_UP; id++) {
     g_autoptr (RvmRecord) record = rvm_database_get (damaged, id, NULL);
 
     missing = record ? 0 : missing + 1;

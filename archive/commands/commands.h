@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 
 int rvm_archive_index (int argc, char **argv);
 int rvm_archive_status (int argc, char **argv);
+int rvm_archive_search (int argc, char **argv);
 int rvm_archive_check (int argc, char **argv);
 int rvm_archive_export (int argc, char **argv);
 

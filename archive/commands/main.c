@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
   { "index", "look at videos, and record what is new or has changed", rvm_archive_index },
   { "status", "say what an archive has", rvm_archive_status },
+  { "search", "find where something appears", rvm_archive_search },
   { "check", "see whether an archive is whole, and mend it", rvm_archive_check },
   { "export", "write vectors as JSON lines, CSV or NumPy's format", rvm_archive_export },
 };

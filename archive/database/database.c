@@ -245,3 +245,15 @@ rvm_database_check (RvmDatabase *database, GError **error)
   }
   return statement && rvm_database_end (database, statement, ok ? error : NULL) && ok;
 }
+
+gboolean
+rvm_database_hold (RvmDatabase *database, GError **error)
+{
+  return rvm_database_run (database, "BEGIN", error);
+}
+
+gboolean
+rvm_database_let_go (RvmDatabase *database, GError **error)
+{
+  return rvm_database_run (database, "COMMIT", error);
+}

@@ -32,10 +32,16 @@ gboolean rvm_database_put (RvmDatabase *database, RvmRecord *record, GError **er
 gboolean rvm_database_set_modified (RvmDatabase *database, const char *path, gint64 modified, GError **error);
 gboolean rvm_database_remove (RvmDatabase *database, gint64 id, GError **error);
 
+/* From here until it is let go, everything that is read is of one state, whoever writes meanwhile. */
+gboolean rvm_database_hold (RvmDatabase *database, GError **error);
+gboolean rvm_database_let_go (RvmDatabase *database, GError **error);
+
 /* Without vectors. NULL without an error if there is none. */
 RvmRecord *rvm_database_find (RvmDatabase *database, const char *path, GError **error);
 /* The same by its number. */
 RvmRecord *rvm_database_get (RvmDatabase *database, gint64 id, GError **error);
+/* The greatest number of a record; 0: there is none, or it cannot be read. */
+gint64 rvm_database_get_last (RvmDatabase *database);
 /* (element-type RvmRecord): all files, by path, without vectors. */
 GPtrArray *rvm_database_list (RvmDatabase *database, GError **error);
 /* The vectors of one kind of all moments of a file, checked against their hashes; RVM_ERROR_FORMAT if they are not whole. NULL with RVM_ERROR_ARGUMENT

@@ -1,4 +1,4 @@
-/* Between database.c and records.c. */
+/* Between database.c, records.c and archive/search/table.c. */
 #pragma once
 
 #include <sqlite3.h>

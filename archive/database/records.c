@@ -207,6 +207,18 @@ rvm_database_get (RvmDatabase *database, gint64 id, GError **error)
   return take_one (database, statement, error);
 }
 
+gint64
+rvm_database_get_last (RvmDatabase *database)
+{
+  sqlite3_stmt *statement = rvm_database_prepare (database, "SELECT max(id) FROM files", NULL);
+  gint64 last = 0;
+
+  if (statement && sqlite3_step (statement) == SQLITE_ROW)
+    last = sqlite3_column_int64 (statement, 0);
+  sqlite3_finalize (statement);
+  return last;
+}
+
 GPtrArray *
 rvm_database_list (RvmDatabase *database, GError **error)
 {

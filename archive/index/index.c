@@ -2,6 +2,7 @@
  * thread only shows how far it is. */
 #include "index.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "kernels/text.h"
@@ -63,14 +64,26 @@ tell (Run *run, const RvmRecord *record)
   }
 }
 
+/* The file of a record that could not be written. */
+static void
+discard_features (Run *run, const RvmRecord *record)
+{
+  g_autofree char *path = record->features ? g_build_filename (run->index->look->folder, record->features, NULL) : NULL;
+
+  if (path)
+    g_unlink (path);
+}
+
 /* With the lock. */
 static gboolean
 keep (Run *run, RvmLookResult result, const RvmPlanItem *item, RvmRecord *record, GError **error)
 {
   RvmIndexState *state = &run->state;
 
-  if (result == RVM_LOOK_SAME ? !record_same (run, record, error) : !rvm_database_put (rvm_folder_get_target (run->folder), record, error))
+  if (result == RVM_LOOK_SAME ? !record_same (run, record, error) : !rvm_database_put (rvm_folder_get_target (run->folder), record, error)) {
+    discard_features (run, record);
     return FALSE;
+  }
   state->files++;
   state->bytes += item->size;
   if (result == RVM_LOOK_SAME) {

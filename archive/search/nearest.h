@@ -1,0 +1,23 @@
+/* How alike one vector is to each of many: exact, in blocks, on all processors. A search is bound by memory: each vector is read once, and a product with
+ * one vector is done by the time the next has come, so that neither OpenCL nor BLAS would make it faster. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What all vectors have in common, which says nothing about any: mean and deviation of each column. */
+typedef struct {
+  guint dim;
+  float *mean, *scale; /* scale: 1 / deviation; 0 where all are equal */
+} RvmStandard;
+
+/* Of @n vectors (n, dim) of halves, or of enough of them, evenly spaced. */
+RvmStandard *rvm_standard_new (const guint16 *halves, gsize n, guint dim);
+void rvm_standard_free (RvmStandard *standard);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStandard, rvm_standard_free)
+
+/* @scores[n]: with @standard, the cosine of the standardised vectors; without it, the scalar product. @query: dim floats. */
+void rvm_nearest_score (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, const float *query, float *scores);
+
+G_END_DECLS

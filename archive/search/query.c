@@ -1,0 +1,243 @@
+/* A moment of the archive is the nearest one to the time that was asked for. Elsewhere the video is analysed for some seconds up to that time, so that the
+ * state has settled, and a picture as a video that stands still. */
+#include "query.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "archive/look/colours.h"
+#include "archive/look/features_file.h"
+#include "kernels/error.h"
+#include "kernels/half.h"
+#include "model/stream.h"
+#include "video/reader.h"
+
+#define BEFORE (4 * G_GINT64_CONSTANT (1000000000)) /* analysed before the moment */
+enum { PASSES = 4 /* over a picture */ };
+
+void
+rvm_query_free (RvmQuery *query)
+{
+  if (query == NULL)
+    return;
+  g_free (query->path);
+  g_free (query->token);
+  g_free (query->mean);
+  g_free (query->colours);
+  g_free (query->region);
+  g_free (query);
+}
+
+/* Splits "video.mp4@12.5"; a file of that whole name comes first. @time: -1 without one. */
+static gboolean
+parse (const char *what, char **path, gint64 *time, GError **error)
+{
+  const char *at = strrchr (what, '@');
+  g_autofree char *name = NULL;
+  char *end;
+  double seconds = -1;
+
+  *time = -1;
+  if (at && !g_file_test (what, G_FILE_TEST_EXISTS)) {
+    seconds = g_ascii_strtod (at + 1, &end);
+    if (at[1] == '\0' || *end || !(seconds >= 0 && seconds < 1e9)) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: expected VIDEO@SECONDS, such as video.mp4@12.5, or a picture", what);
+      return FALSE;
+    }
+    *time = llrint (seconds * 1e9);
+    name = g_strndup (what, at - what);
+  }
+  *path = g_canonicalize_filename (name ? name : what, NULL);
+  return TRUE;
+}
+
+static float *
+to_floats (const guint16 *halves, gsize n)
+{
+  float *values = g_new (float, n);
+
+  for (gsize i = 0; i < n; i++)
+    values[i] = rvm_half_to_float (halves[i]);
+  return values;
+}
+
+/* The vector of moment @index of a kind; NULL without an error if there is none. */
+static gboolean
+read_one (RvmDatabase *database, const RvmRecord *record, RvmVectorOf kind, gsize index, float **values, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  const gsize size = rvm_vector_get_size (rvm_database_get_settings (database), kind);
+  g_autoptr (GBytes) bytes = rvm_database_read_vectors (database, record, kind, &reason);
+
+  if (bytes)
+    *values = to_floats ((const guint16 *) (const void *) ((const guint8 *) g_bytes_get_data (bytes, NULL) + index * size), size / sizeof (guint16));
+  else if (!g_error_matches (reason, RVM_ERROR, RVM_ERROR_ARGUMENT)) {
+    g_propagate_error (error, g_steal_pointer (&reason));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+take_region (RvmQuery *query, const RvmRegion *region, const RvmRecord *shape, guint dim, const float *patches, GError **error)
+{
+  g_autofree float *cover = region->given ? rvm_region_cover (region, shape, &query->share, error) : NULL;
+
+  if (!region->given)
+    return TRUE;
+  if (cover == NULL)
+    return FALSE;
+  query->region = g_new0 (float, dim);
+  rvm_region_average (cover, patches, shape->rows * shape->columns, dim, query->region);
+  return TRUE;
+}
+
+/* Takes the moment from the archive. */
+static gboolean
+take_known (RvmQuery *query, RvmDatabase *database, const char *folder, const RvmRecord *record, const RvmRegion *region, GError **error)
+{
+  const guint dim = rvm_database_get_settings (database)->dim;
+  const gsize patches = (gsize) record->rows * record->columns * dim;
+  g_autoptr (GBytes) times = rvm_database_read_vectors (database, record, RVM_VECTOR_TIMES, error), features = NULL;
+  const gint64 *each = times ? g_bytes_get_data (times, NULL) : NULL;
+  g_autofree char *path = record->features ? g_build_filename (folder, record->features, NULL) : NULL;
+  g_autofree float *values = NULL;
+  gint64 best = 0;
+
+  if (times == NULL)
+    return FALSE;
+  for (gint64 i = 1; i < record->moments; i++)
+    if (ABS (each[i] - query->time) < ABS (each[best] - query->time))
+      best = i;
+  query->time = each[best];
+  query->known = TRUE;
+  if (!read_one (database, record, RVM_VECTOR_CLASS, best, &query->token, error) || !read_one (database, record, RVM_VECTOR_MEAN, best, &query->mean, error)
+      || !read_one (database, record, RVM_VECTOR_COLOURS, best, &query->colours, error))
+    return FALSE;
+  if (!region->given)
+    return TRUE;
+  features = rvm_features_file_map (path, record->moments, record->rows, record->columns, dim, error);
+  if (features == NULL)
+    return FALSE;
+  values = to_floats ((const guint16 *) g_bytes_get_data (features, NULL) + best * patches, patches);
+  return take_region (query, region, record, dim, values, error);
+}
+
+typedef struct {
+  RvmReader *reader;
+  RvmStream *stream;
+  float *features;
+} Analysis;
+
+static void
+analysis_clear (Analysis *a)
+{
+  g_clear_pointer (&a->stream, rvm_stream_free);
+  g_clear_pointer (&a->reader, rvm_reader_free);
+  g_free (a->features);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Analysis, analysis_clear)
+
+/* Analyses frames as the archive's were chosen, up to query->time; those long before only count. */
+static gboolean
+push_frames (Analysis *a, RvmQuery *query, const RvmSettings *settings, guint width, guint height, GError **error)
+{
+  const gint64 step = settings->rate_n ? (gint64) (settings->rate_d * 1e9 / settings->rate_n) : 0;
+  const gboolean is_picture = query->time < 0;
+  g_autofree guint8 *last = g_malloc ((gsize) width * height * 3);
+  gint64 due = G_MININT64, found = -1;
+  guint64 pts, frame = 0, pushed = 0;
+  g_autoptr (GError) reason = NULL;
+
+  while (rvm_reader_peek (a->reader, &pts, &reason)) {
+    const gint64 time = pts == G_MAXUINT64 ? 0 : (gint64) pts;
+    const gboolean wanted = settings->rate_n ? time >= due : frame % (settings->interval + 1) == 0;
+    const guint8 *pixels;
+
+    if (!is_picture && time > query->time && pushed)
+      break;
+    frame++;
+    if (!wanted || (!is_picture && time < query->time - BEFORE)) {
+      rvm_reader_drop (a->reader);
+      continue;
+    }
+    if (is_picture && pushed)
+      return rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: is a video: VIDEO@SECONDS says which moment of it, such as video.mp4@12.5", query->path), FALSE;
+    pixels = rvm_reader_next (a->reader, NULL, &reason);
+    if (pixels == NULL)
+      break;
+    if (!rvm_stream_push (a->stream, pixels, (gsize) width * 3, is_picture ? PASSES : 1, a->features, NULL, error))
+      return FALSE;
+    memcpy (last, pixels, (gsize) width * height * 3);
+    due = time + step;
+    found = time;
+    pushed++;
+  }
+  if (pushed == 0) {
+    if (reason)
+      g_propagate_error (error, g_steal_pointer (&reason));
+    else
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: ends before %.2f s", query->path, query->time / 1e9);
+    return FALSE;
+  }
+  query->time = found;
+  query->colours = g_new (float, RVM_COLOURS);
+  rvm_colours_measure (last, (gsize) width * height, NULL, query->colours);
+  return TRUE;
+}
+
+static gboolean
+analyse (RvmQuery *query, RvmModel *model, const RvmSettings *settings, const RvmRegion *region, GError **error)
+{
+  g_auto (Analysis) a = { 0 };
+  g_autoptr (RvmRecord) shape = rvm_record_new (query->path);
+  guint width, height, n, d, tokens;
+  const guint dim = settings->dim;
+
+  a.reader = rvm_reader_new_patches (query->path, rvm_model_get_config (model)->patch, settings->size, error);
+  if (a.reader == NULL)
+    return FALSE;
+  width = rvm_reader_get_width (a.reader);
+  height = rvm_reader_get_height (a.reader);
+  a.stream = rvm_stream_new (model, width, height, RVM_STREAM_DEFAULT, error);
+  if (a.stream == NULL)
+    return FALSE;
+  tokens = rvm_stream_get_tokens (a.stream);
+  a.features = g_new (float, (gsize) tokens * dim);
+  rvm_view_get_size (rvm_reader_get_view (a.reader), &n, &d);
+  shape->width = n;
+  shape->height = d;
+  shape->rows = rvm_stream_get_rows (a.stream);
+  shape->columns = rvm_stream_get_columns (a.stream);
+  if (!push_frames (&a, query, settings, width, height, error))
+    return FALSE;
+  query->token = g_new (float, dim);
+  query->mean = g_new0 (float, dim);
+  memcpy (query->token, a.features, dim * sizeof (float));
+  for (guint p = 1; p < tokens; p++)
+    for (guint c = 0; c < dim; c++)
+      query->mean[c] += a.features[(gsize) p * dim + c] / (tokens - 1);
+  return take_region (query, region, shape, dim, a.features + dim, error);
+}
+
+RvmQuery *
+rvm_query_new (RvmDatabase *database, const char *folder, const char *what, const RvmRegion *region, RvmQueryModel model, gpointer user_data, GError **error)
+{
+  g_autoptr (RvmQuery) query = g_new0 (RvmQuery, 1);
+  g_autoptr (RvmRecord) record = NULL;
+  g_autoptr (GError) reason = NULL;
+  RvmModel *loaded;
+
+  if (!parse (what, &query->path, &query->time, error))
+    return NULL;
+  record = rvm_database_find (database, query->path, &reason);
+  if (reason) {
+    g_propagate_error (error, g_steal_pointer (&reason));
+    return NULL;
+  }
+  /* A picture of the archive is its only moment. */
+  if (record && record->moments > 0 && (query->time >= 0 || record->moments == 1) && (!region->given || record->features))
+    return take_known (query, database, folder, record, region, error) ? g_steal_pointer (&query) : NULL;
+  loaded = model (user_data, error);
+  return loaded && analyse (query, loaded, rvm_database_get_settings (database), region, error) ? g_steal_pointer (&query) : NULL;
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""archive_recall.py ARCHIVE [LABELS.csv]: how well moments of an archive find each other by what it keeps: for each video with at least four moments, the
+vectors of its second half ask for those of the first halves of all videos. Relevant is the video itself, and with LABELS (file, lab, room, ...) each video
+of the same lab and room. Recall at k: the share of videos that have something relevant among the first k."""
+import csv
+import os
+import sqlite3
+import sys
+
+import numpy
+
+
+def read(archive, kind):
+    """Path -> (moments, numbers), float32."""
+    connection = sqlite3.connect(f"file:{archive}/archive.sqlite?mode=ro", uri=True)
+    result = {}
+    for path, moments, file in connection.execute("SELECT path, moments, id FROM files WHERE moments >= 4 ORDER BY path").fetchall():
+        pieces = connection.execute("SELECT data FROM vectors WHERE file = ? AND kind = ? ORDER BY first", (file, kind)).fetchall()
+        result[os.fsdecode(path)] = numpy.frombuffer(b"".join(piece for piece, in pieces), "<f2").astype("f4").reshape(moments, -1)
+    return result
+
+
+def normalise(values):
+    return values / numpy.maximum(numpy.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+
+
+def standardise(vectors):
+    everything = numpy.concatenate(list(vectors.values()))
+    mean, deviation = everything.mean(0), everything.std(0)
+    deviation[deviation == 0] = numpy.inf
+    return {path: (values - mean) / deviation for path, values in vectors.items()}
+
+
+def coarser(vectors, levels):
+    """Histograms of 8 x 8 x 8 as those of fewer levels."""
+    step = 8 // levels
+    return {path: numpy.sqrt((values.reshape(-1, levels, step, levels, step, levels, step) ** 2).sum(axis=(2, 4, 6)).reshape(len(values), -1))
+            for path, values in vectors.items()}
+
+
+def similarities(vectors, whole):
+    """(asked, videos): of the mean of the second half with the mean of each first half, or of one moment in its middle with the best moment of each."""
+    first = [values[: len(values) // 2] for values in vectors.values()]
+    second = [values[len(values) // 2 :] for values in vectors.values()]
+    if whole:
+        return normalise(numpy.stack([half.mean(0) for half in second])) @ normalise(numpy.stack([half.mean(0) for half in first])).T
+    asked = normalise(numpy.stack([half[len(half) // 2] for half in second]))
+    return numpy.stack([(asked @ normalise(half).T).max(1) for half in first], axis=1)
+
+
+def recall(scores, relevant, k):
+    best = numpy.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return numpy.take_along_axis(relevant, best, 1).any(1).mean()
+
+
+def measure(archive, labels=None):
+    kinds = {kind: read(archive, kind) for kind in ("class", "mean", "colours")}
+    paths = list(kinds["colours"])
+    own = numpy.eye(len(paths), dtype=bool)
+    places = {row["file"]: (row["lab"], row["room"]) for row in csv.DictReader(open(labels))} if labels else {}
+    place = [places.get(os.path.basename(path)) for path in paths]
+    same = numpy.array([[a is not None and a == b and i != j for j, b in enumerate(place)] for i, a in enumerate(place)])
+    print(f"{len(paths)} videos")
+    for whole in (True, False):
+        scores = {f"features, {kind}": similarities(standardise(kinds[kind]), whole) for kind in ("class", "mean") if kinds[kind]}
+        scores |= {f"colours, {levels ** 3}": similarities(coarser(kinds["colours"], levels), whole) for levels in (4, 8)}
+        scores["both (mean, 512)"] = scores["features, mean"] / 2 + scores["colours, 512"] / 2
+        for name, value in scores.items():
+            line = f"{'halves' if whole else 'moments'}: {name:18s} itself {' '.join(f'{recall(value, own, k):.3f}' for k in (1, 5, 10))}"
+            if same.any():
+                asked = same.any(1)
+                others = numpy.where(own, -numpy.inf, value)[asked]
+                line += f"   another of its room {' '.join(f'{recall(others, same[asked], k):.3f}' for k in (1, 5, 10))}"
+            print(line)
+
+
+measure(*sys.argv[1:])
