@@ -11,7 +11,7 @@ static const GOptionEntry entries[] = {
   { "mend", 0, 0, G_OPTION_ARG_NONE, &mend, "take out what is damaged, so that 'index' makes it again", NULL },
   { "digest", 0, 0, G_OPTION_ARG_NONE, &digest, "print the digest of all that is in it: equal digests, equal archives", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL },
-  { NULL }
+  G_OPTION_ENTRY_NULL,
 };
 
 static void

@@ -18,7 +18,7 @@ static const GOptionEntry entries[] = {
   { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "where to: a name that ends with .jsonl, .csv or .npy (default: JSON lines to standard output)", "FILE" },
   { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "class, mean or colours (JSON lines: default all that there are)", "KIND" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "the same as without --output", NULL },
-  { NULL }
+  G_OPTION_ENTRY_NULL,
 };
 
 typedef struct {

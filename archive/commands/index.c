@@ -40,7 +40,7 @@ static const GOptionEntry entries[] = {
   { "device", 0, 0, G_OPTION_ARG_STRING, &device, "OpenCL device: its index or a part of its name", "D" },
   { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, "folder for compiled kernels", "FOLDER" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "print the result as JSON", NULL },
-  { NULL }
+  G_OPTION_ENTRY_NULL,
 };
 
 static gboolean

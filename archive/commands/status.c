@@ -14,7 +14,7 @@ static const GOptionEntry entries[] = {
   { "files", 0, 0, G_OPTION_ARG_NONE, &files, "name each file", NULL },
   { "failed", 0, 0, G_OPTION_ARG_NONE, &failed, "name each file that failed or broke off, and why", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL },
-  { NULL }
+  G_OPTION_ENTRY_NULL,
 };
 
 typedef struct {

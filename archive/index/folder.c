@@ -233,13 +233,16 @@ static gboolean
 open_shard (RvmFolder *folder, const char *database, GError **error)
 {
   g_autofree char *shards = get_shards (folder), *name = g_strdup_printf ("%s/%u-of-%u.sqlite", shards, folder->rank.rank, folder->rank.size);
+  g_autofree char *log = g_strconcat (database, "-wal", NULL);
+  GStatBuf status;
 
   if (g_mkdir_with_parents (shards, 0777) != 0) {
     rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be made: %s", shards, g_strerror (errno));
     return FALSE;
   }
   g_clear_pointer (&folder->main, rvm_database_free);
-  folder->main = rvm_database_open (database, RVM_DATABASE_STILL, error);
+  /* A reader may have kept the log from going into the database. */
+  folder->main = rvm_database_open (database, g_stat (log, &status) == 0 && status.st_size > 0 ? RVM_DATABASE_READ : RVM_DATABASE_STILL, error);
   folder->shard = folder->main ? rvm_database_open (name, RVM_DATABASE_SHARD, error) : NULL;
   return folder->shard != NULL;
 }
