@@ -243,3 +243,59 @@ rvm_analytics_add_readout (GstBuffer * buffer, const GstRvmReadoutMeta * readout
     GST_WARNING ("no room for a classification of %u classes", readout->channels);
   add_logits (buffer, readout);
 }
+
+#ifdef RVM_HAVE_TENSOR_CAPS
+
+/* video/x-raw, tensors = tensorgroups { ID = [ tensor/strided, tensor-id=ID, dims=<1, classes>, ... ] } */
+void
+rvm_analytics_add_tensor_caps (GstCaps * caps, guint classes)
+{
+  GstCaps *tensor = gst_caps_new_simple ("tensor/strided", "tensor-id", G_TYPE_STRING, CLASSES_ID, "dims-order", G_TYPE_STRING, "row-major",
+      "type", G_TYPE_STRING, "float32", NULL);
+  g_auto (GValue) dims = G_VALUE_INIT, list = G_VALUE_INIT, item = G_VALUE_INIT;
+
+  gst_value_array_init (&dims, 2);
+  for (guint i = 0; i < 2; i++) {
+    g_auto (GValue) size = G_VALUE_INIT;
+
+    g_value_init (&size, G_TYPE_INT);
+    g_value_set_int (&size, i == 0 ? 1 : classes);
+    gst_value_array_append_value (&dims, &size);
+  }
+  gst_caps_set_value (tensor, "dims", &dims);
+  g_value_init (&item, GST_TYPE_CAPS);
+  gst_value_set_caps (&item, tensor);
+  gst_caps_unref (tensor);
+  g_value_init (&list, GST_TYPE_UNIQUE_LIST);
+  gst_value_unique_list_append_value (&list, &item);
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    GstStructure *structure = gst_caps_get_structure (caps, i);
+    g_autoptr (GstStructure) groups = NULL;
+
+    if (!gst_structure_get (structure, "tensors", GST_TYPE_STRUCTURE, &groups, NULL))
+      groups = gst_structure_new_empty ("tensorgroups");
+    gst_structure_set_value (groups, CLASSES_ID, &list);
+    gst_structure_set (structure, "tensors", GST_TYPE_STRUCTURE, groups, NULL);
+  }
+}
+
+void
+rvm_analytics_remove_tensor_caps (GstCaps * caps)
+{
+  for (guint i = 0; i < gst_caps_get_size (caps); i++)
+    gst_structure_remove_field (gst_caps_get_structure (caps, i), "tensors");
+}
+
+#else
+
+void
+rvm_analytics_add_tensor_caps (GstCaps * caps, guint classes)
+{
+}
+
+void
+rvm_analytics_remove_tensor_caps (GstCaps * caps)
+{
+}
+
+#endif

@@ -28,4 +28,10 @@ void rvm_analytics_add_features (GstBuffer * buffer,
 void rvm_analytics_add_readout (GstBuffer * buffer,
     const GstRvmReadoutMeta * readout);
 
+/* Adds to @caps, which are writable, that the buffers have the tensor of rvm_analytics_add_readout() with @classes logits (1.28). That of another
+ * readout is replaced: decoders take the first, which is that of the nearest. */
+void rvm_analytics_add_tensor_caps (GstCaps * caps, guint classes);
+/* Takes all tensors out of what @caps, which are writable, ask for: whoever asks for them takes buffers without. */
+void rvm_analytics_remove_tensor_caps (GstCaps * caps);
+
 G_END_DECLS

@@ -20,3 +20,13 @@ void
 rvm_analytics_add_readout (GstBuffer * buffer, const GstRvmReadoutMeta * readout)
 {
 }
+
+void
+rvm_analytics_add_tensor_caps (GstCaps * caps, guint classes)
+{
+}
+
+void
+rvm_analytics_remove_tensor_caps (GstCaps * caps)
+{
+}

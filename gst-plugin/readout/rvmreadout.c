@@ -36,6 +36,7 @@
  *
  * With GStreamer 1.24, probabilities of classes are also a classification entry of
  * GstAnalyticsRelationMeta; with 1.26, logits are a tensor "classification-generic-out".
+ * With 1.28, the caps say so, and classifiertensordecoder reads it.
  *
  * ## Example
  * |[
@@ -75,6 +76,7 @@ struct _GstRvmreadout
   /* object lock */
   GstRvmReadoutSettings settings;
   gboolean file_is_new;         /* readout-file was set and has not been looked at */
+  guint logits;                 /* what count_logits() says */
 
   /* streaming thread */
   RvmDevice *device;
@@ -122,6 +124,29 @@ gst_rvmreadout_stop (GstBaseTransform * base)
   return TRUE;
 }
 
+/* Logits of classes that the buffers leave with; 0: none. */
+static guint
+count_logits (GstRvmreadout * self)
+{
+  guint count;
+
+  GST_OBJECT_LOCK (self);
+  count = self->logits;
+  GST_OBJECT_UNLOCK (self);
+  return count;
+}
+
+/* What caps say of tensors, from the session that answers from now on. */
+static void
+tell_logits (GstRvmreadout * self)
+{
+  const gboolean classes = rvm_readout_session_get_kind (self->session) == GST_RVM_READOUT_CLASS;
+
+  GST_OBJECT_LOCK (self);
+  self->logits = classes ? rvm_readout_info_count_classes (rvm_readout_session_get_info (self->session)) : 0;
+  GST_OBJECT_UNLOCK (self);
+}
+
 static gboolean
 open_all (GstRvmreadout * self, GError ** error)
 {
@@ -142,7 +167,10 @@ open_all (GstRvmreadout * self, GError ** error)
   if (self->device == NULL)
     return FALSE;
   self->session = rvm_readout_session_new (file, self->device, error);
-  return self->session != NULL;
+  if (self->session == NULL)
+    return FALSE;
+  tell_logits (self);
+  return TRUE;
 }
 
 static gboolean
@@ -190,8 +218,8 @@ break_off (GstRvmreadout * self)
   post_events (self);
 }
 
-/* Takes the file that was set while playing. */
-static void
+/* Takes the file that was set while playing. Whether there was one that can be used. */
+static gboolean
 change_file (GstRvmreadout * self)
 {
   g_autoptr (RvmReadoutSession) session = NULL;
@@ -200,16 +228,17 @@ change_file (GstRvmreadout * self)
   g_autofree gchar *file = take_file (self, &is_new);
 
   if (!is_new)
-    return;
+    return FALSE;
   if (file && *file)
     session = rvm_readout_session_new (file, self->device, &error);
   if (session == NULL) {
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s; the readout before stays", error ? error->message : "readout-file is empty"), (NULL));
-    return;
+    return FALSE;
   }
   break_off (self);
   g_clear_pointer (&self->session, rvm_readout_session_free);
   self->session = g_steal_pointer (&session);
+  return TRUE;
 }
 
 /* FALSE: no events are wanted. */
@@ -258,6 +287,38 @@ answer (GstRvmreadout * self, const GstRvmFeatureMeta * meta, gboolean force, GE
   return TRUE;
 }
 
+static GstCaps *
+gst_rvmreadout_transform_caps (GstBaseTransform * base, GstPadDirection direction, GstCaps * caps, GstCaps * filter)
+{
+  const guint logits = count_logits (GST_RVMREADOUT (base));
+  GstCaps *result = gst_caps_copy (caps), *filtered;
+
+  if (direction == GST_PAD_SRC && logits)
+    rvm_analytics_remove_tensor_caps (result);
+  else if (logits)
+    rvm_analytics_add_tensor_caps (result, logits);
+  if (filter == NULL)
+    return result;
+  filtered = gst_caps_intersect_full (filter, result, GST_CAPS_INTERSECT_FIRST);
+  gst_caps_unref (result);
+  return filtered;
+}
+
+/* The file that was set while playing has another number of classes: so have the caps, from this buffer on. */
+static gboolean
+update_caps (GstRvmreadout * self)
+{
+  const guint before = count_logits (self);
+  g_autoptr (GstCaps) sink = NULL, src = NULL;
+
+  tell_logits (self);
+  if (count_logits (self) == before)
+    return TRUE;
+  sink = gst_pad_get_current_caps (GST_BASE_TRANSFORM_SINK_PAD (self));
+  src = sink ? gst_rvmreadout_transform_caps (GST_BASE_TRANSFORM (self), GST_PAD_SINK, sink, NULL) : NULL;
+  return src == NULL || gst_base_transform_update_src_caps (GST_BASE_TRANSFORM (self), src);
+}
+
 static GstFlowReturn
 gst_rvmreadout_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
 {
@@ -275,7 +336,8 @@ gst_rvmreadout_transform_ip (GstBaseTransform * base, GstBuffer * buffer)
   rvm_missing_count (&self->missing, GST_ELEMENT (self), meta || rvm_choice_is_missing (&self->choice), RVM_MISSING_FEATURES);
   if (meta == NULL)
     return GST_FLOW_OK;
-  change_file (self);
+  if (change_file (self) && !update_caps (self))
+    return GST_FLOW_NOT_NEGOTIATED;
   if (!answer (self, meta, force, &error)) {
     GST_ELEMENT_ERROR (self, STREAM, FAILED, ("%s", error->message), (NULL));
     return GST_FLOW_ERROR;
@@ -355,6 +417,7 @@ gst_rvmreadout_class_init (GstRvmreadoutClass * klass)
   base->start = gst_rvmreadout_start;
   base->stop = gst_rvmreadout_stop;
   base->sink_event = gst_rvmreadout_sink_event;
+  base->transform_caps = gst_rvmreadout_transform_caps;
   base->propose_allocation = gst_rvmreadout_propose_allocation;
   base->transform_ip = gst_rvmreadout_transform_ip;
 }

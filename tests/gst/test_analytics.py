@@ -2,6 +2,7 @@
 """test_analytics.py MODEL: with GStreamer 1.26: features as GstTensorMeta, detections of GstAnalyticsRelationMeta taken as boxes, tracks that
 follow a change of scale, and both metas crossing to another process by unixfdsink and unixfdsrc."""
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,11 @@ gi.require_version("GstAnalytics", "1.0")
 gi.require_version("GstRvm", "1.0")
 from gi.repository import GLib, Gst, GstAnalytics, GstApp, GstRvm  # noqa: E402,F401
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "model"))
+import reference_readout as reference  # noqa: E402
+
 MODEL = sys.argv[1]
+folder = pathlib.Path(tempfile.mkdtemp(prefix="rvm-analytics-"))
 Gst.init(None)
 
 
@@ -77,6 +82,60 @@ def test_tensors_of_two_encoders():
     assert patches.data.extract_dup(0, patches.data.get_size()) == features.get_patches().get_data()
     shapes = sorted(list(tensors.get(i).get_dims()) for i in range(4))
     assert shapes == [[1, 3, 4, 48], [1, 6, 8, 48], [1, 48], [1, 48]], shapes
+
+
+def write_readout(name, model, dim, classes):
+    """One that always says the second class."""
+    arrays = reference.make_arrays(np.random.default_rng(7), dim, 32, 2, 4, classes)
+    arrays["Dense_1/kernel"][:], arrays["Dense_1/bias"][:] = 0, np.arange(classes) == 1
+    return reference.write(folder / name, arrays, reference.metadata("class", model=model, classes="\n".join(f"c{i}" for i in range(classes))))
+
+
+def logits_of_caps(caps):
+    """The classes that the caps promise a tensor of; 0: none."""
+    structure = caps.get_structure(0)
+    found = re.search(r"classification-generic-out.*?dims=\(int\)< 1, (\d+) >|classification-generic-out.*?dims=[^0-9]*1, (?:\(int\))?(\d+)", structure.to_string().replace("\\", ""))
+    return int(found[1] or found[2]) if found else 0
+
+
+def test_classifier():
+    """With 1.28, the caps say that there are logits, and of how many classes, also when another file is set while playing; GStreamer's own decoder
+    makes of them what is ours."""
+    if Gst.version() < (1, 28) or Gst.ElementFactory.find("classifiertensordecoder") is None:
+        print("not here: GStreamer's classification decoder came with 1.28")
+        return
+    source = f"videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48 ! rvmencode model-file=\"{MODEL}\""
+    features = GstRvm.buffer_get_features(play(f"{source} ! appsink name=sink sync=false")[0])
+    three, five = (write_readout(f"{n}.safetensors", features.model_id, features.dim, n) for n in (3, 5))
+    labels = folder / "labels.txt"
+    labels.write_text("first\nsecond\nthird\n")
+    for buffer in play(f"{source} ! rvmreadout readout-file={three} ! classifiertensordecoder labels-file={labels} class-confidence-threshold=0.1"
+                       " ! appsink name=sink sync=false"):
+        answer = GstRvm.buffer_get_readout(buffer)
+        meta, theirs = GstAnalytics.buffer_get_analytics_relation_meta(buffer), []
+        for index in range(GstAnalytics.relation_get_length(meta)):
+            good, entry = meta.get_cls_mtd(index)
+            names = [GLib.quark_to_string(entry.get_quark(i)) for i in range(entry.get_length())] if good else []
+            if good and names != ["c0", "c1", "c2"]:
+                theirs += [(name, entry.get_level(i)) for i, name in enumerate(names)]
+        best = max(theirs, key=lambda found: found[1])
+        index, probability = answer.get_best(0, 0)
+        assert index == 1 and best[0] == "second" and abs(best[1] - probability) < 1e-5, (theirs, probability)
+
+    pipeline = Gst.parse_launch(f"{source.replace('=3', '=6')} ! rvmreadout name=a readout-file={three} ! rvmreadout name=b readout-file={three}"
+                                " ! appsink name=sink sync=false max-buffers=1")
+    pipeline.set_state(Gst.State.PLAYING)
+    counts = []
+    for number in range(6):
+        sample = pipeline.get_by_name("sink").emit("pull-sample")
+        tensors = GstAnalytics.buffer_get_tensor_meta(sample.get_buffer())
+        first = tensors.get(tensors.get_index_from_id(GLib.quark_from_string("classification-generic-out")))
+        assert list(first.get_dims()) == [1, logits_of_caps(sample.get_caps())], (sample.get_caps().to_string(), list(first.get_dims()))
+        counts.append(logits_of_caps(sample.get_caps()))
+        if number == 1:
+            pipeline.get_by_name("b").set_property("readout-file", str(five))
+    assert counts[0] == 3 and counts[-1] == 5, counts
+    pipeline.set_state(Gst.State.NULL)
 
 
 def make_frame(t):
