@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernels/half.h"
 #include "kernels/ops/linear.h"
 #include "model/stream.h"
 #include "peak.h"
@@ -88,6 +89,7 @@ product_new (RvmModel *model, guint m, guint n, guint k)
   RvmDevice *device = rvm_model_get_device (model);
   Product *product = g_new0 (Product, 1);
   g_autofree float *values = g_new (float, (gsize) MAX (m, n) * k);
+  g_autofree guint16 *narrow = g_new (guint16, (gsize) m * k);
   g_autoptr (RvmQueue) queue = rvm_queue_new (device, FALSE, NULL);
 
   for (gsize i = 0; i < (gsize) MAX (m, n) * k; i++)
@@ -104,7 +106,12 @@ product_new (RvmModel *model, guint m, guint n, guint k)
   rvm_linear_begin (product->weights, NULL);
   rvm_linear_set_kernel (product->weights, 0, 0, k, n, values);
   rvm_linear_end (product->weights, NULL);
-  rvm_queue_write (queue, product->a, 0, values, (gsize) m * k * sizeof (float));
+  for (gsize i = 0; i < (gsize) m * k; i++)
+    narrow[i] = rvm_float_to_bfloat (values[i]);
+  if (rvm_linear_get_activations (product->weights) == RVM_ELEMENT_BF16) /* as between the layers of a frame */
+    rvm_queue_write (queue, product->a, 0, narrow, (gsize) m * k * sizeof *narrow);
+  else
+    rvm_queue_write (queue, product->a, 0, values, (gsize) m * k * sizeof (float));
   rvm_queue_finish (queue, NULL);
   return product;
 }
@@ -125,11 +132,12 @@ product_time (Product *product, RvmQueue *queue)
 {
   const guint repeats = 8;
   const double start = now ();
+  RvmTensor a = rvm_tensor (product->a, product->m, product->k), out = rvm_tensor (product->out, product->m, product->n);
   double seconds;
 
+  a.type = out.type = rvm_linear_get_activations (product->weights);
   for (guint i = 0; i < repeats; i++)
-    rvm_linear_forward (queue, product->weights, rvm_tensor (product->a, product->m, product->k),
-        rvm_tensor (product->out, product->m, product->n), NULL);
+    rvm_linear_forward (queue, product->weights, a, out, NULL);
   rvm_queue_finish (queue, NULL);
   seconds = (now () - start) / repeats;
   g_array_append_val (product->seconds, seconds);
