@@ -35,6 +35,7 @@ for device in ${RVM_DEVICES:-pocl rusticl intel}; do
   settings=(env "OCL_ICD_VENDORS=$folder/icd-$device" RUSTICL_ENABLE=llvmpipe)
   [ "$device" != intel ] || settings+=("LD_LIBRARY_PATH=$folder/intel/lib")
   check "$device: kernels" "${settings[@]}" "$build/tests/kernels/checkcl"
+  [ "$device" = rusticl ] || check "$device: matrix units, emulated" "${settings[@]}" "$build/tests/kernels/checkcl_matrix_units" --only matrix-units
   for gemm in native clblast; do
     check "$device: features of tiny, $gemm" "${settings[@]}" "$build/tests/model/check_golden" --gemm $gemm tests/data/tiny.npz tests/data/tiny_forward.npz
   done
