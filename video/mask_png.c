@@ -19,6 +19,7 @@ typedef struct
   png_structp png;
   png_infop info;
   FILE *file;
+  gboolean deep;                /* of 16 bits */
   gchar message[160];
 } Job;
 
@@ -29,6 +30,15 @@ rvm_mask_free (RvmMask * mask)
     return;
   g_free (mask->pixels);
   g_free (mask);
+}
+
+void
+rvm_depths_free (RvmDepths * depths)
+{
+  if (depths == NULL)
+    return;
+  g_free (depths->pixels);
+  g_free (depths);
 }
 
 static void
@@ -45,42 +55,50 @@ on_warning (png_structp png, png_const_charp message)
 {
 }
 
-/* Whether the samples are object numbers, by the header. */
+/* Whether the samples are object numbers, or depths, by the header. */
 static void
 check_header (Job * job, guint * width, guint * height)
 {
   const int type = png_get_color_type (job->png, job->info), depth = png_get_bit_depth (job->png, job->info);
 
+  if (job->deep && (type != PNG_COLOR_TYPE_GRAY || depth != 16))
+    png_error (job->png, "expected a grey picture of 16 bits");
   if (type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY)
     png_error (job->png, "expected an indexed or grey picture, this one has colours of its own or alpha");
-  if (depth > 8)
+  if (depth > 8 && !job->deep)
     png_error (job->png, "expected at most 8 bits a pixel, this one has 16");
   *width = png_get_image_width (job->png, job->info);
   *height = png_get_image_height (job->png, job->info);
 }
 
+/* @pixels: (out): rows without padding. */
 static gboolean
-read_pixels (Job * job, RvmMask * mask)
+read_pixels (Job * job, guint * width, guint * height, guint8 ** pixels)
 {
+  gsize row;
+
   if (setjmp (png_jmpbuf (job->png)))
     return FALSE;
   png_init_io (job->png, job->file);
   png_set_user_limits (job->png, MAX_SIDE, MAX_SIDE);
   png_read_info (job->png, job->info);
-  check_header (job, &mask->width, &mask->height);
-  /* One byte a pixel; indexes and levels stay as they are. */
+  check_header (job, width, height);
+  /* One byte a pixel, or two; indexes and levels stay as they are. */
   png_set_packing (job->png);
+  if (job->deep && G_BYTE_ORDER == G_LITTLE_ENDIAN)
+    png_set_swap (job->png);
   if (png_set_interlace_handling (job->png) < 1)
     return FALSE;
   png_read_update_info (job->png, job->info);
-  if (png_get_rowbytes (job->png, job->info) != mask->width)
-    png_error (job->png, "a row has not one byte a pixel");
-  mask->pixels = g_try_malloc ((gsize) mask->width * mask->height);
-  if (mask->pixels == NULL)
+  row = (gsize) *width * (job->deep ? 2 : 1);
+  if (png_get_rowbytes (job->png, job->info) != row)
+    png_error (job->png, "a row is not as long as its pixels");
+  *pixels = g_try_malloc (row * *height);
+  if (*pixels == NULL)
     png_error (job->png, "no memory for its pixels");
   for (int pass = png_set_interlace_handling (job->png); pass > 0; pass--)
-    for (guint y = 0; y < mask->height; y++)
-      png_read_row (job->png, mask->pixels + (gsize) y * mask->width, NULL);
+    for (guint y = 0; y < *height; y++)
+      png_read_row (job->png, *pixels + y * row, NULL);
   png_read_end (job->png, NULL);
   return TRUE;
 }
@@ -97,30 +115,49 @@ list_values (RvmMask * mask)
       mask->values[mask->n_values++] = value;
 }
 
-RvmMask *
-rvm_mask_read_png_or_empty (const gchar * path, GError ** error)
+/* @what: what messages call the picture. */
+static gboolean
+read_file (const gchar * path, const gchar * what, gboolean deep, guint * width, guint * height, guint8 ** pixels, GError ** error)
 {
-  g_autoptr (RvmMask) mask = g_new0 (RvmMask, 1);
-  Job job = { 0 };
+  Job job = {.deep = deep };
   gboolean good;
 
   job.file = fopen (path, "rbe");
   if (job.file == NULL) {
-    rvm_error_set (error, RVM_ERROR_FILE, "mask '%s': %s", path, g_strerror (errno));
-    return NULL;
+    rvm_error_set (error, RVM_ERROR_FILE, "%s '%s': %s", what, path, g_strerror (errno));
+    return FALSE;
   }
   job.png = png_create_read_struct (PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
   job.info = job.png ? png_create_info_struct (job.png) : NULL;
-  good = job.info && read_pixels (&job, mask);
+  good = job.info && read_pixels (&job, width, height, pixels);
   png_destroy_read_struct (&job.png, &job.info, NULL);
   fclose (job.file);
-  if (!good) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "mask '%s' cannot be read as PNG: %s", path,
+  if (!good)
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s '%s' cannot be read as PNG: %s", what, path,
         *job.message ? job.message : "no memory");
+  return good;
+}
+
+RvmMask *
+rvm_mask_read_png_or_empty (const gchar * path, GError ** error)
+{
+  g_autoptr (RvmMask) mask = g_new0 (RvmMask, 1);
+
+  if (!read_file (path, "mask", FALSE, &mask->width, &mask->height, &mask->pixels, error))
     return NULL;
-  }
   list_values (mask);
   return g_steal_pointer (&mask);
+}
+
+RvmDepths *
+rvm_depth_read_png (const gchar * path, GError ** error)
+{
+  g_autoptr (RvmDepths) depths = g_new0 (RvmDepths, 1);
+  guint8 *pixels = NULL;
+  gboolean good = read_file (path, "depth", TRUE, &depths->width, &depths->height, &pixels, error);
+
+  depths->pixels = (guint16 *) (gpointer) pixels;
+  return good ? g_steal_pointer (&depths) : NULL;
 }
 
 RvmMask *

@@ -29,4 +29,17 @@ gboolean rvm_mask_write_png (const gchar * path, const guint8 * pixels,
 /* The same of a grey picture of 16 bits. */
 gboolean rvm_depth_write_png (const gchar * path, const guint16 * pixels, guint width, guint height, GError ** error);
 
+/* Depths, in any unit; 0 is unknown. */
+typedef struct
+{
+  guint width, height;
+  guint16 *pixels;              /* (height, width), without padding */
+} RvmDepths;
+
+void rvm_depths_free (RvmDepths * depths);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDepths, rvm_depths_free)
+
+/* A grey picture of 16 bits. Errors as of rvm_mask_read_png(). */
+RvmDepths *rvm_depth_read_png (const gchar * path, GError ** error);
+
 G_END_DECLS

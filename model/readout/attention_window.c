@@ -2,13 +2,16 @@
  *
  * A state is projected and attended to once, when it comes. What that gives, a vector of P numbers and a log-sum-exp per head for each query, is kept
  * for as long as the state is in the window, and joined with that of the other states for each answer (kernels/ops/window.h). If the states are to be
- * taken less a reference, which changes with every new state, the states themselves are kept, and all of the window is done again. */
+ * taken less a reference, which changes with every new state, the states themselves are kept, and all of the window is done again.
+ *
+ * A readout whose metadata have `cells` is given pooled tokens: the grid is then that of the cells. */
 #include <math.h>
 #include <string.h>
 
 #include "kernels/cl/flags.h"
 #include "kernels/error.h"
 #include "kernels/ops/window.h"
+#include "pooled.h"
 #include "readout_private.h"
 
 typedef struct {
@@ -17,6 +20,8 @@ typedef struct {
   RvmQueue *queue;
   RvmArena *arena;
   RvmReadoutActivations act;  /* of one state */
+  guint rows, columns;        /* of the grid of patches that states come with */
+  float *pooled;              /* (tokens, C), host; NULL if states are not pooled */
   guint tokens, queries;
   RvmBuffer *places;          /* (queries, code), or NULL */
   const RvmBuffer *query;     /* (queries, P) */
@@ -95,6 +100,7 @@ stop (gpointer data)
     return;
   g_clear_pointer (&window->queue, rvm_queue_free);
   g_clear_pointer (&window->arena, rvm_arena_free);
+  g_free (window->pooled);
   g_free (window->outputs);
   g_free (window);
 }
@@ -131,8 +137,12 @@ start (RvmReadout *readout, guint rows, guint columns, GError **error)
 
   window->readout = readout;
   window->net = readout->network;
-  window->tokens = 1 + rows * columns;
+  window->rows = rows;
+  window->columns = columns;
+  window->tokens = 1 + (readout->info->cells ? readout->info->cells * readout->info->cells : rows * columns);
   window->queries = window->net->config.code ? rows * columns : window->net->config.queries;
+  if (readout->info->cells)
+    window->pooled = g_new (float, (gsize) window->tokens * readout->dim);
   window->outputs = g_new (float, (gsize) window->queries * window->net->config.outputs);
   window->queue = rvm_queue_new (readout->device, FALSE, error);
   if (window->queue == NULL)
@@ -236,6 +246,10 @@ push (gpointer data, const float *features, guint *states, GError **error)
   for (guint age = 0; age < window->n; age++)
     window->order[age] = (window->next + size - age) % size;
   window->next = (window->next + 1) % size;
+  if (window->pooled) {
+    rvm_pooled_tokens (features, window->rows, window->columns, window->net->config.dim, window->readout->info->cells, window->pooled);
+    features = window->pooled;
+  }
 
   rvm_turns_take (turns);
   rvm_queue_write (window->queue, window->state, 0, features, bytes_of (window->tokens, window->net->config.dim));

@@ -48,6 +48,11 @@ check (const RvmReadout *readout, GError **error)
         "%s: array 'query_mlp/Dense_0/kernel' is missing: queries of a readout of kind 'dense' are made from places", readout->path);
     return FALSE;
   }
+  if (readout->info->cells != 0) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'cells': found %u, but readouts of kind 'dense' read states that are not pooled",
+        readout->path, readout->info->cells);
+    return FALSE;
+  }
   if (get_block (readout) == 0) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array 'Dense_1/kernel': expected outputs for a square of places with %u values each, found %u",
         readout->path, get_channels (readout), readout->outputs);

@@ -34,6 +34,7 @@ static const Entry entries[] = {
   { "window", AT (window), NUMBER, FALSE, { NULL }, 1, RVM_WINDOW_STATES },
   { "stride", AT (stride), NUMBER, FALSE, { NULL }, 1, 1000 },
   { "reference", AT (reference), WORD, FALSE, { "none", "first", "mean" }, 0, 0 },
+  { "cells", AT (cells), NUMBER, TRUE, { NULL }, 1, 64 },
   { "classes", AT (classes), LINES, TRUE, { NULL }, 0, 0 },
   { "target", AT (target), TEXT, TRUE, { NULL }, 0, 0 },
   { "unit", AT (unit), TEXT, TRUE, { NULL }, 0, 0 },
@@ -174,7 +175,7 @@ rvm_readout_info_to_metadata (const RvmReadoutInfo *info)
     if (entry->type == WORD)
       text = g_strdup (entry->words[*(const guint *) field]);
     else if (entry->type == NUMBER)
-      text = g_strdup_printf ("%u", *(const guint *) field);
+      text = *(const guint *) field || !entry->optional ? g_strdup_printf ("%u", *(const guint *) field) : NULL;
     else if (entry->type == LINES)
       text = *(char ***) field ? g_strjoinv ("\n", *(char ***) field) : NULL;
     else

@@ -9,6 +9,7 @@
  *   window      states that it looks at, at most
  *   stride      analysed frames from one of these states to the next
  *   reference   "none", "first" or "mean": what is subtracted from every state of a window
+ *   cells       of attention networks of kind "class": states are pooled to the cells of a grid of this many a side (pooled.h); absent: they are not
  *   frame-rate  analysed frames per second in training; absent: unknown
  *   classes     names, one a line; of kinds that have classes
  *   target      "depth" or "labels": of dense readouts
@@ -32,6 +33,7 @@ typedef struct {
   guint width, height;
   guint window, stride;
   RvmReadoutReference reference;
+  guint cells;       /* 0: states are not pooled */
   double frame_rate; /* 0: unknown */
   char **classes;    /* NULL: none */
   char *target, *unit, *material, *licence, *measured; /* NULL: not said */

@@ -41,6 +41,13 @@ rvm_pooled_state (const float *features, guint rows, guint columns, guint dim, g
 }
 
 void
+rvm_pooled_tokens (const float *features, guint rows, guint columns, guint dim, guint cells, float *tokens)
+{
+  rvm_pooled_state (features, rows, columns, dim, 1, tokens);
+  rvm_pooled_state (features, rows, columns, dim, cells, tokens + dim);
+}
+
+void
 rvm_pooled_vector (const float *const *states, guint n, gsize values, guint slots, RvmReadoutReference reference, float *vector)
 {
   for (gsize v = 0; v < values; v++) {

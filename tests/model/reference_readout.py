@@ -109,15 +109,24 @@ def rearrange(outputs, grid, channels):
     return outputs.reshape(*grid, side, side, channels).transpose(0, 2, 1, 3, 4).reshape(grid[0] * side, grid[1] * side, channels)
 
 
+def pool(states, grid, cells):
+    """(states, cells, cells, dim) of @states (states, tokens, dim)."""
+    x = states[:, 1:].astype("f8").reshape(len(states), *grid, -1)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+    edges = [[(i * n // cells, max((i + 1) * n // cells, i * n // cells + 1)) for i in range(cells)] for n in grid]
+    return np.stack([np.stack([x[:, top:bottom, left:right].mean((1, 2)) for left, right in edges[1]], 1) for top, bottom in edges[0]], 1)
+
+
+def pooled_tokens(states, grid, cells):
+    """(states, 1 + cells * cells, dim): the mean of all, and that of each cell."""
+    return np.concatenate([pool(states, grid, n).reshape(len(states), n * n, -1) for n in (1, cells)], 1)
+
+
 def linear(arrays, states, grid, reference):
     """Logits for a window of @states (states, tokens, dim), the oldest first."""
     kernel = arrays["linear/kernel"].astype("f8")
     slots, cells = kernel.shape[:2]
-    x = states[:, 1:].astype("f8").reshape(len(states), *grid, -1)
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-    edges = [[(i * n // cells, max((i + 1) * n // cells, i * n // cells + 1)) for i in range(cells)] for n in grid]
-    pooled = np.stack([np.stack([x[:, top:bottom, left:right].mean((1, 2)) for left, right in edges[1]], 1) for top, bottom in edges[0]], 1)
-    pooled = take_reference(pooled, reference)
+    pooled = take_reference(pool(states, grid, cells), reference)
     at = np.arange(slots) * (len(states) - 1) / (slots - 1) if slots > 1 else np.array([len(states) - 1.0])
     before = np.floor(at).astype(int)
     share = (at - before).reshape(-1, 1, 1, 1)

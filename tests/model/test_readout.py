@@ -61,6 +61,7 @@ def expect_stream(arrays, values, states, grid, kind):
             if "linear/kernel" in arrays:
                 logits = reference.linear(arrays, seen, grid, values["reference"])
             else:
+                seen = reference.pooled_tokens(seen, grid, int(values["cells"])) if "cells" in values else seen
                 logits = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]))
             parts = [reference.softmax(logits), logits]
         else:
@@ -100,6 +101,9 @@ def check_streams():
     for kept, stride, of in itertools.product((3, 6), (1, 2), ("none", "first", "mean")):
         values = reference.metadata("class", classes=classes, window=kept, stride=stride, reference=of)
         check_stream(f"class, window {kept} of 6, stride {stride}, reference {of}", arrays, values, rng, (2, 3), 24)
+    for cells, grid, of in ((1, (2, 3), "none"), (4, (6, 8), "first"), (4, (3, 2), "mean")):
+        check_stream(f"class, pooled to {cells} cells, reference {of}", arrays, reference.metadata("class", classes=classes, cells=cells, reference=of), rng,
+                     grid, 24)
     for options, tolerance in ((("--gemm", "native"), 1e-5), (("--gemm", "clblast"), 1e-5), (("--precision", "f16"), 5e-3), (("--precision", "bf16"), 5e-2)):
         check_stream(" ".join(options), arrays, reference.metadata("class", classes=classes, window=6), rng, (2, 3), 24, options, tolerance)
     for grid, side in (((2, 3), 1), ((3, 1), 4)):
@@ -178,7 +182,7 @@ def check_bad():
             ("format", "pt", "rvm-readout"), ("version", "2", "'1'"), ("kind", "box", "class, dense, distance"), ("model", "small", "32 hexadecimal"),
             ("features", "states", "state, encoder", "states"), ("width", "-1", "from 1"), ("height", "1e3", "from 1"), ("window", "0", "1 to 64"),
             ("window", "65", "1 to 64"), ("window", "5", "at most 4"), ("stride", "0", "1 to 1000"), ("reference", "last", "none, first, mean"),
-            ("frame-rate", "-3", "frames per second"), ("frame-rate", "nan", "frames per second"), ("frame-rate", "25 fps", "frames per second"),
+            ("cells", "0", "1 to 64"), ("cells", "65", "1 to 64"), ("frame-rate", "-3", "frames per second"), ("frame-rate", "nan", "frames per second"), ("frame-rate", "25 fps", "frames per second"),
             ("classes", "a\nb", "expected 3"), ("classes", "a\nb\nb", "different names"), ("classes", "a\n\nc", "different names"),
             ("classes", "", "1 to 4096 names")):
         refuse(f"{key} {value!r}", good, {**values, key: value}, f"'{key}'", *expected)
@@ -193,6 +197,7 @@ def check_bad():
     refuse("dense without target", labels, without(dense, "target"), "'target'", "depth or labels")
     refuse("dense labels without classes", labels, without(dense, "classes"), "'classes'")
     refuse("dense of no square", labels, {**dense, "classes": "a\nb"}, "'Dense_1/kernel'", "square")
+    refuse("dense of pooled states", labels, {**dense, "cells": "4"}, "'cells'", "not pooled")
     refuse("class of places", labels, values, "query")
     few = reference.make_linear(rng, 24, 4, 2, 3)
     refuse("linear without bias", without(few, "linear/bias"), values, "'linear/bias'", "missing")

@@ -105,7 +105,8 @@ run (int argc, char **argv, GError **error)
   for (guint i = 0; i < 3; i++)
     if (readout == NULL || !g_file_get_contents (argv[3 + i], &files[i], i == 1 ? &size : NULL, error))
       goto done;
-  batch = (RvmReadoutBatch){ shape.windows, shape.states, (const float *) files[0], (const float *) files[1], (const float *) files[2] };
+  batch = (RvmReadoutBatch){ shape.windows, shape.states, (const float *) files[0], (const float *) files[1], (const float *) files[2],
+                              NULL };
   if (strcmp (argv[1], "train") == 0) {
     good = train (readout, &shape, &batch, argv[10], error);
     goto done;

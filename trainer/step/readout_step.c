@@ -207,7 +207,7 @@ write_batch (RvmReadoutStep *step, const RvmReadoutBatch *batch)
   for (guint w = 0; w < batch->windows; w++) {
     subtract_reference (step, batch->states, step->states_host + w * size);
     for (guint s = 0; s < batch->states; s++)
-      step->age_host[w * batch->states + s] = batch->states - 1 - s;
+      step->age_host[w * batch->states + s] = batch->age ? batch->age[w * batch->states + s] : batch->states - 1 - s;
     gather_places (step, batch->target + w * places * channels, channels, step->target_host + w * places * channels);
     gather_places (step, batch->weight + w * places, 1, step->weight_host + w * places);
   }
@@ -268,26 +268,60 @@ rvm_readout_step_backward (RvmReadoutStep *step, const RvmReadoutBatch *batch, d
   return run (step, batch, TRUE, loss, values, error);
 }
 
+static const RvmParameter *
+find_parameter (const RvmReadoutStep *step, const char *name)
+{
+  for (guint i = 0; i < step->readout->parameters->len; i++) {
+    const RvmParameter *parameter = g_ptr_array_index (step->readout->parameters, i);
+
+    if (strcmp (parameter->array.name, name) == 0)
+      return parameter;
+  }
+  g_return_val_if_reached (NULL);
+}
+
+/* (transfer full): the device memory that holds @parameter, alone or with others. */
+static float *
+read_buffer (RvmReadoutStep *step, const RvmParameter *parameter, GError **error)
+{
+  RvmBuffer *buffer = rvm_parameter_get_buffer (parameter);
+  g_autofree float *stored = g_malloc (rvm_buffer_get_size (buffer));
+
+  rvm_queue_read (step->queue, buffer, 0, stored, rvm_buffer_get_size (buffer));
+  return rvm_queue_finish (step->queue, error) ? g_steal_pointer (&stored) : NULL;
+}
+
+gboolean
+rvm_readout_step_read (RvmReadoutStep *step, const char *name, float *values, GError **error)
+{
+  const RvmParameter *parameter = find_parameter (step, name);
+  g_autofree float *stored = parameter ? read_buffer (step, parameter, error) : NULL;
+
+  if (stored == NULL)
+    return FALSE;
+  rvm_parameter_unpack (parameter, stored, values);
+  return TRUE;
+}
+
+gboolean
+rvm_readout_step_write (RvmReadoutStep *step, const char *name, const float *values, GError **error)
+{
+  const RvmParameter *parameter = find_parameter (step, name);
+  g_autofree float *stored = parameter ? read_buffer (step, parameter, error) : NULL;
+  RvmBuffer *buffer;
+
+  if (stored == NULL)
+    return FALSE;
+  buffer = rvm_parameter_get_buffer (parameter);
+  rvm_parameter_pack (parameter, stored, values);
+  rvm_queue_write (step->queue, buffer, 0, stored, rvm_buffer_get_size (buffer));
+  return rvm_queue_finish (step->queue, error);
+}
+
 static gboolean
 read_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
 {
-  RvmReadoutStep *step = user_data;
-
-  for (guint i = 0; i < step->readout->parameters->len; i++) {
-    const RvmParameter *parameter = g_ptr_array_index (step->readout->parameters, i);
-    RvmBuffer *buffer = rvm_parameter_get_buffer (parameter);
-    g_autofree float *stored = NULL;
-
-    if (strcmp (parameter->array.name, array->name) != 0)
-      continue;
-    stored = g_malloc (rvm_buffer_get_size (buffer));
-    rvm_queue_read (step->queue, buffer, 0, stored, rvm_buffer_get_size (buffer));
-    if (!rvm_queue_finish (step->queue, error))
-      return FALSE;
-    rvm_parameter_unpack (parameter, stored, values);
-    return TRUE;
-  }
-  g_return_val_if_reached (FALSE);
+  return rvm_readout_step_read (user_data, array->name, values, error);
 }
 
 gboolean

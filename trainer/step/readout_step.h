@@ -29,6 +29,7 @@ typedef struct {
   const float *target;     /* class, labels: (windows, places, channels), a distribution over channels. Depth: (windows, places), the logarithm of the depth
                             * or RVM_TARGET_UNKNOWN (kernels/cl/flags.h). Places in the row-major order of the map */
   const float *weight;     /* (windows, places): of each place's loss; 0: it does not count */
+  const guint32 *age;      /* (windows, states), or NULL: no state is missing between the oldest and the newest, whose age is 0 */
 } RvmReadoutBatch;
 
 typedef struct _RvmReadoutStep RvmReadoutStep;
@@ -49,6 +50,9 @@ void rvm_readout_step_begin (RvmReadoutStep *step);
 gboolean rvm_readout_step_forward (RvmReadoutStep *step, const RvmReadoutBatch *batch, double *loss, float *values, GError **error);
 gboolean rvm_readout_step_backward (RvmReadoutStep *step, const RvmReadoutBatch *batch, double *loss, float *values, GError **error);
 
+/* The values of the array @name of the readout's file, as they are. After the last write, rvm_readout_step_begin(). */
+gboolean rvm_readout_step_read (RvmReadoutStep *step, const char *name, float *values, GError **error);
+gboolean rvm_readout_step_write (RvmReadoutStep *step, const char *name, const float *values, GError **error);
 /* Writes the weights as they are, with the metadata of @info, to a .safetensors file. */
 gboolean rvm_readout_step_save (RvmReadoutStep *step, const char *path, const RvmReadoutInfo *info, GError **error);
 
