@@ -24,7 +24,7 @@ def command(*args):
 
 
 def run(*args, status=0, model=weights):
-    result = subprocess.run(command(*args, "--model", model), capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command(*args, "--model", model), capture_output=True, text=True, timeout=900)
     assert result.returncode == status, (args, result)
     return result.stdout + result.stderr
 
@@ -91,7 +91,7 @@ def make_clips():
 
 
 def check_class():
-    size = ("--size", "64x48", "--window", 8)
+    size = ("--size", "64x48", "--window", 8, "--network", "linear")
     out = folder / "moves.safetensors"
     output = run("class", "--data", folder / "clips", "--out", out, *size, "--reversed", "--json", "--licence", "CC0")
     rows = rows_of(output)
@@ -99,7 +99,7 @@ def check_class():
     assert rows["the commonest class"] == (0.5, 0.5, 24), rows
     assert rows["grey pixels less the first, in order"][:2] == (1, 1), rows
     assert rows["the last picture, 16 x 12 grey pixels"][0] <= 0.75, rows
-    forward, backward = rows["the readout: a window of states"], rows["the same, clips in reverse"]
+    forward, backward = rows["closed form: a window of states"], rows["the same, clips in reverse"]
     assert forward[0] >= 0.9 and forward[0] == forward[1] and backward[0] <= 0.1, rows
     last = json.loads(output.splitlines()[-1])
     assert abs(last["accuracy"] - forward[0]) < 1e-3 and abs(last["mean_class_accuracy"] - forward[1]) < 1e-3 and last["n"] == 24, last
@@ -115,11 +115,11 @@ def check_class():
 
     # Features are there: none is computed again, and the file is the same to the last byte. So is one of features that were computed again.
     again = folder / "again.safetensors"
-    before = {path: path.stat().st_mtime_ns for path in (cache / "features").iterdir()}
+    before = {path: path.stat().st_ino for path in (cache / "features").iterdir()}
     assert len(before) == 3 * 24, len(before)  # forwards, backwards, untrained
     output = run("class", "--data", folder / "clips", "--out", again, *size, "--reversed", "--licence", "CC0")
     assert again.read_bytes() == out.read_bytes() and "clips through" not in output, output
-    assert before == {path: path.stat().st_mtime_ns for path in (cache / "features").iterdir()}
+    assert before == {path: path.stat().st_ino for path in (cache / "features").iterdir()}
     shutil.rmtree(cache / "features")
     run("class", "--data", folder / "clips", "--out", again, *size, "--reversed", "--licence", "CC0")
     assert again.read_bytes() == out.read_bytes()
@@ -133,11 +133,11 @@ def check_class():
     for more in (("--features", "encoder"), ("--reference", "mean"), ("--reference", "none")):
         output = run("class", "--data", folder / "clips", "--out", again, *size, *more)
         assert metadata_of(again)[more[0][2:]] == more[1], metadata_of(again)
-        assert [row for row in rows_of(output) if row.startswith("the readout")], output
+        assert [row for row in rows_of(output) if row.startswith("closed form")], output
 
 
 def check_groups():
-    out, size = folder / "groups.safetensors", ("--size", "64x48", "--window", 8)
+    out, size = folder / "groups.safetensors", ("--size", "64x48", "--window", 8, "--network", "linear")
     assert "24 groups, 13 to 13 frames; measured in 10 folds" in run("class", "--data", folder / "clips", "--out", out, *size, "--groups", "clip")
     # One group: held out one by one, which is said.
     listed = folder / "groups.csv"
@@ -156,7 +156,7 @@ def check_groups():
 def check_csv():
     """Parts of videos give the frames that they say, and the readout of whole clips works on them."""
     out = folder / "csv.safetensors"
-    output = run("class", "--data", folder / "clips.csv", "--groups", "column", "--out", out, "--size", "64x48", "--window", 8)
+    output = run("class", "--data", folder / "clips.csv", "--groups", "column", "--out", out, "--size", "64x48", "--window", 8, "--network", "linear")
     assert "12 clips of 2 classes and 3 groups, 13 to 13 frames" in output, output
     output = run("evaluate", folder / "moves.safetensors", "--data", folder / "clips.csv", "--json")
     last = json.loads(output.splitlines()[-1])
@@ -194,6 +194,48 @@ def check_evaluate():
     refuse("evaluate", readout, "--data", folder / "clips", model=other, expected=("moves.safetensors", metadata_of(readout)["model"], "expected one of"))
     text = subprocess.run([program, "info", str(readout)], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "a readout" in text and "left, right" in text and "class" in text and "arrays" in text, text
+
+
+def check_attention():
+    """An attention readout is trained in the same folds, the better network is kept, and the file gives what was learned."""
+    out, again = folder / "attention.safetensors", folder / "again.safetensors"
+    args = ("class", "--data", folder / "clips", "--size", "64x48", "--window", 8)
+    output = run(*args, "--out", out, "--network", "both", "--epochs", 1, "--json")
+    rows = rows_of(output)
+    closed, attention = rows["closed form: a window of states"], rows["attention: a window of states"]
+    last = json.loads(output.splitlines()[-1])
+    assert attention[2] == 24 and abs(last["mean_class_accuracy"] - max(closed[1], attention[1])) < 1e-3, (rows, last)
+    assert "the better one is kept" in output and "fold 3 of 3" in output and "left" in output, output
+    assert ("cells" in metadata_of(out)) == (attention[1] > closed[1]), metadata_of(out)
+
+    output = run(*args, "--out", out, "--network", "attention", "--epochs", 200, "--reversed")
+    rows = rows_of(output)
+    forward, backward = rows["attention: a window of states"], rows["the same, clips in reverse"]
+    assert "closed form: a window of states" not in rows and forward[0] >= 0.8 and backward[0] <= 0.2, rows
+    assert metadata_of(out)["cells"] == "4", metadata_of(out)
+    assert json.loads(run("evaluate", out, "--data", folder / "clips", "--json").splitlines()[-1])["accuracy"] >= 0.9
+    written = []
+    for seed in (3, 3, 4):
+        run(*args, "--out", again, "--network", "attention", "--epochs", 1, "--seed", seed)
+        written.append(again.read_bytes())
+    assert written[0] == written[1] != written[2]
+    # From ten clips a class on, attention is tried by itself.
+    assert "attention: a window of states" in run(*args, "--out", again, "--epochs", 1)
+    refuse(*args, "--out", again, "--network", "mlp", status=2, expected=("--network 'mlp'", "auto, linear, attention, both"))
+    refuse(*args, "--out", again, "--epochs", 0, status=2, expected=("--epochs",))
+
+
+def check_cache():
+    """Features that were not used for the longest time go when there are too many: a file of 4 GiB, which is a hole, is in their folder."""
+    large, foreign = cache / "features" / ("0" * 40 + ".safetensors"), cache / "features/notes.txt"
+    for path in (large, foreign):
+        path.write_bytes(b"")
+        os.truncate(path, (4 << 30) + 1)
+        os.utime(path, (1e9, 1e9))
+    kept = len(list((cache / "features").iterdir()))
+    run("class", "--data", folder / "clips", "--out", folder / "again.safetensors", "--size", "64x48", "--window", 8, "--network", "linear")
+    assert not large.exists() and foreign.exists() and len(list((cache / "features").iterdir())) == kept - 1
+    foreign.unlink()
 
 
 def check_distance():
@@ -242,19 +284,19 @@ def check_interrupt():
     """Ctrl-C: what was computed stays, and the same command goes on from there."""
     out, features = folder / "late.safetensors", folder / "cache/features"
     shutil.rmtree(features)
-    args = ("class", "--data", folder / "clips", "--out", out, "--size", "64x48", "--window", 8)
+    args = ("class", "--data", folder / "clips", "--out", out, "--size", "64x48", "--window", 8, "--network", "linear")
     process = subprocess.Popen(command(*args, "--model", weights), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not features.exists() or len(list(features.glob("*.safetensors"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     text = process.communicate(timeout=100)[0]
     assert process.returncode == 130 and "are kept" in text and not out.exists(), (process.returncode, text)
-    kept = {path: path.stat().st_mtime_ns for path in features.iterdir()}
+    kept = {path: path.stat().st_ino for path in features.iterdir()}
     assert all(path.suffix == ".safetensors" for path in kept), kept
     run(*args)
-    assert out.exists() and all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert out.exists() and all(path.stat().st_ino == when for path, when in kept.items())
 
 
 try:
@@ -263,6 +305,8 @@ try:
     check_groups()
     check_csv()
     check_evaluate()
+    check_attention()
+    check_cache()
     check_distance()
     check_bad_clips()
     check_interrupt()

@@ -15,7 +15,8 @@ void
 rvm_readout_arguments_clear (RvmReadoutArguments *arguments)
 {
   char **texts[] = { &arguments->data,      &arguments->groups,   &arguments->out,     &arguments->model,  &arguments->size,
-                     &arguments->reference, &arguments->features, &arguments->licence, &arguments->device, &arguments->cache_dir };
+                     &arguments->reference, &arguments->features, &arguments->network, &arguments->test,    &arguments->classes,  &arguments->licence, &arguments->device,
+                     &arguments->cache_dir };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -95,11 +96,23 @@ rvm_readout_print_measures (const RvmMeasures *measures)
            g_ascii_formatd (mean, sizeof mean, "%.6f", measures->mean_class), measures->n);
 }
 
+void
+rvm_readout_print_dense_measures (const RvmDenseMeasures *measures, const RvmTargetKind *kind)
+{
+  char first[G_ASCII_DTOSTR_BUF_SIZE], second[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_print ("{\"%s\": %s, \"%s\": %s, \"n\": %u}\n", rvm_dense_measure_name (kind, 0),
+           g_ascii_formatd (first, sizeof first, "%.6f", rvm_dense_measure_get (measures, kind, 0)), rvm_dense_measure_name (kind, 1),
+           g_ascii_formatd (second, sizeof second, "%.6f", rvm_dense_measure_get (measures, kind, 1)), measures->n);
+}
+
 static const struct {
   const char *name, *summary;
   int (*run) (int argc, char **argv);
 } kinds[] = {
   { "class", "learn to tell classes of clips apart", rvm_readout_command_class },
+  { "labels", "learn where what is, from painted pictures", rvm_readout_command_labels },
+  { "depth", "learn how far everything is, from pictures of depth", rvm_readout_command_depth },
   { "distance", "learn what normal footage is like", rvm_readout_command_distance },
   { "evaluate", "measure a readout on other clips", rvm_readout_command_evaluate },
 };

@@ -3,18 +3,23 @@
 
 #include "commands.h"
 #include "model/model.h"
+#include "trainer/readout/dense_measures.h"
 #include "trainer/readout/measures.h"
 
 G_BEGIN_DECLS
 
 int rvm_readout_command_class (int argc, char **argv);
+int rvm_readout_command_labels (int argc, char **argv);
+int rvm_readout_command_depth (int argc, char **argv);
 int rvm_readout_command_distance (int argc, char **argv);
 int rvm_readout_command_evaluate (int argc, char **argv);
 
 /* What was given on the command line. */
 typedef struct {
-  char *data, *groups, *out, *model, *size, *reference, *features, *licence, *device, *cache_dir;
-  int window, stride;
+  char *data, *groups, *out, *model, *size, *reference, *features, *network, *test, *classes, *licence, *device, *cache_dir;
+  int window, stride, epochs, steps, none;
+  double unit;
+  gint64 seed;
   gboolean reversed, json;
 } RvmReadoutArguments;
 
@@ -32,6 +37,7 @@ gboolean rvm_readout_check_out (const char *path, GError **error);
 int rvm_readout_fail (const GError *error);
 /* One line of JSON. */
 void rvm_readout_print_measures (const RvmMeasures *measures);
+void rvm_readout_print_dense_measures (const RvmDenseMeasures *measures, const RvmTargetKind *kind);
 
 #define RVM_READOUT_CACHE_HELP "where features, compiled kernels and what is known of videos are kept (default: the user's cache directory)"
 

@@ -37,6 +37,7 @@ save_class (const RvmReadoutArguments *options, const RvmClassOptions *settings,
     .window = settings->window,
     .stride = report->stride,
     .reference = settings->reference,
+    .cells = report->cells,
     .frame_rate = report->rate,
     .classes = classes,
     .material = material,
@@ -58,23 +59,28 @@ save_class (const RvmReadoutArguments *options, const RvmClassOptions *settings,
 static gboolean
 train_class (const RvmReadoutArguments *options, GError **error)
 {
-  static const char *const references[] = { "none", "first", "mean", NULL }, *const features[] = { "state", "encoder", NULL };
+  static const char *const references[] = { "none", "first", "mean", NULL }, *const features[] = { "state", "encoder", NULL },
+                           *const networks[] = { "auto", "linear", "attention", "both", NULL };
   const RvmModelOptions model_options = { .device = options->device, .cache_dir = options->cache_dir };
   RvmClassOptions settings = { .window = options->window,
                                .stride = options->stride,
                                .reference = RVM_REFERENCE_FIRST,
                                .reversed = options->reversed,
+                               .epochs = options->epochs,
+                               .seed = options->seed,
                                .cache_dir = options->cache_dir,
                                .model_options = &model_options };
   g_autoptr (RvmLabelled) labelled = NULL;
   g_autoptr (RvmClassReport) report = NULL;
   g_autoptr (RvmModel) model = NULL;
   g_autofree char *text = NULL;
-  guint word = RVM_REFERENCE_FIRST, which = RVM_READOUT_STATE;
+  guint word = RVM_REFERENCE_FIRST, which = RVM_READOUT_STATE, network = RVM_CLASS_AUTO;
 
   if (!rvm_readout_parse_word ("--reference", options->reference, references, &word, error)
-      || !rvm_readout_parse_word ("--features", options->features, features, &which, error))
+      || !rvm_readout_parse_word ("--features", options->features, features, &which, error)
+      || !rvm_readout_parse_word ("--network", options->network, networks, &network, error))
     return FALSE;
+  settings.network = network;
   settings.reference = word;
   settings.features = which;
   if (!rvm_readout_check_out (options->out, error))
@@ -100,7 +106,7 @@ train_class (const RvmReadoutArguments *options, GError **error)
 int
 rvm_readout_command_class (int argc, char **argv)
 {
-  RvmReadoutArguments options = { .window = 16 };
+  RvmReadoutArguments options = { .window = 16, .epochs = 60 };
   const GOptionEntry entries[] = {
     { "data", 0, 0, G_OPTION_ARG_FILENAME, &options.data,
       "clips: a folder with a folder for each class, or a CSV file: file, start, end (seconds), class", "FOLDER|CSV" },
@@ -118,6 +124,11 @@ rvm_readout_command_class (int argc, char **argv)
     { "reference", 0, 0, G_OPTION_ARG_STRING, &options.reference,
       "what is subtracted from the states of a window: none, first (default) or mean", "WHAT" },
     { "features", 0, 0, G_OPTION_ARG_STRING, &options.features, "state (default) or encoder", "WHICH" },
+    { "network", 0, 0, G_OPTION_ARG_STRING, &options.network,
+      "linear (in closed form), attention, both (the better on held-out clips is kept) or auto (both, from ten clips a class on; the default)",
+      "WHICH" },
+    { "epochs", 0, 0, G_OPTION_ARG_INT, &options.epochs, "of attention: how often each clip is seen, 1 to 10000 (default 60)", "N" },
+    { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "of attention: of the random numbers (default 0)", "N" },
     { "reversed", 0, 0, G_OPTION_ARG_NONE, &options.reversed, "also measure clips that run backwards", NULL },
     { "licence", 0, 0, G_OPTION_ARG_STRING, &options.licence, "of the labels, for the file", "TEXT" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "end with the measures as a line of JSON", NULL },
@@ -133,9 +144,10 @@ rvm_readout_command_class (int argc, char **argv)
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     status = rvm_command_fail (error, 2);
   } else if (argc != 1 || options.data == NULL || options.out == NULL || options.window < 2 || options.window > 64 || options.stride < 0
-             || options.stride > 1000 || !g_str_has_suffix (options.out, ".safetensors")) {
+             || options.stride > 1000 || options.epochs < 1 || options.epochs > 10000 || !g_str_has_suffix (options.out, ".safetensors")) {
     g_printerr (
-        "rvm-cl-train readout class: expected --data FOLDER|CSV, --out FILE.safetensors, --window from 2 to 64, --stride from 1 to 1000\n");
+        "rvm-cl-train readout class: expected --data FOLDER|CSV, --out FILE.safetensors, --window from 2 to 64, --stride from 1 to 1000, "
+        "--epochs from 1 to 10000\n");
     status = 2;
   } else {
     gst_init (NULL, NULL);

@@ -70,10 +70,6 @@ open_readout (Job *job, const char *file, const RvmReadoutArguments *arguments, 
                    file, info->width, info->height, patch);
     return FALSE;
   }
-  if (strcmp (info->kind, "distance") != 0 && info->classes == NULL) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: is of kind '%s', expected class or distance", file, info->kind);
-    return FALSE;
-  }
   return TRUE;
 }
 
@@ -171,6 +167,58 @@ print_distances (const Job *job, gboolean json)
   }
 }
 
+static void
+print_dense (const RvmDenseMeasures *measures, const RvmTargetKind *kind, char **classes, gboolean json)
+{
+  g_print ("%s %.3f, %s %.3f, of %u pictures\n", rvm_dense_measure_name (kind, 0), rvm_dense_measure_get (measures, kind, 0),
+           rvm_dense_measure_name (kind, 1), rvm_dense_measure_get (measures, kind, 1), measures->n);
+  for (guint c = 0; !kind->depth && c < kind->classes; c++) {
+    const double iou = rvm_dense_measures_get_class_iou (measures, c);
+
+    if (!isnan (iou))
+      g_print ("%-20s %.3f\n", classes[c], iou);
+  }
+  if (json)
+    rvm_readout_print_dense_measures (measures, kind);
+}
+
+static gboolean
+evaluate_dense (Job *job, const RvmReadoutArguments *arguments, GError **error)
+{
+  const RvmReadoutInfo *info = rvm_readout_get_info (job->readout);
+  const guint patch = rvm_model_get_config (job->model)->patch;
+  const RvmFeatureSettings settings = { job->model, info->width, info->height, 1, 1, FALSE, arguments->cache_dir, 0 };
+  RvmTargetKind kind = { g_strcmp0 (info->target, "depth") == 0, rvm_readout_info_count_classes (info), arguments->none, arguments->unit };
+  g_autoptr (RvmTargets) targets = rvm_targets_read (arguments->data, &kind, arguments->groups, error);
+  g_autoptr (RvmReadoutStream) stream = targets ? rvm_readout_stream_new (job->readout, info->height / patch, info->width / patch, error) : NULL;
+  g_autoptr (RvmDenseMeasures) measures = rvm_dense_measures_new (&kind);
+  g_autoptr (RvmClipFeatures) features = NULL;
+  g_autofree RvmClipFrames *frames = NULL;
+  guint clip = G_MAXUINT;
+
+  if (stream == NULL)
+    return FALSE;
+  rvm_interrupts_catch ();
+  frames = rvm_features_count_frames (targets->labelled, arguments->cache_dir, error);
+  if (frames == NULL || !rvm_targets_check (targets, frames, &kind, error)
+      || !rvm_features_compute (&settings, targets->labelled, frames, "pictures through the model", error))
+    return FALSE;
+  for (guint i = 0; i < targets->targets->len; i++) {
+    const RvmTarget *target = g_ptr_array_index (targets->targets, i);
+
+    if (target->clip != clip) {
+      g_clear_pointer (&features, rvm_clip_features_free);
+      features = rvm_features_load (&settings, g_ptr_array_index (targets->labelled->clips, target->clip), error);
+      clip = target->clip;
+    }
+    if (features == NULL || !rvm_answers_measure_dense (job->readout, stream, features, target, &kind, measures, error))
+      return FALSE;
+  }
+  rvm_interrupts_deliver ();
+  print_dense (measures, &kind, info->classes, arguments->json);
+  return TRUE;
+}
+
 static gboolean
 evaluate (Job *job, const char *file, const RvmReadoutArguments *arguments, GError **error)
 {
@@ -178,6 +226,8 @@ evaluate (Job *job, const char *file, const RvmReadoutArguments *arguments, GErr
 
   if (!open_readout (job, file, arguments, error))
     return FALSE;
+  if (strcmp (rvm_readout_get_info (job->readout)->kind, "dense") == 0)
+    return evaluate_dense (job, arguments, error);
   distance = strcmp (rvm_readout_get_info (job->readout)->kind, "distance") == 0;
   job->labelled = rvm_labelled_read (arguments->data, "clip",
                                      distance ? normal_or_not : (const char *const *) rvm_readout_get_info (job->readout)->classes, error);
@@ -198,13 +248,15 @@ evaluate (Job *job, const char *file, const RvmReadoutArguments *arguments, GErr
 int
 rvm_readout_command_evaluate (int argc, char **argv)
 {
-  RvmReadoutArguments arguments = { 0 };
+  RvmReadoutArguments arguments = { .none = -1, .unit = 0.001 };
   const GOptionEntry entries[] = {
     { "data", 0, 0, G_OPTION_ARG_FILENAME, &arguments.data,
       "clips: a folder with a folder for each class, or a CSV file: file, start, end (seconds), class; for a readout of kind distance, the "
-      "classes are normal "
-      "and anomaly",
+      "classes are normal and anomaly; for labels and depth, a folder as `readout labels` and `readout depth` read it",
       "FOLDER|CSV" },
+    { "groups", 0, 0, G_OPTION_ARG_STRING, &arguments.groups, "labels and depth: which pictures follow each other: name (default) or clip", "HOW" },
+    { "void", 0, 0, G_OPTION_ARG_INT, &arguments.none, "labels: the label of what does not count", "N" },
+    { "unit", 0, 0, G_OPTION_ARG_DOUBLE, &arguments.unit, "depth: of the pictures, in metres (default 0.001)", "METRES" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &arguments.model, "weights (default: the bundled ones)", "FILE" },
     { "reversed", 0, 0, G_OPTION_ARG_NONE, &arguments.reversed, "run the clips backwards", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &arguments.json, "end with the measures as a line of JSON", NULL },
@@ -221,8 +273,8 @@ rvm_readout_command_evaluate (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     status = rvm_command_fail (error, 2);
-  } else if (argc != 2 || arguments.data == NULL) {
-    g_printerr ("rvm-cl-train readout evaluate: expected one READOUT and --data FOLDER|CSV\n");
+  } else if (argc != 2 || arguments.data == NULL || arguments.none < -1 || arguments.none > 255 || !(arguments.unit > 0)) {
+    g_printerr ("rvm-cl-train readout evaluate: expected one READOUT and --data FOLDER|CSV, --void from 0 to 255, a --unit above 0\n");
     status = 2;
   } else {
     gst_init (NULL, NULL);

@@ -1,11 +1,14 @@
 #include "answers.h"
 
+#include <string.h>
+
 RvmFeatureSettings
 rvm_answers_get_settings (const RvmReadout *readout, RvmModel *model, gboolean reversed, const char *cache_dir)
 {
   const RvmReadoutInfo *info = rvm_readout_get_info (readout);
 
-  return (RvmFeatureSettings){ model, info->width, info->height, info->stride, reversed, cache_dir };
+  return (RvmFeatureSettings){ model, info->width, info->height, info->stride, 1, reversed, cache_dir,
+                               strcmp (info->kind, "class") == 0 ? RVM_FEATURES_WARM_UP : 0 };
 }
 
 GArray *
@@ -34,6 +37,27 @@ rvm_answers_of_clip (const RvmReadout *readout, RvmReadoutStream *stream, const 
     }
   }
   return g_steal_pointer (&answers);
+}
+
+gboolean
+rvm_answers_measure_dense (const RvmReadout *readout, RvmReadoutStream *stream, const RvmClipFeatures *features, const RvmTarget *target,
+                           const RvmTargetKind *kind, RvmDenseMeasures *measures, GError **error)
+{
+  const RvmReadoutInfo *info = rvm_readout_get_info (readout);
+  const float *from = info->features == RVM_READOUT_ENCODER ? features->encoded : features->state;
+  const gsize values = (gsize) features->tokens * features->dim;
+  g_autoptr (RvmTargetMap) map = rvm_target_load (target, kind, error);
+  const RvmReadoutAnswer *answer = NULL;
+
+  if (map == NULL)
+    return FALSE;
+  rvm_readout_stream_reset (stream);
+  for (guint age = MIN (target->frame / info->stride + 1, info->window); age-- > 0;)
+    for (guint frame = 0; frame < (age ? info->stride : 1); frame++) /* the stream counts frames; it does not look at those between two states */
+      if (!rvm_readout_stream_push (stream, from + (target->frame - age * info->stride) * values, &answer, error))
+        return FALSE;
+  rvm_dense_measures_add (measures, map, kind, answer->values, answer->rows, answer->columns);
+  return TRUE;
 }
 
 double

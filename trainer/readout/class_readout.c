@@ -4,13 +4,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "folds.h"
+#include "class_attention.h"
+#include "class_windows.h"
 #include "kernels/error.h"
-#include "model/format/weights.h"
 #include "program/interrupts.h"
 #include "trainer/run/initialise.h"
 
-enum { SLOTS = 9 };
+enum {
+  SLOTS = 9,
+  PHASES = 4,
+  ENOUGH_CLIPS = 10, /* of a class, for an attention readout */
+};
 
 typedef struct {
   const RvmClassOptions *options;
@@ -30,22 +34,13 @@ row_clear (gpointer data)
   rvm_measures_free (row->measures);
 }
 
-static void
-array_free (gpointer data)
-{
-  RvmClassArray *array = data;
-
-  g_free (array->values);
-  g_free (array);
-}
-
 void
 rvm_class_report_free (RvmClassReport *report)
 {
   if (report == NULL)
     return;
   g_array_unref (report->rows);
-  g_ptr_array_unref (report->arrays);
+  g_clear_pointer (&report->arrays, g_ptr_array_unref);
   g_free (report);
 }
 
@@ -56,7 +51,7 @@ report_new (void)
 
   report->rows = g_array_new (FALSE, TRUE, sizeof (RvmClassRow));
   g_array_set_clear_func (report->rows, row_clear);
-  report->arrays = g_ptr_array_new_with_free_func (array_free);
+  report->other = -1;
   return report;
 }
 
@@ -123,7 +118,9 @@ static gboolean
 read_sequences (Job *job, RvmModel *model, gboolean reversed, const char *what, const RvmSequenceSource *sources, guint n_sources,
                 GPtrArray **sequences, GError **error)
 {
-  const RvmFeatureSettings settings = { model, job->options->width, job->options->height, job->stride, reversed, job->options->cache_dir };
+  const RvmFeatureSettings settings
+      = { model, job->options->width, job->options->height, job->stride, PHASES, reversed, job->options->cache_dir,
+          RVM_FEATURES_WARM_UP };
 
   if (!rvm_features_compute (&settings, job->labelled, job->frames, what, error))
     return FALSE;
@@ -207,18 +204,6 @@ find_scale (const Job *job, const double *scores)
 }
 
 static void
-add_array (RvmClassReport *report, const char *name, float *values, guint n_dims, const guint64 *dims)
-{
-  RvmClassArray *array = g_new0 (RvmClassArray, 1);
-
-  array->name = name;
-  array->values = values;
-  array->n_dims = n_dims;
-  memcpy (array->dims, dims, n_dims * sizeof *dims);
-  g_ptr_array_add (report->arrays, array);
-}
-
-static void
 make_linear (Job *job, GPtrArray *sequences, const RvmHeldOut *held_out, const RvmWindowShape *shape)
 {
   const guint classes = job->labelled->classes->len, cells = rvm_sequence_get_cells (held_out->choice.pool);
@@ -232,32 +217,95 @@ make_linear (Job *job, GPtrArray *sequences, const RvmHeldOut *held_out, const R
     kernel[i] *= scale;
   for (guint c = 0; c < classes; c++)
     bias[c] = scale * exact[c];
-  add_array (job->report, "linear/kernel", kernel, 5,
-             (guint64[]){ shape->slots, cells, cells, length / (shape->slots * cells * cells), classes });
-  add_array (job->report, "linear/bias", bias, 1, (guint64[]){ classes });
+  job->report->arrays = rvm_readout_arrays_new ();
+  rvm_readout_arrays_add (job->report->arrays, "linear/kernel", kernel, 5,
+                          (guint64[]){ shape->slots, cells, cells, length / (shape->slots * cells * cells), classes });
+  rvm_readout_arrays_add (job->report->arrays, "linear/bias", bias, 1, (guint64[]){ classes });
 }
 
-/* The rows of features, and the readout that is kept. @floor: scores of grey pixels less the first. */
-static void
-measure_features (Job *job, GPtrArray *const *sequences, GPtrArray *const *reversed, const double *floor)
+static gboolean
+is_wanted (const Job *job, RvmClassNetwork network)
+{
+  const RvmClassNetwork wanted = job->options->network;
+
+  return wanted == network || wanted == RVM_CLASS_BOTH
+         || (wanted == RVM_CLASS_AUTO
+             && (network == RVM_CLASS_LINEAR || job->labelled->clips->len >= ENOUGH_CLIPS * job->labelled->classes->len));
+}
+
+static guint
+add_held_out (Job *job, const char *name, const RvmHeldOut *held_out)
+{
+  const guint row = add_row (job, name, held_out->scores);
+
+  add_row (job, "  the same with another phase", held_out->second_scores);
+  if (held_out->other_scores)
+    add_row (job, "  the same, clips in reverse", held_out->other_scores);
+  return row;
+}
+
+static double
+get_mean_class (const Job *job, guint row)
+{
+  return g_array_index (job->report->rows, RvmClassRow, row).measures->mean_class;
+}
+
+/* Both networks, as far as they are wanted, and the readout of the better one. @floor: scores of grey pixels less the first. */
+static gboolean
+make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *reversed, const double *floor, GError **error)
+{
+  const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
+  const RvmWindowShape shape = make_shape (job, SLOTS, job->options->reference, FALSE);
+  g_autofree char **classes = g_new0 (char *, job->labelled->classes->len + 1);
+  const RvmReadoutInfo info = {
+    .kind = (char *) "class", .classes = classes, .model = (char *) rvm_model_get_id (model), .width = job->options->width, .height = job->options->height,
+    .window = job->options->window, .stride = job->stride, .reference = job->options->reference,
+  };
+  const RvmClassAttention attention = {
+    rvm_model_get_device (model), &info, job->labelled, job->folds, sequences, reversed, rvm_model_get_config (model)->encoder.dim, PHASES,
+    job->options->epochs, job->options->seed,
+  };
+  const gboolean both = is_wanted (job, RVM_CLASS_LINEAR) && is_wanted (job, RVM_CLASS_ATTENTION);
+  g_autoptr (RvmHeldOut) closed = NULL, trained = NULL;
+  guint rows[2] = { 0 };
+
+  memcpy (classes, job->labelled->classes->pdata, job->labelled->classes->len * sizeof *classes);
+  if (is_wanted (job, RVM_CLASS_LINEAR)) {
+    closed = rvm_folds_measure (job->folds, job->labelled, sequences, reversed, &shape);
+    rows[0] = add_held_out (job, encoder ? "closed form: a window of encoder features" : "closed form: a window of states", closed);
+  }
+  if (is_wanted (job, RVM_CLASS_ATTENTION)) {
+    trained = rvm_class_attention_measure (&attention, error);
+    if (trained == NULL)
+      return FALSE;
+    rows[1] = add_held_out (job, encoder ? "attention: a window of encoder features" : "attention: a window of states", trained);
+  }
+  job->report->attention = trained && (!closed || get_mean_class (job, rows[1]) > get_mean_class (job, rows[0]));
+  job->report->readout = rows[job->report->attention];
+  job->report->other = both ? (int) rows[!job->report->attention] : -1;
+  compare_with_floor (job, (job->report->attention ? trained : closed)->scores, floor);
+  if (!job->report->attention) {
+    make_linear (job, sequences, closed, &shape);
+    return TRUE;
+  }
+  job->report->cells = rvm_class_windows_get_cells (g_ptr_array_index (sequences, 0));
+  job->report->arrays = rvm_class_attention_fit_all (&attention, find_scale (job, trained->scores), error);
+  return job->report->arrays != NULL;
+}
+
+/* The rows of features, and the readout that is kept. */
+static gboolean
+measure_features (Job *job, RvmModel *model, GPtrArray *const *sequences, GPtrArray *const *reversed, const double *floor, GError **error)
 {
   const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
   const RvmSequenceSource own = encoder ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE,
                           other = encoder ? RVM_SEQUENCE_STATE : RVM_SEQUENCE_ENCODER;
-  const RvmWindowShape shape = make_shape (job, SLOTS, job->options->reference, FALSE);
-  g_autoptr (RvmHeldOut) held_out = NULL;
 
   measure_one (job, encoder ? "the newest output of the encoder alone" : "the newest state alone", sequences[own],
                make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
-  measure_one (job, encoder ? "a window of states" : "a window of encoder features", sequences[other], shape);
-  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[own], reversed ? reversed[own] : NULL, &shape);
-  job->report->readout
-      = add_row (job, encoder ? "the readout: a window of encoder features" : "the readout: a window of states", held_out->scores);
-  add_row (job, "  the same with another phase", held_out->second_scores);
-  if (reversed)
-    add_row (job, "  the same, clips in reverse", held_out->other_scores);
-  compare_with_floor (job, held_out->scores, floor);
-  make_linear (job, sequences[own], held_out, &shape);
+  measure_one (job, encoder ? "a window of states" : "a window of encoder features", sequences[other],
+               make_shape (job, SLOTS, job->options->reference, FALSE));
+  return make_readout (job, model, sequences[own], reversed ? reversed[own] : NULL, floor, error);
 }
 
 static void
@@ -311,7 +359,7 @@ run (Job *job, RvmModel *model, GError **error)
     good = measure_untrained (job, model, error);
   }
   if (good)
-    measure_features (job, sequences, job->options->reversed ? reversed : NULL, floor);
+    good = measure_features (job, model, sequences, job->options->reversed ? reversed : NULL, floor, error);
   for (guint i = 0; i < G_N_ELEMENTS (sequences); i++) {
     g_clear_pointer (&sequences[i], g_ptr_array_unref);
     g_clear_pointer (&reversed[i], g_ptr_array_unref);
@@ -340,37 +388,10 @@ rvm_class_readout_train (const RvmClassOptions *options, RvmModel *model, const 
   return good ? g_steal_pointer (&report) : NULL;
 }
 
-static gboolean
-copy_values (const RvmArray *array, float *values, gpointer user_data, GError **error)
-{
-  const RvmClassReport *report = user_data;
-
-  for (guint i = 0; i < report->arrays->len; i++) {
-    const RvmClassArray *from = g_ptr_array_index (report->arrays, i);
-    guint64 elements = 0, bytes;
-
-    rvm_array_get_size (array, &elements, &bytes);
-    if (strcmp (from->name, array->name) == 0)
-      memcpy (values, from->values, elements * sizeof (float));
-  }
-  return TRUE;
-}
-
 gboolean
 rvm_class_report_save (const RvmClassReport *report, const RvmReadoutInfo *info, const char *path, GError **error)
 {
-  g_autoptr (GHashTable) metadata = rvm_readout_info_to_metadata (info);
-  g_autofree RvmArray *arrays = g_new0 (RvmArray, report->arrays->len);
-
-  for (guint i = 0; i < report->arrays->len; i++) {
-    const RvmClassArray *from = g_ptr_array_index (report->arrays, i);
-
-    arrays[i].name = (char *) from->name;
-    arrays[i].dtype = RVM_DTYPE_F32;
-    arrays[i].n_dims = from->n_dims;
-    memcpy (arrays[i].dims, from->dims, from->n_dims * sizeof *from->dims);
-  }
-  return rvm_weights_save (path, arrays, report->arrays->len, copy_values, (gpointer) report, metadata, error);
+  return rvm_readout_arrays_save (report->arrays, info, path, error);
 }
 
 static void
@@ -379,8 +400,13 @@ format_conclusion (const RvmClassReport *report, GString *text)
   const RvmMeasures *readout = g_array_index (report->rows, RvmClassRow, report->readout).measures;
   const RvmMeasures *floor = g_array_index (report->rows, RvmClassRow, report->floor).measures;
 
+  g_string_append_printf (text, "the readout: %s, %.3f of the mean over classes", report->attention ? "attention" : "closed form",
+                          readout->mean_class);
+  if (report->other >= 0)
+    g_string_append_printf (text, "; %s has %.3f, and the better one is kept", report->attention ? "the closed form" : "attention",
+                            g_array_index (report->rows, RvmClassRow, report->other).measures->mean_class);
   g_string_append_printf (
-      text, "over grey pixels less the first: %+.1f points of the mean over classes; %+.1f +- %.1f points of accuracy, clip by clip\n",
+      text, "\nover grey pixels less the first: %+.1f points of the mean over classes; %+.1f +- %.1f points of accuracy, clip by clip\n",
       100 * (readout->mean_class - floor->mean_class), 100 * report->over_floor, 100 * report->over_floor_error);
   if (report->mixed)
     g_string_append (text, "all clips are of one group, so clips were held out one by one: of other recordings, expect less (--groups)\n");

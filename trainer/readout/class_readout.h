@@ -4,9 +4,17 @@
 
 #include "features.h"
 #include "measures.h"
-#include "model/readout/info.h"
+#include "readout_file.h"
 
 G_BEGIN_DECLS
+
+/* Which networks are measured; the better one is kept. */
+typedef enum {
+  RVM_CLASS_AUTO,      /* linear, and attention from ten clips a class on */
+  RVM_CLASS_LINEAR,    /* in closed form */
+  RVM_CLASS_ATTENTION,
+  RVM_CLASS_BOTH,
+} RvmClassNetwork;
 
 typedef struct {
   guint width, height; /* of the analysed picture, pixels */
@@ -15,6 +23,9 @@ typedef struct {
   RvmReadoutReference reference;
   RvmReadoutFeatures features;
   gboolean reversed; /* also measure clips that run backwards */
+  RvmClassNetwork network;
+  guint epochs;      /* of attention readouts: how often each clip is seen */
+  guint64 seed;      /* of attention readouts */
   const char *cache_dir;
   const RvmModelOptions *model_options; /* for the untrained network */
 } RvmClassOptions;
@@ -34,15 +45,11 @@ typedef struct {
   gboolean mixed; /* all clips are of one group: clips of it are on both sides, which flatters */
   guint stride, frames_least, frames_most;
   double rate;       /* frames a second of the clips, on average; 0: unknown */
-  GPtrArray *arrays; /* (element-type RvmClassArray) of the readout made from all clips */
+  gboolean attention; /* which of the two networks was kept */
+  int other;          /* index of the row of the other one; -1: it was not measured */
+  guint cells;        /* see RvmReadoutInfo */
+  GPtrArray *arrays;  /* (element-type RvmReadoutArray) of the readout made from all clips */
 } RvmClassReport;
-
-typedef struct {
-  const char *name;
-  guint n_dims;
-  guint64 dims[5];
-  float *values;
-} RvmClassArray;
 
 /* Interrupts have been caught by the caller and end it with an error. */
 RvmClassReport *rvm_class_readout_train (const RvmClassOptions *options, RvmModel *model, const RvmLabelled *labelled, GError **error);

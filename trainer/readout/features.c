@@ -5,20 +5,18 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "kernels/error.h"
 #include "kernels/runtime/cache_folders.h"
+#include "kernels/runtime/cache_prune.h"
 #include "model/format/weights.h"
 #include "model/stream.h"
 #include "program/interrupts.h"
-#include "trainer/data/video_index.h"
-#include "video/reader.h"
 
 enum {
-  VERSION = 1,
-  INDEX_SIDE = 96,    /* pixels; that of the index does not matter */
-  LEAD = 16,          /* frames before the clip that fill the memory */
-  WORTH_A_SEEK = 300, /* frames to skip */
+  VERSION = 2,
+  LEAD = 16, /* frames before the clip that fill the memory */
 };
 
 void
@@ -33,67 +31,54 @@ rvm_clip_features_free (RvmClipFeatures *features)
   g_free (features);
 }
 
-RvmClipFrames *
-rvm_features_count_frames (const RvmLabelled *labelled, const char *cache_dir, GError **error)
+#define SUFFIX ".safetensors"
+enum { HASH_DIGITS = 40 };
+
+static char *
+find_folder (const char *cache_dir)
 {
-  g_autofree RvmClipFrames *frames = g_new0 (RvmClipFrames, labelled->clips->len);
+  g_auto (RvmCacheFolder) chosen = { 0 };
 
-  for (guint i = 0; i < labelled->clips->len; i++) {
-    const RvmLabelledClip *clip = g_ptr_array_index (labelled->clips, i);
-    g_autoptr (RvmVideoIndex) index = NULL;
-    guint end;
+  rvm_cache_folder_choose (cache_dir, &chosen);
+  return chosen.folder ? g_build_filename (chosen.folder, "features", NULL) : NULL;
+}
 
-    if (rvm_interrupts_count ()) {
-      rvm_error_set (error, RVM_ERROR_FILE, "stopped; nothing was written");
-      return NULL;
-    }
-    index = rvm_video_index_new (clip->path, INDEX_SIDE, cache_dir, NULL, NULL, error);
-    if (index == NULL)
-      return NULL;
-    end = index->n_frames;
-    while (frames[i].first < index->n_frames && index->pts[frames[i].first] < clip->start * 1e9)
-      frames[i].first++;
-    while (clip->end > 0 && end > frames[i].first && index->pts[end - 1] >= clip->end * 1e9)
-      end--;
-    frames[i].n = end - frames[i].first;
-    if (frames[i].n == 0) {
-      rvm_error_set (error, RVM_ERROR_FORMAT, "%s: no frame is shown in that time; the video has %u, the last at %.6g s", clip->name,
-                     index->n_frames, index->n_frames ? index->pts[index->n_frames - 1] / 1e9 : 0.0);
-      return NULL;
-    }
-    if (index->n_frames > 1 && index->pts[index->n_frames - 1] > index->pts[0])
-      frames[i].rate = 1e9 * (index->n_frames - 1) / (index->pts[index->n_frames - 1] - index->pts[0]);
-  }
-  return g_steal_pointer (&frames);
+static gboolean
+is_features (const char *name)
+{
+  return strspn (name, "0123456789abcdef") == HASH_DIGITS && g_str_has_prefix (name + HASH_DIGITS, SUFFIX);
+}
+
+void
+rvm_features_prune (const char *cache_dir, guint64 most)
+{
+  g_autofree char *folder = find_folder (cache_dir);
+
+  if (folder)
+    rvm_cache_prune (folder, is_features, most);
 }
 
 /* (transfer full): the file of a clip's features; the folder is made. */
 static char *
 find_file (const RvmFeatureSettings *settings, const RvmLabelledClip *clip, GError **error)
 {
-  g_auto (RvmCacheFolder) chosen = { 0 };
-  g_autofree char *folder = NULL, *key = NULL, *hash = NULL, *name = NULL;
-  GStatBuf status;
+  g_autofree char *folder = find_folder (settings->cache_dir), *clip_key = NULL, *key = NULL, *hash = NULL, *name = NULL;
 
-  rvm_cache_folder_choose (settings->cache_dir, &chosen);
-  if (chosen.folder == NULL) {
+  if (folder == NULL) {
     rvm_error_set (error, RVM_ERROR_FILE, "features need a cache folder; name one with --cache-dir");
     return NULL;
   }
-  folder = g_build_filename (chosen.folder, "features", NULL);
   if (g_mkdir_with_parents (folder, 0777) != 0) {
     rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be made: %s", folder, g_strerror (errno));
     return NULL;
   }
-  if (g_stat (clip->path, &status) != 0) {
-    rvm_error_set (error, RVM_ERROR_FILE, "%s: %s", clip->path, g_strerror (errno));
+  clip_key = rvm_clip_identify (clip, error);
+  if (clip_key == NULL)
     return NULL;
-  }
-  key = g_strdup_printf ("%d|%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%ux%u|%u|%.9g|%.9g|%d", VERSION,
-                         rvm_model_get_id (settings->model), clip->path, (gint64) status.st_size, (gint64) status.st_mtime, settings->width,
-                         settings->height, settings->stride, clip->start, clip->end, settings->reversed);
+  key = g_strdup_printf ("%d|%s|%s%ux%u|%u|%u|%.9g|%.9g|%d|%u", VERSION, rvm_model_get_id (settings->model), clip_key, settings->width,
+                         settings->height, settings->stride, settings->phases, clip->start, clip->end, settings->reversed, settings->warm_up);
   hash = g_compute_checksum_for_string (G_CHECKSUM_SHA1, key, -1);
-  name = g_strconcat (hash, ".safetensors", NULL);
+  name = g_strconcat (hash, SUFFIX, NULL);
   return g_build_filename (folder, name, NULL);
 }
 
@@ -123,6 +108,8 @@ typedef struct {
   GArray *frame, *grey, *state, *encoded; /* (element-type guint, float, float, float) */
   float *scratch;
   gsize values; /* of a state */
+  GPtrArray *pictures; /* of a clip that is to run backwards */
+  gboolean begun; /* the stream has seen a frame of the clip */
 } Job;
 
 static void
@@ -152,17 +139,34 @@ job_init (Job *job, const RvmFeatureSettings *settings, GError **error)
   return TRUE;
 }
 
+static gboolean
+is_kept (const RvmFeatureSettings *settings, gint64 number)
+{
+  const guint phases = MAX (settings->phases, 1);
+  gboolean kept = FALSE;
+
+  for (guint p = 0; number >= 0 && p < phases; p++)
+    kept = kept || number % settings->stride == p * settings->stride / phases;
+  return kept;
+}
+
 /* @number: in the clip, negative before it. */
 static gboolean
 job_push (Job *job, const guint8 *pixels, gint64 number, GError **error)
 {
   const RvmFeatureSettings *settings = job->settings;
-  const guint phase = number >= 0 ? number % settings->stride : 0, kept = number;
+  const guint kept = number;
   float grey[RVM_GREY];
+  const guint before = number < 0 ? -number : 0;
+  guint times = 1;
 
-  if (!rvm_stream_push (job->stream, pixels, (gsize) settings->width * 3, 1, job->scratch, NULL, error))
-    return FALSE;
-  if (number < 0 || (phase != 0 && phase != settings->stride / 2))
+  if (!job->begun && settings->warm_up > before)
+    times += settings->warm_up - before;
+  job->begun = TRUE;
+  for (guint i = 0; i < times; i++)
+    if (!rvm_stream_push (job->stream, pixels, (gsize) settings->width * 3, 1, job->scratch, NULL, error))
+      return FALSE;
+  if (!is_kept (settings, number))
     return TRUE;
   g_array_append_val (job->frame, kept);
   g_array_append_vals (job->state, job->scratch, job->values);
@@ -174,67 +178,15 @@ job_push (Job *job, const guint8 *pixels, gint64 number, GError **error)
   return TRUE;
 }
 
-/* A reader whose next frame is number @first of the file. */
-static RvmReader *
-open_at (const RvmFeatureSettings *settings, const RvmLabelledClip *clip, guint first, GError **error)
-{
-  g_autoptr (RvmReader) reader = rvm_reader_new_stretched (clip->path, RVM_READER_RGB, settings->width, settings->height, error);
-  g_autoptr (RvmVideoIndex) index = NULL;
-  g_autoptr (GError) reason = NULL;
-  guint64 pts = 0;
-
-  if (reader == NULL || first == 0)
-    return g_steal_pointer (&reader);
-  index = rvm_video_index_new (clip->path, INDEX_SIDE, settings->cache_dir, NULL, NULL, error);
-  if (index == NULL)
-    return NULL;
-  if (first >= WORTH_A_SEEK && !rvm_reader_seek (reader, index->pts[first - 1], NULL)) {
-    /* It cannot be entered in the middle: read from the beginning. */
-    rvm_reader_free (reader);
-    reader = rvm_reader_new_stretched (clip->path, RVM_READER_RGB, settings->width, settings->height, error);
-    if (reader == NULL)
-      return NULL;
-  }
-  do {
-    if (!rvm_reader_next (reader, &pts, &reason)) {
-      if (reason)
-        g_propagate_error (error, g_steal_pointer (&reason));
-      else
-        rvm_error_set (error, RVM_ERROR_FORMAT, "%s: ends before its frame %u", clip->path, first);
-      return NULL;
-    }
-  } while (pts < index->pts[first - 1]);
-  return g_steal_pointer (&reader);
-}
-
-/* All frames of the clip and its lead, in the order of the file. */
+/* A frame as it is read: seen by the model at once, or, if the clip is to run backwards, kept. */
 static gboolean
-read_clip (Job *job, const RvmLabelledClip *clip, const RvmClipFrames *frames, GPtrArray *pictures, GError **error)
+take_frame (const guint8 *pixels, gint64 number, gpointer user_data, GError **error)
 {
-  const guint lead = job->settings->reversed ? 0 : MIN (frames->first, LEAD);
-  g_autoptr (RvmReader) reader = open_at (job->settings, clip, frames->first - lead, error);
-  g_autoptr (GError) reason = NULL;
+  Job *job = user_data;
 
-  if (reader == NULL)
-    return FALSE;
-  for (gint64 number = -(gint64) lead; number < (gint64) frames->n; number++) {
-    const guint8 *pixels = rvm_reader_next (reader, NULL, &reason);
-
-    if (pixels == NULL) {
-      if (reason)
-        g_propagate_error (error, g_steal_pointer (&reason));
-      else
-        rvm_error_set (error, RVM_ERROR_FORMAT, "%s: ends after %" G_GINT64_FORMAT " frames, expected %u as when it was read before",
-                       clip->name, number, frames->n);
-      return FALSE;
-    }
-    if (pictures)
-      g_ptr_array_add (pictures, g_memdup2 (pixels, (gsize) job->settings->width * job->settings->height * 3));
-    else if (!job_push (job, pixels, number, error))
-      return FALSE;
-    if (rvm_interrupts_count ())
-      return TRUE; /* the caller looks */
-  }
+  if (!job->settings->reversed)
+    return job_push (job, pixels, number, error);
+  g_ptr_array_add (job->pictures, g_memdup2 (pixels, (gsize) job->settings->width * job->settings->height * 3));
   return TRUE;
 }
 
@@ -265,7 +217,9 @@ list_arrays (RvmArray arrays[4], guint n, guint tokens, guint dim)
 static gboolean
 compute_clip (Job *job, const RvmLabelledClip *clip, const RvmClipFrames *frames, const char *file, GError **error)
 {
-  g_autoptr (GPtrArray) pictures = job->settings->reversed ? g_ptr_array_new_with_free_func (g_free) : NULL;
+  const RvmFeatureSettings *settings = job->settings;
+  const RvmClipReading reading = { settings->width, settings->height, settings->reversed ? 0 : LEAD, settings->cache_dir };
+  g_autoptr (GPtrArray) pictures = g_ptr_array_new_with_free_func (g_free);
   RvmArray arrays[4];
 
   g_array_set_size (job->frame, 0);
@@ -273,9 +227,11 @@ compute_clip (Job *job, const RvmLabelledClip *clip, const RvmClipFrames *frames
   g_array_set_size (job->state, 0);
   g_array_set_size (job->encoded, 0);
   rvm_stream_reset (job->stream);
-  if (!read_clip (job, clip, frames, pictures, error))
+  job->begun = FALSE;
+  job->pictures = pictures;
+  if (!rvm_clip_read_frames (&reading, clip, frames, take_frame, job, error))
     return FALSE;
-  for (guint i = 0; pictures && i < pictures->len && !rvm_interrupts_count (); i++)
+  for (guint i = 0; i < pictures->len && !rvm_interrupts_count (); i++)
     if (!job_push (job, g_ptr_array_index (pictures, pictures->len - 1 - i), i, error))
       return FALSE;
   if (rvm_interrupts_count ())
@@ -361,11 +317,16 @@ rvm_features_compute (const RvmFeatureSettings *settings, const RvmLabelled *lab
 
   for (guint i = 0; i < n; i++) {
     char *file = find_file (settings, g_ptr_array_index (labelled->clips, i), error);
-    g_autoptr (RvmWeights) weights = file ? rvm_weights_open (file, NULL) : NULL;
 
     if (file == NULL)
       return FALSE;
     g_ptr_array_add (files, file);
+    g_utime (file, NULL); /* it is used; there may be none */
+  }
+  rvm_features_prune (settings->cache_dir, RVM_FEATURES_MOST);
+  for (guint i = 0; i < n; i++) {
+    g_autoptr (RvmWeights) weights = rvm_weights_open (g_ptr_array_index (files, i), NULL);
+
     if (weights == NULL) {
       g_ptr_array_add (missing, GUINT_TO_POINTER (i));
       progress.frames += frames[i].n;

@@ -12,6 +12,7 @@ clip_free (gpointer data)
 {
   RvmLabelledClip *clip = data;
 
+  g_clear_pointer (&clip->pictures, g_ptr_array_unref);
   g_free (clip->path);
   g_free (clip->name);
   g_free (clip);
@@ -28,8 +29,8 @@ rvm_labelled_free (RvmLabelled *labelled)
   g_free (labelled);
 }
 
-static RvmLabelled *
-labelled_new (void)
+RvmLabelled *
+rvm_labelled_new (void)
 {
   RvmLabelled *labelled = g_new (RvmLabelled, 1);
 
@@ -83,6 +84,17 @@ add_clip (RvmLabelled *labelled, const char *path, double start, double end, con
   clip->end = end;
   clip->label = label ? intern (labelled->classes, label) : 0;
   g_ptr_array_add (labelled->clips, clip);
+}
+
+void
+rvm_labelled_add (RvmLabelled *labelled, const char *path, GPtrArray *pictures, const char *group)
+{
+  RvmLabelledClip *clip;
+
+  add_clip (labelled, path, 0, 0, NULL);
+  clip = g_ptr_array_index (labelled->clips, labelled->clips->len - 1);
+  clip->pictures = pictures;
+  clip->group = intern (labelled->groups, group);
 }
 
 static gboolean
@@ -282,7 +294,7 @@ check_classes (const RvmLabelled *labelled, const char *data, GError **error)
 RvmLabelled *
 rvm_labelled_read (const char *data, const char *groups, const char *const *expected, GError **error)
 {
-  g_autoptr (RvmLabelled) labelled = labelled_new ();
+  g_autoptr (RvmLabelled) labelled = rvm_labelled_new ();
   g_autoptr (RvmCsv) csv = NULL;
   const gboolean folder = g_file_test (data, G_FILE_TEST_IS_DIR);
 
@@ -302,7 +314,7 @@ rvm_labelled_read (const char *data, const char *groups, const char *const *expe
 RvmLabelled *
 rvm_labelled_read_footage (const char *data, const char *groups, GError **error)
 {
-  g_autoptr (RvmLabelled) labelled = labelled_new ();
+  g_autoptr (RvmLabelled) labelled = rvm_labelled_new ();
   g_autoptr (GPtrArray) files = rvm_files_expand ((const char *const[]){ data, NULL }, error);
 
   if (files == NULL)

@@ -15,6 +15,7 @@ typedef struct {
   guint label;       /* index of its class; of footage without classes 0 */
   guint group;       /* index of its group */
   double start, end; /* seconds; end 0: that of the file */
+  GPtrArray *pictures; /* (nullable) (element-type filename): the clip is these picture files, a frame each; `path` is their folder */
 } RvmLabelledClip;
 
 typedef struct {
@@ -35,6 +36,10 @@ typedef struct {
 RvmLabelled *rvm_labelled_read (const char *data, const char *groups, const char *const *expected, GError **error);
 /* All videos of @data, which is a video or a folder, without classes. */
 RvmLabelled *rvm_labelled_read_footage (const char *data, const char *groups, GError **error);
+/* Without any clip, to which rvm_labelled_add() adds. Clips are in the order in which they are added. */
+RvmLabelled *rvm_labelled_new (void);
+/* @pictures: (transfer full) (nullable): as in RvmLabelledClip. @group: its name. */
+void rvm_labelled_add (RvmLabelled *labelled, const char *path, GPtrArray *pictures, const char *group);
 void rvm_labelled_free (RvmLabelled *labelled);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLabelled, rvm_labelled_free)
 
