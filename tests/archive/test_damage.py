@@ -78,6 +78,11 @@ def test_full(folder):
             assert run_json("check", "--archive", small / "archive")["faults"] == []
             index(videos, small / "archive", *PARTS)
             assert digest(small / "archive") == expected
+            # Where nothing can be written any more, it can still be read.
+            subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+            assert digest(small / "archive") == expected
+            assert run_json("search", videos / "ball.mkv@0.2", "--archive", small / "archive", "--others")["answers"]
+            assert "Read-only file system" in run("index", videos, "--archive", small / "archive", *tiny, *PARTS, status=1)
         finally:
             subprocess.run(["umount", small], check=True)
     index(videos, archive, *PARTS)

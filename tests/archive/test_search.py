@@ -143,7 +143,7 @@ def check_answers(folder):
 
 
 def check_while_writing(folder, videos):
-    """Searches go on while index writes, and read-only archives can be searched."""
+    """Searches go on while index writes."""
     archive = folder / "growing"
     index(videos / "ball.mkv", archive)
     process = start("index", videos, "--archive", archive, *tiny, "--jobs", "1")
