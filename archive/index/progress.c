@@ -1,4 +1,5 @@
-/* The time that is left follows from the bytes of the files: how long they are is known only when they have been read. */
+/* How long the files are is known only when they have been read. The time that is left follows from their bytes, and from their number, because each takes
+ * some time to be opened. */
 #include "progress.h"
 
 #include <unistd.h>
@@ -31,7 +32,8 @@ rvm_index_progress_free (RvmIndexProgress *progress)
 static void
 append_left (GString *text, const RvmIndexState *state)
 {
-  const double share = state->of_bytes ? (double) state->bytes / state->of_bytes : (double) state->files / MAX (state->of_files, 1);
+  const double of_files = (double) state->files / MAX (state->of_files, 1);
+  const double share = state->of_bytes ? ((double) state->bytes / state->of_bytes + of_files) / 2 : of_files;
   const double left = share > 0 ? state->elapsed / share * (1 - share) : 0;
 
   if (state->files == 0 || state->files == state->of_files)
