@@ -48,7 +48,13 @@ for device in ${RVM_DEVICES:-pocl rusticl intel}; do
   done
   check "$device: training" "${settings[@]}" "$build/tests/trainer/check_golden" --gemm native tests/data/tiny.npz tests/data/tiny_pretrain.npz
   check "$device: label propagation" "${settings[@]}" "$build/tests/model/check_propagation" tests/data/propagation.npz
+  check "$device: readouts" "${settings[@]}" /usr/bin/python3 tests/model/test_readout.py "$build/tests/model/check_readout"
 done
 check "oclgrind: kernels" oclgrind --data-races "$build/tests/kernels/checkcl" --quick
+# Four states of a grid of 2 x 3.
+head -c $((4 * 7 * 48 * 4)) /dev/zero > "$folder/states"
+for readout in first mean five depth; do
+  check "oclgrind: readout $readout" oclgrind --data-races --stop-errors 1 "$build/tests/model/check_readout" stream "$build/tests/model/readout_$readout.safetensors" "$folder/states" 2 3 "$folder/out"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

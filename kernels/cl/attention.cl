@@ -86,7 +86,7 @@ share_block (const Head *head, uint first, uint keys, __local float *key_tile, _
  *
  * scores = queries times keys; raises top to their maximum. */
 __attribute__ ((always_inline)) void
-score_block (const vec *q_lanes, __global const float *restrict k, uint key_stride, __local const float *key_tile, uint first, uint block,
+score_block (const vec *q_lanes, __global const float *k, uint key_stride, __local const float *key_tile, uint first, uint block,
     uint keys, uint vectors, vec *scores, vec *top)
 {
   for (uint j = 0; j < block; j += RVM_KEY_TILE) {
@@ -128,7 +128,7 @@ exponentiate_block (uint block, uint vectors, vec *scores, const vec *top, vec *
 
 /* sums = sums * rescale + scores times values. */
 __attribute__ ((always_inline)) void
-add_values (const vec *scores, __global const float *restrict v, uint value_stride, __local const float *value_tile, uint first, uint block,
+add_values (const vec *scores, __global const float *v, uint value_stride, __local const float *value_tile, uint first, uint block,
     uint vectors, const vec *rescale, vec *sums)
 {
   for (uint d = 0; d < RVM_HEAD_DIM; d += RVM_DIM_TILE) {
