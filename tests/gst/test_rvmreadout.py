@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import time
 
 import gi
 import numpy as np
@@ -194,6 +195,32 @@ def check_files():
     report(len(run.warnings) == 2 and "32 x 32" in run.warnings[0] and "25" in run.warnings[1], f"another size and rate: {run.warnings}")
 
 
+def check_model():
+    """Other weights take over while playing: the readout is of the weights before, which is an error, or is forced to read them, with an empty window, whether
+    the state stays or not."""
+    arrays = dict(np.load(DATA / "tiny.npz"))
+    name = next(name for name, array in arrays.items() if array.dtype == np.float32 and array.size > 1)
+    arrays[name] = arrays[name] * np.float32(1.001)
+    np.savez(folder / "changed.npz", **arrays)
+
+    def change(run):
+        run.pipeline.get_by_name("encode").set_property("model-file", str(folder / "changed.npz"))
+
+    def wait(run):
+        """Loading has a thread of its own."""
+        time.sleep(0.1 if run.features[-1].model_id == MODEL else 0)
+
+    before = {3: change, **{i: wait for i in range(4, 120)}}
+    for on_change in ("reset-state", "keep-state"):
+        run = Run(f"rvmreadout readout-file={plain} force-model=true", 120, before, f"name=encode on-model-change={on_change}")
+        ids = [features.model_id for features in run.features]
+        at = next((i for i, model in enumerate(ids) if model != MODEL), None)
+        states = [answer.states for answer in run.answers]
+        report(run.error is None and at is not None and states[at - 1:at + 5] == [4, 1, 2, 3, 4, 4], f"other weights, {on_change}: from frame {at} on, {states[at - 1:at + 5] if at else states}")
+    run = Run(f"rvmreadout readout-file={plain}", 120, before, "name=encode")
+    report(run.error is not None and MODEL in run.error and ids[-1] in run.error and len(run.answers) < 120, f"other weights, not forced: {run.error}")
+
+
 def check_row():
     lines = folder / "lines.jsonl"
     far = write("far.safetensors", reference.make_distance(rng, DIM), "distance")
@@ -286,6 +313,7 @@ check_reset_and_carried()
 check_events()
 check_kinds()
 check_files()
+check_model()
 check_row()
 check_overlay()
 check_export()
