@@ -93,7 +93,7 @@ gst_rvm_encode_settings_install (GObjectClass * klass, guint first_id)
     {AT (scene_threshold), g_param_spec_double ("scene-threshold",
               "Scene threshold",
               "Similarity of two frames' mean-free features below which reset-on"
-              " treats them as different scenes", -1, 1, 0.7, live)},
+              " treats them as different scenes", -1, 1, 0.63, live)},
     {AT (messages), g_param_spec_flags ("messages", "Messages",
               "Element messages to post", gst_rvm_messages_get_type (),
               0, live)},

@@ -84,7 +84,7 @@
 #include "device_notice.h"
 #include "track_outputs.h"
 
-GST_DEBUG_CATEGORY_STATIC (rvm_track_debug);
+GST_DEBUG_CATEGORY (rvm_track_debug);
 #define GST_CAT_DEFAULT rvm_track_debug
 
 enum

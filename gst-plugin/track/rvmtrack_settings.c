@@ -7,7 +7,7 @@
 
 #define MAX_TRACKS 1024
 /* docs/quality.md has the measurements behind these. */
-#define DEFAULT_COLOURS 0.25
+#define DEFAULT_COLOURS 0
 #define DEFAULT_PLACE 0.1
 #define DEFAULT_REFINE 1
 #define DEFAULT_LOST 0.35

@@ -8,6 +8,9 @@
 #include "track_appearance.h"
 #include "track_places.h"
 
+GST_DEBUG_CATEGORY_EXTERN (rvm_track_debug);
+#define GST_CAT_DEFAULT rvm_track_debug
+
 typedef struct
 {
   guint id;                     /* of the propagation's group */
@@ -228,6 +231,8 @@ judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat *
       continue;
     measure_evidence (tracker, &maps, group->kind, 1 + i, &evidence);
     track->confidence = rvm_confidence_update (&anchor->confidence, &evidence, &tracker->limits);
+    GST_TRACE ("track %u: agreement %f, similarity %f, exclusiveness %f, coverage %f, %f cells: confidence %f", track->id, evidence.agreement,
+        evidence.similarity, evidence.exclusive, evidence.coverage, evidence.size, track->confidence);
   }
   for (guint i = 0; i < group->anchors->len; i++) {
     const RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
