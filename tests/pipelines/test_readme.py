@@ -56,6 +56,7 @@ ELSEWHERE = {
     "clinfo": "a program of its own",
     "pipelines/viewer": "tests/pipelines/test_viewer.py",
     "pipelines/teach": "tests/pipelines/test_teach.py",
+    "pipelines/browse": "tests/pipelines/test_browse.py",
     "tests/devices.sh": "more than ten minutes and packages from elsewhere: run before a release",
     "tests/sanitize/run": "more than ten minutes: run before a release",
     "tests/valgrind.sh": "minutes: run before a release",
