@@ -1,16 +1,16 @@
 /* The evidence is linear in labels, so that a cell that is half an object counts half. The coefficients are a logistic regression of the overlap on ten
- * sequences, which docs/quality.md names; on twenty others the confidence was within .11 of the overlap on average (docs/make-calibration). */
+ * sequences and on planted objects that go away, which docs/quality.md names; on twenty others the confidence was within .11 of the overlap on average (docs/make-calibration). */
 #include "confidence.h"
 
 #include <math.h>
 #include <string.h>
 
 #define SHARPNESS (1 / 0.15) /* of the softmax over a cell's matches */
-#define AGREEMENT 0.53
-#define SIMILARITY 0.10
-#define EXCLUSIVE 1.72
-#define COVERAGE 1.99
-#define BIAS (-2.33)
+#define AGREEMENT 0.87
+#define SIMILARITY 6.69
+#define EXCLUSIVE (-0.09)
+#define COVERAGE 3.71
+#define BIAS (-8.76)
 /* An object that swells by much more than this factor's logarithm has taken in something else, such as what is in front of it now. */
 #define SWELLING 0.7
 /* Logarithms a frame by which the expected size follows a visible object, and gives in to a larger one while it is lost. */

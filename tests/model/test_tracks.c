@@ -97,7 +97,7 @@ START_TEST (test_lost_and_found)
 {
   const RvmConfidenceLimits limits = { 0.35, 0.5 };
   const RvmEvidence good = { .agreement = 0.9, .similarity = 0.9, .exclusive = 0.8, .coverage = 0.9, .size = 6 };
-  const RvmEvidence fair = { .agreement = 0.6, .similarity = 0.8, .exclusive = 0.55, .coverage = 0.65, .size = 6 }, none = { .size = 0 };
+  const RvmEvidence fair = { .agreement = 0.6, .similarity = 0.84, .exclusive = 0.55, .coverage = 0.65, .size = 6 }, none = { .size = 0 };
   RvmEvidence swollen = good;
   RvmConfidence confidence;
 
