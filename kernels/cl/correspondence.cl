@@ -145,15 +145,17 @@ object_loss (__global float *scratch, uint by_key, uint by_query, __global const
   __global float *row = scratch + by_query + (sample * patches + query) * patches;
   __global const uint *keys = object + sample * 2 * patches;
   const uint own = keys[patches + query];
-  float most = -INFINITY, most_same = -INFINITY, sum = 0.0f, sum_same = 0.0f;
+  float most = -FLT_MAX, most_same = -FLT_MAX, sum = 0.0f, sum_same = 0.0f;
+  bool found = false; /* compilers that assume finite numbers may not compare with infinity */
 
   for (uint j = 0; j < patches; j++)
     if (keys[j] != RVM_MATCH_NONE) {
       most = fmax (most, column[j * patches]);
       most_same = keys[j] == own ? fmax (most_same, column[j * patches]) : most_same;
+      found |= keys[j] == own;
     }
   losses[sample * patches + query] = -1.0f;
-  if (most_same == -INFINITY)
+  if (!found)
     return;
   for (uint j = 0; j < patches; j++)
     if (keys[j] != RVM_MATCH_NONE) {

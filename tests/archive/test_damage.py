@@ -33,7 +33,7 @@ def test_killed(folder):
         time.sleep(chance.uniform(0.05, 1.2))
         kills += kill(process)[1] == -signal.SIGKILL
         if (archive / "archive.sqlite").exists():
-            known = run_json("status", "--archive", archive, status=None) if rows(archive, "PRAGMA user_version") == [(1,)] and rows(archive, "SELECT count(*) FROM archive") == [(1,)] else None
+            known = run_json("status", "--archive", archive) if rows(archive, "PRAGMA user_version") == [(1,)] and rows(archive, "SELECT count(*) FROM archive") == [(1,)] else None
             assert known is None or known["partial"] == known["failed"] == 0, known
     assert kills > 0
     index(videos, archive, *PARTS)
@@ -95,6 +95,7 @@ def test_two_at_once(folder):
     archive = folder / "archive"
     index(videos / "ball.mkv", archive)
     process = start("index", videos, "--archive", archive, *tiny, "--jobs", "1")
+    wait_for(lambda: run_json("status", "--archive", archive)["writing"], process)
     refused = seen = 0
     while process.poll() is None:
         result = call("index", videos, "--archive", archive, *tiny)
