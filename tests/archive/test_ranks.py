@@ -5,10 +5,25 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 
 from archive import clean, data, digest, index, make_videos, program, run, run_json, start, tiny, wait_for
+
+
+def has_files(shard):
+    """Whether the process that writes @shard has finished a file."""
+    if not shard.exists():
+        return False
+    connection = sqlite3.connect(f"file:{shard}?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT count(*) FROM files").fetchone()[0] > 0
+    except sqlite3.OperationalError:  # its tables are being made
+        return False
+    finally:
+        connection.close()
+
 
 with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary).resolve()
@@ -47,15 +62,12 @@ with tempfile.TemporaryDirectory() as temporary:
     # A shard that was left is merged by whoever comes next, or by --merge; one that is damaged is set aside.
     archive = folder / "left"
     holding = start("index", videos, "--archive", archive, *tiny, "--rank", "0", "--ranks", "2", "--jobs", "1")
-    wait_for(lambda: (archive / "shards" / "0-of-2.sqlite").exists(), holding)
-    holding.send_signal(signal.SIGSTOP)
-    index(videos, archive, "--rank", "1", "--ranks", "2")
-    assert run_json("status", "--archive", archive)["shards"] == 2
+    wait_for(lambda: has_files(archive / "shards" / "0-of-2.sqlite"), holding)
     holding.send_signal(signal.SIGKILL)
     holding.communicate()
     run("index", "--merge", "--archive", archive)
     status = run_json("status", "--archive", archive)
-    assert status["shards"] == 0 and 4 <= status["done"] < 9, status
+    assert status["shards"] == 0 and 1 <= status["done"] < 9, status
     (archive / "shards" / "5-of-9.sqlite").write_text("no shard" * 1000)
     text = run("index", videos, "--archive", archive, *tiny)
     assert "5-of-9.sqlite.damaged" in text and digest(archive) == expected, text
