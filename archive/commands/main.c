@@ -1,16 +1,11 @@
 /* rvm-archive: keeps what a model sees in a folder of videos, and finds it again. Runs the command that is named; what the commands share is here. */
-#include <string.h>
-
 #include "archive/index/folder.h"
 #include "commands.h"
 #include "kernels/error.h"
 #include "kernels/text.h"
-#include "program/console.h"
+#include "program/commands.h"
 
-static const struct {
-  const char *name, *summary;
-  int (*run) (int argc, char **argv);
-} commands[] = {
+static const RvmProgramCommand commands[] = {
   { "index", "look at videos, and record what is new or has changed", rvm_archive_index },
   { "status", "say what an archive has", rvm_archive_status },
   { "search", "find where something appears", rvm_archive_search },
@@ -113,30 +108,8 @@ rvm_archive_add_real (JsonBuilder *builder, const char *name, double value)
   json_builder_add_double_value (builder, value);
 }
 
-static void
-print_usage (void)
-{
-  g_print ("Usage: rvm-archive COMMAND [OPTION...]\n\nCommands:\n");
-  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-    g_print ("  %-8s %s\n", commands[i].name, commands[i].summary);
-  g_print ("\n'rvm-archive COMMAND --help' explains a command.\n");
-}
-
 int
 main (int argc, char **argv)
 {
-  rvm_console_prepare ();
-  if (argc < 2 || strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0) {
-    print_usage ();
-    return argc < 2 ? 2 : 0;
-  }
-  if (strcmp (argv[1], "--version") == 0) {
-    g_print ("rvm-archive %s\n", RVM_VERSION);
-    return 0;
-  }
-  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
-    if (strcmp (commands[i].name, argv[1]) == 0)
-      return commands[i].run (argc - 1, argv + 1);
-  g_printerr ("rvm-archive: unknown command '%s' ('rvm-archive --help' lists them)\n", argv[1]);
-  return 2;
+  return rvm_program_run ("rvm-archive", commands, G_N_ELEMENTS (commands), argc, argv);
 }
