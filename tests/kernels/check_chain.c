@@ -4,22 +4,6 @@
 #include "kernels/ops/norm.h"
 #include "reference.h"
 
-static RvmLinear *
-make_linear (RvmElement type, const float *kernel, guint k, guint n, const float *bias)
-{
-  g_autoptr (GError) error = NULL;
-  RvmLinear *linear = rvm_linear_new (check_device, RVM_GEMM_NATIVE, type, k, n, bias != NULL, &error);
-
-  if (linear == NULL || !rvm_linear_begin (linear, &error))
-    g_error ("%s", error->message);
-  rvm_linear_set_kernel (linear, 0, 0, k, n, kernel);
-  if (bias)
-    rvm_linear_set_bias (linear, 0, n, bias);
-  if (!rvm_linear_end (linear, &error))
-    g_error ("%s", error->message);
-  return linear;
-}
-
 static void
 to_floats (const double *from, float *to, gsize count)
 {
@@ -63,8 +47,8 @@ run_kernels (const Layers *l, RvmBuffer *x, RvmBuffer *y, RvmBuffer *z)
 {
   const guint m = l->m, dim = l->dim, hidden = l->hidden;
   const gsize count = (gsize) m * dim;
-  g_autoptr (RvmLinear) g0 = make_linear (l->type, l->w0, dim, dim, l->b), g1 = make_linear (l->type, l->w1, dim, hidden, NULL);
-  g_autoptr (RvmLinear) g2 = make_linear (l->type, l->w2, hidden, dim, l->b), g3 = make_linear (l->type, l->w3, dim / 2, dim, NULL);
+  g_autoptr (RvmLinear) g0 = check_make_linear (RVM_GEMM_NATIVE, l->type, dim, dim, l->w0, l->b), g1 = check_make_linear (RVM_GEMM_NATIVE, l->type, dim, hidden, l->w1, NULL);
+  g_autoptr (RvmLinear) g2 = check_make_linear (RVM_GEMM_NATIVE, l->type, hidden, dim, l->w2, l->b), g3 = check_make_linear (RVM_GEMM_NATIVE, l->type, dim / 2, dim, l->w3, NULL);
   g_autoptr (RvmBuffer) a = check_upload (l->a, count), norm_buffer = check_output (count), h = check_output ((gsize) m * hidden);
   g_autoptr (RvmBuffer) scale = check_upload (l->scale, dim);
   const RvmTensor tx = rvm_tensor (x, m, dim), norm = rvm_tensor (norm_buffer, m, dim), th = rvm_tensor (h, m, hidden);

@@ -62,17 +62,7 @@ compare (const char *name, RvmTensor x, const double *expected, double tolerance
 static RvmLinear *
 make_linear (guint k, guint n, const float *kernel, const float *bias)
 {
-  g_autoptr (GError) error = NULL;
-  RvmLinear *linear = rvm_linear_new (check_device, RVM_GEMM_MATRIX_UNITS, RVM_ELEMENT_BF16, k, n, bias != NULL, &error);
-
-  if (linear == NULL || !rvm_linear_begin (linear, &error))
-    g_error ("%s", error->message);
-  rvm_linear_set_kernel (linear, 0, 0, k, n, kernel);
-  if (bias)
-    rvm_linear_set_bias (linear, 0, n, bias);
-  if (!rvm_linear_end (linear, &error))
-    g_error ("%s", error->message);
-  return linear;
+  return check_make_linear (RVM_GEMM_MATRIX_UNITS, RVM_ELEMENT_BF16, k, n, kernel, bias);
 }
 
 typedef struct {

@@ -94,6 +94,22 @@ check_round (RvmElement type, const float *weights, gsize count)
   return rounded;
 }
 
+RvmLinear *
+check_make_linear (RvmGemmProvider provider, RvmElement type, guint k, guint n, const float *kernel, const float *bias)
+{
+  g_autoptr (GError) error = NULL;
+  RvmLinear *linear = rvm_linear_new (check_device, provider, type, k, n, bias != NULL, &error);
+
+  if (linear == NULL || !rvm_linear_begin (linear, &error))
+    g_error ("%s", error->message);
+  rvm_linear_set_kernel (linear, 0, 0, k, n, kernel);
+  if (bias)
+    rvm_linear_set_bias (linear, 0, n, bias);
+  if (!rvm_linear_end (linear, &error))
+    g_error ("%s", error->message);
+  return linear;
+}
+
 void
 check_finish (void)
 {

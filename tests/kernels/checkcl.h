@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+#include "kernels/ops/linear.h"
 #include "kernels/tensor.h"
 
 G_BEGIN_DECLS
@@ -38,6 +39,8 @@ RvmBuffer *check_upload (const float *values, gsize count);
 /* @count floats for an output, and more after it that must not change. */
 RvmBuffer *check_output (gsize count);
 float *check_read (RvmBuffer *buffer, gsize count);
+/* (transfer full) a layer of whole weights: @kernel (k, n), @bias (n) or NULL. */
+RvmLinear *check_make_linear (RvmGemmProvider provider, RvmElement type, guint k, guint n, const float *kernel, const float *bias);
 /* Waits for everything enqueued; ends the program on an error. */
 void check_finish (void);
 
