@@ -2,6 +2,7 @@
 
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/error.h"
@@ -131,6 +132,27 @@ rvm_training_draw_ages (GRand *rand, guint most, gboolean newest, guint32 *ages)
       ages[taken++] = age;
   }
   return n;
+}
+
+static int
+compare_windows (gconstpointer a, gconstpointer b)
+{
+  const RvmDrawnWindow *x = a, *y = b;
+
+  return x->n != y->n ? (x->n < y->n ? -1 : 1) : x->item < y->item ? -1 : x->item > y->item;
+}
+
+guint
+rvm_training_make_batches (RvmDrawnWindow *windows, guint n_windows, guint *start)
+{
+  guint batches = 0;
+
+  qsort (windows, n_windows, sizeof *windows, compare_windows);
+  for (guint w = 0; w < n_windows; w++)
+    if (w == 0 || windows[w].n != windows[w - 1].n)
+      start[batches++] = w;
+  start[batches] = n_windows;
+  return batches;
 }
 
 static double

@@ -27,6 +27,19 @@ guint rvm_training_draw_item (GRand *rand, guint *items, guint n, guint *at);
  * missing, but not the newest if @newest is TRUE. @ages: at most @most. Returns how many, one of a few numbers. */
 guint rvm_training_draw_ages (GRand *rand, guint most, gboolean newest, guint32 *ages);
 
+enum { RVM_TRAINING_STATES = 64 }; /* most states of a window */
+
+/* A window of a step. */
+typedef struct {
+  guint item, phase;                /* what it is of: the source's */
+  guint n;
+  guint32 age[RVM_TRAINING_STATES]; /* of the states that are taken, the oldest first */
+} RvmDrawnWindow;
+
+/* Sorts @n_windows windows by their number of states, and by item, so that there are few batches. @start (n_windows + 1): the first window of each batch,
+ * and behind the last. Returns how many batches. */
+guint rvm_training_make_batches (RvmDrawnWindow *windows, guint n_windows, guint *start);
+
 typedef struct {
   RvmDevice *device;
   guint dim;                  /* channels of a token */

@@ -2,7 +2,6 @@
  * are sorted by their number of states, which is rounded down to a few, so that there are few batches. */
 #include "class_windows.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { FINEST = 2 /* of the pools of a sequence: 4 x 4 cells */ };
@@ -11,19 +10,14 @@ enum { FINEST = 2 /* of the pools of a sequence: 4 x 4 cells */ };
 #define SMOOTHING 0.2     /* of labels */
 #define MIXED 0.3         /* of the windows */
 
-typedef struct {
-  guint clip, phase, n;
-  guint32 age[64]; /* of the states that are taken, the oldest first */
-} Window;
-
 struct _RvmClassWindows {
   RvmClassWindowsOptions options;
   guint classes, n_used, pool, tokens;
   GRand *rand;           /* of the training; (transfer none) */
   guint *order, at;      /* clips that are used, in a random order, and how many of them have been drawn */
   double *class_weight;  /* (classes) */
-  Window *windows;       /* (batch) of this step, sorted by n */
-  guint *start, batches; /* the first window of each batch, and behind the last */
+  RvmDrawnWindow *windows;       /* (batch) of this step, sorted by n */
+  guint *start;          /* the first window of each batch, and behind the last */
   float *features, *target, *weight;
   guint32 *age;
 };
@@ -68,7 +62,7 @@ rvm_class_windows_new (const RvmClassWindowsOptions *options)
   for (guint c = 0; c < windows->classes; c++)
     windows->class_weight[c] = count[c] ? (double) windows->n_used / (present * count[c]) : 0;
   windows->at = windows->n_used;
-  windows->windows = g_new0 (Window, batch);
+  windows->windows = g_new0 (RvmDrawnWindow, batch);
   windows->start = g_new (guint, batch + 1);
   windows->features = g_new (float, values *batch);
   windows->target = g_new (float, (gsize) batch * windows->classes);
@@ -96,7 +90,7 @@ rvm_class_windows_free (RvmClassWindows *windows)
 /* The frames of a phase at the end of @sequence: their number, at most the window's, and where they are. A clip that is shorter than a phase has those of
  * the first. */
 static guint
-find_states (const RvmClassWindows *windows, const RvmSequence *sequence, guint phase, guint frames[64])
+find_states (const RvmClassWindows *windows, const RvmSequence *sequence, guint phase, guint frames[RVM_TRAINING_STATES])
 {
   const RvmClassWindowsOptions *options = &windows->options;
   const guint rest = phase * options->stride / options->phases;
@@ -108,14 +102,6 @@ find_states (const RvmClassWindows *windows, const RvmSequence *sequence, guint 
   return n || phase == 0 ? n : find_states (windows, sequence, 0, frames);
 }
 
-static int
-compare_sizes (gconstpointer a, gconstpointer b)
-{
-  const Window *x = a, *y = b;
-
-  return x->n != y->n ? (x->n < y->n ? -1 : 1) : x->clip < y->clip ? -1 : x->clip > y->clip;
-}
-
 static guint
 draw (gpointer user_data, GRand *rand)
 {
@@ -123,22 +109,16 @@ draw (gpointer user_data, GRand *rand)
   const guint batch = windows->options.batch;
 
   for (guint w = 0; w < batch; w++) {
-    Window *window = &windows->windows[w];
-    guint frames[64], there;
+    RvmDrawnWindow *window = &windows->windows[w];
+    guint frames[RVM_TRAINING_STATES], there;
 
-    window->clip = rvm_training_draw_item (rand, windows->order, windows->n_used, &windows->at);
+    window->item = rvm_training_draw_item (rand, windows->order, windows->n_used, &windows->at);
     window->phase = g_rand_int_range (rand, 0, windows->options.phases);
-    there = find_states (windows, g_ptr_array_index (windows->options.sequences, window->clip), window->phase, frames);
+    there = find_states (windows, g_ptr_array_index (windows->options.sequences, window->item), window->phase, frames);
     window->n = rvm_training_draw_ages (rand, there, FALSE, window->age);
   }
-  qsort (windows->windows, batch, sizeof (Window), compare_sizes);
-  windows->batches = 0;
-  for (guint w = 0; w < batch; w++)
-    if (w == 0 || windows->windows[w].n != windows->windows[w - 1].n)
-      windows->start[windows->batches++] = w;
-  windows->start[windows->batches] = batch;
   windows->rand = rand; /* for get(), which draws mixtures and hidden tokens */
-  return windows->batches;
+  return rvm_training_make_batches (windows->windows, batch, windows->start);
 }
 
 /* @features: (states, tokens, dim) of the states of @ages. */
@@ -146,7 +126,7 @@ static void
 copy_states (const RvmClassWindows *windows, const RvmSequence *sequence, guint phase, const guint32 *ages, guint n, float *features)
 {
   const gsize dim = windows->options.dim, cells = dim * (windows->tokens - 1);
-  guint frames[64];
+  guint frames[RVM_TRAINING_STATES];
   const guint there = find_states (windows, sequence, phase, frames);
 
   for (guint s = 0; s < n; s++) {
@@ -192,17 +172,17 @@ get (gpointer user_data, guint number, RvmReadoutBatch *batch)
   memset (windows->target, 0, (gsize) n * windows->classes * sizeof (float));
   memset (windows->weight, 0, n * sizeof (float));
   for (guint w = 0; w < n; w++) {
-    const Window *window = &windows->windows[first + w], *second = &windows->windows[first + g_rand_int_range (windows->rand, 0, n)];
+    const RvmDrawnWindow *window = &windows->windows[first + w], *second = &windows->windows[first + g_rand_int_range (windows->rand, 0, n)];
     const double share = g_rand_double (windows->rand) < MIXED ? 1 - 0.5 * g_rand_double (windows->rand) : 1;
     float *features = windows->features + w * values;
 
-    copy_states (windows, g_ptr_array_index (windows->options.sequences, window->clip), window->phase, window->age, states, features);
-    add_target (windows, window->clip, share, windows->target + w * windows->classes, windows->weight + w);
+    copy_states (windows, g_ptr_array_index (windows->options.sequences, window->item), window->phase, window->age, states, features);
+    add_target (windows, window->item, share, windows->target + w * windows->classes, windows->weight + w);
     if (share < 1) {
-      copy_states (windows, g_ptr_array_index (windows->options.sequences, second->clip), second->phase, second->age, states, other);
+      copy_states (windows, g_ptr_array_index (windows->options.sequences, second->item), second->phase, second->age, states, other);
       for (gsize i = 0; i < values; i++)
         features[i] = share * features[i] + (1 - share) * other[i];
-      add_target (windows, second->clip, 1 - share, windows->target + w * windows->classes, windows->weight + w);
+      add_target (windows, second->item, 1 - share, windows->target + w * windows->classes, windows->weight + w);
     }
     hide_tokens (windows, states, features);
     memcpy (windows->age + (gsize) w * states, window->age, states * sizeof *windows->age);
@@ -219,7 +199,7 @@ rvm_class_windows_get_source (RvmClassWindows *windows)
 void
 rvm_class_windows_take (RvmClassWindows *windows, const RvmSequence *sequence, guint phase, RvmReadoutBatch *batch)
 {
-  guint frames[64];
+  guint frames[RVM_TRAINING_STATES];
   const guint n = find_states (windows, sequence, phase, frames);
 
   for (guint s = 0; s < n; s++)

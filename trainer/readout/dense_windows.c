@@ -1,15 +1,9 @@
 /* The maps of all targets are in memory, as the features are. */
 #include "dense_windows.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/cl/flags.h"
-
-typedef struct {
-  guint target, n;
-  guint32 age[64]; /* of the states that are taken, the oldest first */
-} Window;
 
 struct _RvmDenseWindows {
   RvmDenseWindowsOptions options;
@@ -17,8 +11,8 @@ struct _RvmDenseWindows {
   gsize values;            /* of a state */
   float **map, **weight;   /* (targets): (places, channels) and (places) */
   guint *order, at;        /* targets that are used, in a random order, and how many of them have been drawn */
-  Window *windows;         /* (batch) of this step, sorted by n */
-  guint *start, batches;
+  RvmDrawnWindow *windows;         /* (batch) of this step, sorted by n */
+  guint *start; /* the first window of each batch, and behind the last */
   float *batch_features, *batch_target, *batch_weight;
   guint32 *age;
 };
@@ -65,7 +59,7 @@ rvm_dense_windows_new (const RvmDenseWindowsOptions *options, GError **error)
     if (options->used == NULL || options->used[i])
       windows->order[windows->n_used++] = i;
   windows->at = windows->n_used;
-  windows->windows = g_new0 (Window, options->batch);
+  windows->windows = g_new0 (RvmDrawnWindow, options->batch);
   windows->start = g_new (guint, options->batch + 1);
   windows->batch_features = g_new (float, windows->values *options->batch *options->window);
   windows->batch_target = g_new (float, (gsize) options->batch * windows->places * windows->channels);
@@ -101,14 +95,6 @@ count_states (const RvmDenseWindows *windows, guint target)
   return MIN (get_target (windows, target)->frame / windows->options.stride + 1, windows->options.window);
 }
 
-static int
-compare_sizes (gconstpointer a, gconstpointer b)
-{
-  const Window *x = a, *y = b;
-
-  return x->n != y->n ? (x->n < y->n ? -1 : 1) : x->target < y->target ? -1 : x->target > y->target;
-}
-
 static guint
 draw (gpointer user_data, GRand *rand)
 {
@@ -116,18 +102,12 @@ draw (gpointer user_data, GRand *rand)
   const guint batch = windows->options.batch;
 
   for (guint w = 0; w < batch; w++) {
-    Window *window = &windows->windows[w];
+    RvmDrawnWindow *window = &windows->windows[w];
 
-    window->target = rvm_training_draw_item (rand, windows->order, windows->n_used, &windows->at);
-    window->n = rvm_training_draw_ages (rand, count_states (windows, window->target), TRUE, window->age);
+    window->item = rvm_training_draw_item (rand, windows->order, windows->n_used, &windows->at);
+    window->n = rvm_training_draw_ages (rand, count_states (windows, window->item), TRUE, window->age);
   }
-  qsort (windows->windows, batch, sizeof (Window), compare_sizes);
-  windows->batches = 0;
-  for (guint w = 0; w < batch; w++)
-    if (w == 0 || windows->windows[w].n != windows->windows[w - 1].n)
-      windows->start[windows->batches++] = w;
-  windows->start[windows->batches] = batch;
-  return windows->batches;
+  return rvm_training_make_batches (windows->windows, batch, windows->start);
 }
 
 static const float *
@@ -163,7 +143,7 @@ get (gpointer user_data, guint number, RvmReadoutBatch *batch)
   const guint first = windows->start[number], n = windows->start[number + 1] - first, states = windows->windows[first].n;
 
   for (guint w = 0; w < n; w++)
-    fill (windows, windows->windows[first + w].target, windows->windows[first + w].age, states, w);
+    fill (windows, windows->windows[first + w].item, windows->windows[first + w].age, states, w);
   *batch = (RvmReadoutBatch){ n, states, windows->batch_features, windows->batch_target, windows->batch_weight, windows->age };
 }
 
