@@ -4,21 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "taps.h"
+
 #define STAMP 4      /* cells of a point's Gaussian */
 #define STAMP_PEAK 2 /* the cell of the stamp where it is highest */
 #define SIGMA 0.5
 #define PEAKS 5 /* cells that a point is read back from */
-
-/* Where bilinear interpolation reads sample @i of @to from @from samples: OpenCV's convention, half-pixel centres. */
-static void
-tap (guint i, guint to, guint from, guint *low, guint *high, float *weight)
-{
-  const double position = CLAMP ((i + 0.5) * from / to - 0.5, 0, from - 1);
-
-  *low = position;
-  *high = MIN (*low + 1, from - 1);
-  *weight = position - *low;
-}
 
 void
 rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labels, guint rows, guint columns, guint channels)
@@ -27,42 +18,25 @@ rvm_labels_from_mask (const guint8 *mask, guint width, guint height, float *labe
   for (guint y = 0; y < rows; y++)
     for (guint x = 0; x < columns; x++) {
       float *cell = labels + ((gsize) y * columns + x) * channels;
-      guint ys[2], xs[2];
-      float wy, wx;
+      const RvmTap down = rvm_tap (y, rows, height), across = rvm_tap (x, columns, width);
+      const float wy = down.weight, wx = across.weight;
 
-      tap (y, rows, height, &ys[0], &ys[1], &wy);
-      tap (x, columns, width, &xs[0], &xs[1], &wx);
       for (guint i = 0; i < 4; i++) {
-        const guint8 label = mask[(gsize) ys[i / 2] * width + xs[i % 2]];
+        const guint8 label = mask[(gsize) down.at[i / 2] * width + across.at[i % 2]];
         cell[label < channels ? label : 0] += (i / 2 ? wy : 1 - wy) * (i % 2 ? wx : 1 - wx);
       }
     }
 }
 
-typedef struct {
-  guint at[2];  /* the two samples, the lower one first */
-  float weight; /* of the second */
-} Tap;
-
-static Tap *
-make_taps (guint to, guint from)
-{
-  Tap *taps = g_new (Tap, to);
-
-  for (guint i = 0; i < to; i++)
-    tap (i, to, from, &taps[i].at[0], &taps[i].at[1], &taps[i].weight);
-  return taps;
-}
-
 /* The strongest of the channels between four cells. */
 static guint8
-interpolate_label (const float *const corner[4], guint channels, float wx, float wy)
+interpolate_label (const float *const corner[4], guint channels, const RvmTap *across, const RvmTap *down)
 {
   float best = 0;
   guint label = 0;
 
   for (guint c = 0; c < channels; c++) {
-    const float value = (1 - wy) * ((1 - wx) * corner[0][c] + wx * corner[1][c]) + wy * ((1 - wx) * corner[2][c] + wx * corner[3][c]);
+    const float value = rvm_tap_mix (across, down, corner[0][c], corner[1][c], corner[2][c], corner[3][c]);
     if (c == 0 || value > best) {
       best = value;
       label = c;
@@ -74,12 +48,13 @@ interpolate_label (const float *const corner[4], guint channels, float wx, float
 void
 rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channels, guint8 *mask, guint width, guint height)
 {
-  g_autofree Tap *down = make_taps (height, rows), *across = make_taps (width, columns);
+  g_autofree RvmTap *down = rvm_taps_new (height, rows), *across = rvm_taps_new (width, columns);
   g_autofree guint8 *winner = g_malloc ((gsize) rows * columns); /* of a cell */
+  const RvmTap here = { { 0, 0 }, 0 };
 
   for (gsize cell = 0; cell < (gsize) rows * columns; cell++) {
     const float *at = labels + cell * channels;
-    winner[cell] = interpolate_label ((const float *const[4]){ at, at, at, at }, channels, 0, 0);
+    winner[cell] = interpolate_label ((const float *const[4]){ at, at, at, at }, channels, &here, &here);
   }
   for (guint y = 0; y < height; y++) {
     const gsize above = (gsize) down[y].at[0] * columns, below = (gsize) down[y].at[1] * columns;
@@ -95,7 +70,7 @@ rvm_labels_to_mask (const float *labels, guint rows, guint columns, guint channe
         mask[(gsize) y * width + x] = interpolate_label ((const float *const[4]){ labels + (above + left) * channels,
                                                              labels + (above + right) * channels, labels + (below + left) * channels,
                                                              labels + (below + right) * channels },
-            channels, across[x].weight, down[y].weight);
+            channels, &across[x], &down[y]);
     }
   }
 }

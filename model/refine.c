@@ -1,7 +1,7 @@
 /* Means over windows come from sums that a pixel, or a row of pixels, enters and another leaves, so the cost does not depend on the radius. */
 #include "refine.h"
 
-#include <math.h>
+#include "taps.h"
 
 #define EPSILON 1e-5
 
@@ -149,22 +149,20 @@ guide_filter (const Guide *guide, float *p, float *const slope[COLOURS], float *
   }
 }
 
-/* Bilinear, with centres half a sample in, as rvm_labels_to_mask(). */
+/* As rvm_labels_to_mask() interpolates. */
 static void
 enlarge (const float *labels, guint rows, guint columns, guint channels, guint channel, guint patch, float *p)
 {
+  g_autofree RvmTap *down = rvm_taps_new (rows * patch, rows), *across = rvm_taps_new (columns * patch, columns);
+
   for (guint y = 0; y < rows * patch; y++) {
-    const float at_y = CLAMP ((y + 0.5f) / patch - 0.5f, 0, rows - 1);
-    const guint y0 = at_y, y1 = MIN (y0 + 1, rows - 1);
+    const float *above = labels + (gsize) down[y].at[0] * columns * channels + channel;
+    const float *below = labels + (gsize) down[y].at[1] * columns * channels + channel;
 
     for (guint x = 0; x < columns * patch; x++) {
-      const float at_x = CLAMP ((x + 0.5f) / patch - 0.5f, 0, columns - 1);
-      const guint x0 = at_x, x1 = MIN (x0 + 1, columns - 1);
-      const float wx = at_x - x0, wy = at_y - y0;
-      const float *above = labels + (gsize) y0 * columns * channels + channel, *below = labels + (gsize) y1 * columns * channels + channel;
+      const gsize left = (gsize) across[x].at[0] * channels, right = (gsize) across[x].at[1] * channels;
 
-      *p++ = (1 - wy) * ((1 - wx) * above[x0 * channels] + wx * above[x1 * channels])
-             + wy * ((1 - wx) * below[x0 * channels] + wx * below[x1 * channels]);
+      *p++ = rvm_tap_mix (&across[x], &down[y], above[left], above[right], below[left], below[right]);
     }
   }
 }
