@@ -182,7 +182,7 @@ gst_rvmtrack_start (GstBaseTransform * base)
   get_limits (self, &limits);
   self->tracker = rvm_tracker_new (device, &settings, &appearance, &limits, self->limit);
   rvm_tracker_set_refine (self->tracker, self->refine);
-  self->appearance = rvm_track_appearance_new (&appearance, self->refine > 0);
+  self->appearance = rvm_track_appearance_new (&appearance);
   self->colours_warned = FALSE;
   self->name = gst_object_get_name (GST_OBJECT (self));
   self->have_info = FALSE;
@@ -200,19 +200,19 @@ gst_rvmtrack_set_caps (GstBaseTransform * base, GstCaps * in, GstCaps * out)
   return self->have_info;
 }
 
-/* What is compared beside the features of @buffer's picture. */
-static const gfloat *
-make_beside (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta)
+/* What the picture of @buffer adds to the features of @frame. */
+static void
+add_appearance (GstRvmtrack * self, GstBuffer * buffer, RvmTrackerFrame * frame)
 {
+  const guint8 **picture = rvm_tracker_wants_picture (self->tracker) ? &frame->rgb : NULL;
   g_autoptr (GError) error = NULL;
-  const gfloat *beside = rvm_track_appearance_make (self->appearance, buffer, &self->view, meta->rows, meta->columns, &error);
 
+  frame->beside = rvm_track_appearance_make (self->appearance, buffer, &self->view, frame->meta->rows, frame->meta->columns, picture, &error);
   if (error && !self->colours_warned) {
     self->colours_warned = TRUE;
     GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, and edges of masks do not follow them, because the picture cannot be read: %s (colours=0 refine=0 asks for that)",
             error->message), (NULL));
   }
-  return beside;
 }
 
 static gboolean
@@ -233,8 +233,7 @@ follow (GstRvmtrack * self, GstBuffer * buffer, const GstRvmFeatureMeta * meta, 
   get_limits (self, &limits);
   rvm_tracker_set_limits (self->tracker, &limits);
   rvm_tracker_set_picture (self->tracker, &self->view);
-  frame.beside = make_beside (self, buffer, meta);
-  frame.rgb = rvm_track_appearance_get_picture (self->appearance);
+  add_appearance (self, buffer, &frame);
   return rvm_tracker_push (self->tracker, &frame, error) && (!reset || gst_rvmtrack_start_properties (self, pts, error))
       && gst_rvmtrack_start_regions (self, buffer, error) && gst_rvmtrack_apply_signals (self, pts, error);
 }

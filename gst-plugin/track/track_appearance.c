@@ -4,20 +4,17 @@
 struct _RvmTrackAppearance
 {
   RvmAppearance weights;
-  gboolean wants_picture;
   RvmAnalysis *analysis;        /* or NULL */
   guint rows, columns;
   gfloat *beside;
-  const guint8 *picture;        /* of the analysis, or NULL */
 };
 
 RvmTrackAppearance *
-rvm_track_appearance_new (const RvmAppearance * weights, gboolean picture)
+rvm_track_appearance_new (const RvmAppearance * weights)
 {
   RvmTrackAppearance *appearance = g_new0 (RvmTrackAppearance, 1);
 
   appearance->weights = *weights;
-  appearance->wants_picture = picture;
   return appearance;
 }
 
@@ -31,13 +28,11 @@ rvm_track_appearance_free (RvmTrackAppearance * appearance)
   g_free (appearance);
 }
 
-/* The small picture; NULL with @error set, or if nothing of it is wanted. */
+/* The small picture; NULL with @error set. */
 static const guint8 *
-convert (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * view, gboolean same_grid, GError ** error)
+convert (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * view, GError ** error)
 {
-  if (!(appearance->weights.colours > 0) && !appearance->wants_picture)
-    return NULL;
-  if (appearance->analysis && (!same_grid || !rvm_view_is_equal (rvm_analysis_get_view (appearance->analysis), view)))
+  if (appearance->analysis && !rvm_view_is_equal (rvm_analysis_get_view (appearance->analysis), view))
     g_clear_pointer (&appearance->analysis, rvm_analysis_free);
   if (appearance->analysis == NULL)
     appearance->analysis = rvm_analysis_new (view, GST_VIDEO_FORMAT_RGB, appearance->columns * RVM_TRACK_PATCH,
@@ -46,26 +41,25 @@ convert (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * vi
 }
 
 const gfloat *
-rvm_track_appearance_make (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * view, guint rows, guint columns, GError ** error)
+rvm_track_appearance_make (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * view, guint rows, guint columns, const guint8 ** picture,
+    GError ** error)
 {
-  const gboolean same = appearance->rows == rows && appearance->columns == columns;
-  const gboolean compares = appearance->weights.colours > 0 || appearance->weights.place > 0;
+  const gboolean colours = appearance->weights.colours > 0, compares = colours || appearance->weights.place > 0;
+  const guint8 *rgb = NULL;
 
-  if (!same) {
+  if (appearance->rows != rows || appearance->columns != columns) {
+    g_clear_pointer (&appearance->analysis, rvm_analysis_free);
     appearance->rows = rows;
     appearance->columns = columns;
     g_free (appearance->beside);
     appearance->beside = g_new (gfloat, (gsize) rows * columns * RVM_APPEARANCE_FLOATS);
   }
-  appearance->picture = convert (appearance, buffer, view, same, error);
+  if (colours || picture)
+    rgb = convert (appearance, buffer, view, error);
+  if (picture)
+    *picture = rgb;
   if (!compares)
     return NULL;
-  rvm_appearance_fill (&appearance->weights, appearance->weights.colours > 0 ? appearance->picture : NULL, RVM_TRACK_PATCH, rows, columns, appearance->beside);
+  rvm_appearance_fill (&appearance->weights, colours ? rgb : NULL, RVM_TRACK_PATCH, rows, columns, appearance->beside);
   return appearance->beside;
-}
-
-const guint8 *
-rvm_track_appearance_get_picture (const RvmTrackAppearance * appearance)
-{
-  return appearance->wants_picture ? appearance->picture : NULL;
 }

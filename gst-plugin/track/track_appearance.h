@@ -11,16 +11,13 @@ typedef struct _RvmTrackAppearance RvmTrackAppearance;
 
 #define RVM_TRACK_PATCH 8       /* pixels across a cell of the small picture */
 
-/* @picture: whether rvm_track_appearance_get_picture() is wanted. */
-RvmTrackAppearance *rvm_track_appearance_new (const RvmAppearance * weights, gboolean picture);
+RvmTrackAppearance *rvm_track_appearance_new (const RvmAppearance * weights);
 void rvm_track_appearance_free (RvmTrackAppearance * appearance);
 
 /* For rvm_propagation_push(): of the picture of @buffer, seen as @view says, on a grid of @rows x @columns cells; NULL if both weights are 0. Valid until the
- * next call. Sets @error where colours or the picture are wanted and the picture cannot be read, for example because it lies on a GPU: then the result has places alone. */
+ * next call. @picture: set to the small picture, RGB (@rows * RVM_TRACK_PATCH, @columns * RVM_TRACK_PATCH, 3), or to NULL if it cannot be read; itself NULL if
+ * it is not wanted. Sets @error where colours or the picture are wanted and the picture cannot be read, for example because it lies on a GPU: then the result has places alone. */
 const gfloat *rvm_track_appearance_make (RvmTrackAppearance * appearance, GstBuffer * buffer, const RvmView * view, guint rows, guint columns,
-    GError ** error);
-
-/* The small picture of the last call, RGB (rows * RVM_TRACK_PATCH, columns * RVM_TRACK_PATCH, 3); NULL if it could not be read, or is not wanted. */
-const guint8 *rvm_track_appearance_get_picture (const RvmTrackAppearance * appearance);
+    const guint8 ** picture, GError ** error);
 
 G_END_DECLS

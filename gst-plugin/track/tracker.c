@@ -165,7 +165,7 @@ draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, 
 
   for (guint i = 0; i < group->anchors->len; i++)
     tracks[i] = find_track (tracker, g_array_index (group->anchors, RvmTrackAnchor, i).id);
-  if (rgb && tracker->refine > 0) {
+  if (rgb) {
     fine.rows *= RVM_TRACK_PATCH;
     fine.columns *= RVM_TRACK_PATCH;
     fine.labels = labels = g_new (gfloat, (gsize) fine.rows * fine.columns * fine.channels);
@@ -285,6 +285,12 @@ has_masks (const RvmTracker * tracker)
     if (((const Group *) g_ptr_array_index (tracker->groups, i))->kind == GST_RVM_TRACK_MASK)
       return TRUE;
   return FALSE;
+}
+
+gboolean
+rvm_tracker_wants_picture (const RvmTracker * tracker)
+{
+  return tracker->refine > 0 && has_masks (tracker);
 }
 
 static gboolean

@@ -23,6 +23,8 @@ RvmTracker *rvm_tracker_new (RvmDevice * device,
     const RvmPropagationSettings * settings, const RvmAppearance * appearance, const RvmConfidenceLimits * limits, guint limit);
 /* How far, in cells, edges of masks follow the picture (model/refine.h); 0, as at first: not at all. */
 void rvm_tracker_set_refine (RvmTracker * tracker, gdouble cells);
+/* Whether the next push draws masks whose edges follow the picture. */
+gboolean rvm_tracker_wants_picture (const RvmTracker * tracker);
 /* While playing: from the next push on. */
 void rvm_tracker_set_limits (RvmTracker * tracker, const RvmConfidenceLimits * limits);
 void rvm_tracker_free (RvmTracker * tracker);
