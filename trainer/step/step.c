@@ -283,7 +283,8 @@ compute_places (RvmStep *step, const RvmBatch *batch, double weight)
   const guint samples = step->shape.samples, patches = step->tokens - 1, queries = samples * patches;
 
   rvm_queue_write (step->queue, step->match, 0, batch->match, queries * sizeof (guint32));
-  rvm_queue_write (step->queue, step->object, 0, batch->object, 2 * queries * sizeof (guint32));
+  if (step->object)
+    rvm_queue_write (step->queue, step->object, 0, batch->object, 2 * queries * sizeof (guint32));
   /* All patches share the weight, whether they have a match or not: so it does not matter how a batch is divided among processes. */
   rvm_correspondence_loss (step->queue, &(RvmCorrespondence){
                                             .query = frame_of (step, step->states[batch->sources]), .key = frame_of (step, step->states[1]),
@@ -295,7 +296,8 @@ compute_places (RvmStep *step, const RvmBatch *batch, double weight)
                                             .scratch = step->place_scratch, .samples = samples, .tokens = step->tokens,
                                         });
   rvm_queue_read (step->queue, step->place_loss, 0, step->place_loss_host, queries * sizeof (float));
-  rvm_queue_read (step->queue, step->object_loss, 0, step->object_loss_host, queries * sizeof (float));
+  if (step->object)
+    rvm_queue_read (step->queue, step->object_loss, 0, step->object_loss_host, queries * sizeof (float));
   rvm_queue_read (step->queue, step->place_found, 0, step->place_found_host, queries * sizeof (guint32));
 }
 
@@ -368,7 +370,7 @@ sum_places (const RvmStep *step, const guint32 *match, RvmLoss *loss)
       sum += step->place_loss_host[i];
       found += step->place_found_host[i];
     }
-    if (step->object_loss_host[i] != -1) {
+    if (step->object && step->object_loss_host[i] != -1) {
       loss->known++;
       objects += step->object_loss_host[i];
     }

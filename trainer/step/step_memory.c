@@ -123,8 +123,10 @@ take_places (RvmStep *step, RvmArena *arena, const RvmConfig *config)
   if (shape->places <= 0 && shape->objects <= 0)
     return;
   step->match = rvm_arena_take (arena, queries, 1, "places of patches");
-  step->object = rvm_arena_take (arena, 2 * queries, 1, "objects of patches");
-  step->object_loss = rvm_arena_take (arena, queries, 1, "losses of objects");
+  if (shape->objects > 0) {
+    step->object = rvm_arena_take (arena, 2 * queries, 1, "objects of patches");
+    step->object_loss = rvm_arena_take (arena, queries, 1, "losses of objects");
+  }
   step->place_loss = rvm_arena_take (arena, queries, 1, "losses of places");
   step->place_found = rvm_arena_take (arena, queries, 1, "places that were found");
   /* Larger pictures are fewer, but each of their patches has more others. */

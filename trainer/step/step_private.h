@@ -29,7 +29,7 @@ struct _RvmStep {
   RvmEncoderActivations target_encoder;
   RvmDecoderActivations decoder;
   RvmBuffer *row_loss;
-  /* places and objects; NULL without a loss of them */
+  /* places and objects; NULL without a loss of them, object and object_loss also without one of objects */
   RvmBuffer *match, *object, *object_loss, *place_loss, *place_found, *place_scratch, *dfirst, *dlast;
   /* backward pass */
   RvmBackward backward;
