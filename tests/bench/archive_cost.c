@@ -1,11 +1,11 @@
 /* archive_cost MOMENTS...: the time of a search in archives of so many moments of random vectors, 1,000 in a video: reading, comparing, and choosing
  * answers, each as `rvm-archive search` does it. The best of two, on the clock and of all processors together. */
-#include <glib/gstdio.h>
 #include <time.h>
 
 #include "archive/search/answer.h"
 #include "archive/search/search.h"
 #include "kernels/half.h"
+#include "tests/folder.h"
 
 enum { EACH = 1000, DIM = 128, COLOURS = 512, TIMES = 2 };
 
@@ -115,6 +115,6 @@ main (int argc, char **argv)
   if (!ok)
     g_printerr ("archive_cost: %s\n", error ? error->message : "failed");
   if (folder)
-    g_rmdir (folder);
+    remove_folder (folder);
   return !ok;
 }

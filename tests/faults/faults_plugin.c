@@ -11,6 +11,7 @@
 #include "gstrvmmeta.h"
 #include "gstrvmreadout.h"
 #include "gstrvmtrackmeta.h"
+#include "tests/folder.h"
 
 typedef struct {
   const char *weights, *gemm, *cache;
@@ -130,7 +131,7 @@ run_pipeline (gpointer user_data, GError **error)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *gemm = NULL, *readout_then = NULL, *cache = g_dir_make_tmp ("faults-XXXXXX", NULL);
+  g_autofree char *gemm = NULL, *readout_then = NULL, *cache = NULL;
   g_auto (GStrv) readouts = NULL;
   gint every = 1;
   gboolean compiler = FALSE;
@@ -154,6 +155,11 @@ main (int argc, char **argv)
     g_printerr ("faults_plugin: %s\n", error ? error->message : "expected WEIGHTS");
     return 2;
   }
+  cache = g_dir_make_tmp ("faults-XXXXXX", &error);
+  if (cache == NULL) {
+    g_printerr ("faults_plugin: %s\n", error->message);
+    return 2;
+  }
   job = (Job){ .weights = argv[1], .gemm = gemm ? gemm : "auto", .cache = cache, .readouts = readouts, .readout_then = readout_then };
   faults = faults_run ("pipeline", run_pipeline, &job, every);
   if (compiler) {
@@ -161,5 +167,6 @@ main (int argc, char **argv)
     faults += faults_run_kinds ("pipeline without cache", run_pipeline, &job,
         (const char *const[]){ "clBuildProgram", "clCreateProgramWithSource", NULL });
   }
+  remove_folder (cache);
   return faults ? EXIT_FAILURE : EXIT_SUCCESS;
 }
