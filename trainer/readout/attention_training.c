@@ -1,6 +1,5 @@
 #include "attention_training.h"
 
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +34,6 @@ rvm_attention_training_count_heads (guint width)
   return heads;
 }
 
-/* A readout of random weights. It has to have been a file. */
 static RvmReadout *
 make_readout (const RvmAttentionOptions *options, const RvmReadoutInfo *info, GError **error)
 {
@@ -43,19 +41,8 @@ make_readout (const RvmAttentionOptions *options, const RvmReadoutInfo *info, GE
     .dim = options->dim, .window = info->window, .code = options->code, .queries = options->code ? 0 : 1, .outputs = options->outputs,
     .block = { .dim = options->width, .heads = rvm_attention_training_count_heads (options->width), .mlp = options->mlp, .layers = 1 },
   };
-  g_autofree char *folder = g_dir_make_tmp ("rvm-readout-XXXXXX", error), *path = NULL;
-  RvmReadout *readout = NULL;
 
-  if (folder == NULL) {
-    g_prefix_error (error, "a temporary file for random weights: ");
-    return NULL;
-  }
-  path = g_build_filename (folder, "random.safetensors", NULL);
-  if (rvm_initialise_readout (path, info, &config, options->seed, error))
-    readout = rvm_readout_load_trainable (path, options->device, RVM_GEMM_AUTO, error);
-  g_unlink (path);
-  g_rmdir (folder);
-  return readout;
+  return rvm_initialise_trainable_readout (info, &config, options->seed, options->device, error);
 }
 
 RvmAttentionTraining *

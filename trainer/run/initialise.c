@@ -175,40 +175,104 @@ rvm_initialise_readout (const char *path, const RvmReadoutInfo *info, const RvmA
   return rvm_weights_save (path, (const RvmArray *) arrays->data, arrays->len, make_readout_values, &start, metadata, error);
 }
 
-/* The file is unlinked before the model is loaded, so that none is left if the process is ended meanwhile, which may take a minute. */
+/* A file of random values that is read once. It is unlinked before that, so that none is left if the process is ended while a model is loaded, which may
+ * take a minute; without /proc it is unlinked afterwards. */
+typedef struct {
+  char *folder, *path, *open_path;
+  int fd;
+  gboolean named; /* not unlinked yet */
+} RandomFile;
+
+static void
+random_file_unlink (RandomFile *file)
+{
+  g_unlink (file->path);
+  g_rmdir (file->folder);
+  file->named = FALSE;
+}
+
+static void
+random_file_clear (RandomFile *file)
+{
+  if (file->named)
+    random_file_unlink (file);
+  if (file->fd >= 0)
+    close (file->fd);
+  g_free (file->folder);
+  g_free (file->path);
+  g_free (file->open_path);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RandomFile, random_file_clear)
+
+static gboolean
+random_file_make (RandomFile *file, gboolean (*write) (const char *path, gpointer user_data, GError **error), gpointer user_data, GError **error)
+{
+  *file = (RandomFile){ .fd = -1, .folder = g_dir_make_tmp ("rvm-random-XXXXXX", error) };
+  if (file->folder == NULL) {
+    g_prefix_error (error, "a temporary file for random weights: ");
+    return FALSE;
+  }
+  file->named = TRUE;
+  file->path = g_build_filename (file->folder, "random.safetensors", NULL);
+  if (!write (file->path, user_data, error)) {
+    random_file_unlink (file);
+    return FALSE;
+  }
+  file->fd = g_open (file->path, O_RDONLY | O_CLOEXEC, 0);
+  file->open_path = g_strdup_printf ("/proc/self/fd/%d", file->fd);
+  if (g_access (file->open_path, R_OK) == 0)
+    random_file_unlink (file);
+  return TRUE;
+}
+
+static const char *
+random_file_get_path (const RandomFile *file)
+{
+  return file->named ? file->path : file->open_path;
+}
+
+static gboolean
+write_model (const char *path, gpointer recipe, GError **error)
+{
+  return rvm_initialise_file (path, recipe, error);
+}
+
 RvmModel *
 rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *options, gboolean trainable, GError **error)
 {
-  g_autofree char *folder = NULL, *path = NULL, *open_path = NULL;
-  gboolean written = FALSE, named;
-  RvmModel *model = NULL;
+  g_auto (RandomFile) file = { .fd = -1 };
+  gboolean made;
   RvmRecipe recipe;
-  int fd = -1;
 
   rvm_recipe_init (&recipe);
   recipe.model = *config;
   rvm_interrupts_catch ();
-  folder = g_dir_make_tmp ("rvm-random-XXXXXX", error);
-  if (folder) {
-    path = g_build_filename (folder, "random.safetensors", NULL);
-    written = rvm_initialise_file (path, &recipe, error);
-    fd = written ? g_open (path, O_RDONLY | O_CLOEXEC, 0) : -1;
-    open_path = g_strdup_printf ("/proc/self/fd/%d", fd);
-    named = g_access (open_path, R_OK) != 0; /* without /proc it is unlinked after loading */
-    if (!named || !written) {
-      g_unlink (path);
-      g_rmdir (folder);
-    }
-  }
-  rvm_interrupts_deliver ();
-  if (!written)
-    return NULL;
-  model = (trainable ? rvm_model_load_trainable : rvm_model_load) (named ? path : open_path, options, error);
-  if (fd >= 0)
-    close (fd);
-  if (named) {
-    g_unlink (path);
-    g_rmdir (folder);
-  }
-  return model;
+  made = random_file_make (&file, write_model, &recipe, error);
+  rvm_interrupts_deliver (); /* a signal that came meanwhile ends the process: no file has a name now */
+  return made ? (trainable ? rvm_model_load_trainable : rvm_model_load) (random_file_get_path (&file), options, error) : NULL;
+}
+
+typedef struct {
+  const RvmReadoutInfo *info;
+  const RvmAttentionReadoutConfig *config;
+  guint64 seed;
+} ReadoutSource;
+
+static gboolean
+write_readout (const char *path, gpointer user_data, GError **error)
+{
+  const ReadoutSource *source = user_data;
+
+  return rvm_initialise_readout (path, source->info, source->config, source->seed, error);
+}
+
+RvmReadout *
+rvm_initialise_trainable_readout (const RvmReadoutInfo *info, const RvmAttentionReadoutConfig *config, guint64 seed, RvmDevice *device, GError **error)
+{
+  ReadoutSource source = { info, config, seed };
+  g_auto (RandomFile) file = { .fd = -1 };
+
+  return random_file_make (&file, write_readout, &source, error) ? rvm_readout_load_trainable (random_file_get_path (&file), device, RVM_GEMM_AUTO, error)
+                                                                 : NULL;
 }

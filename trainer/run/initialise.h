@@ -34,4 +34,8 @@ RvmModel *rvm_initialise_model (const RvmConfig *config, const RvmModelOptions *
  * Safetensors. RVM_ERROR_ARGUMENT for sizes that cannot work. */
 gboolean rvm_initialise_readout (const char *path, const RvmReadoutInfo *info, const RvmAttentionReadoutConfig *config, guint64 seed, GError **error);
 
+/* The same, loaded by rvm_readout_load_trainable(), without keeping a file. RVM_ERROR_FILE (no place for a temporary file), _ARGUMENT, _MEMORY, _DEVICE. */
+RvmReadout *rvm_initialise_trainable_readout (const RvmReadoutInfo *info, const RvmAttentionReadoutConfig *config, guint64 seed, RvmDevice *device,
+    GError **error);
+
 G_END_DECLS
