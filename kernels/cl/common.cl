@@ -341,3 +341,10 @@ layernorm_row (__global const float *from, __global const float *restrict scale,
     FOR_ROW (dim, VSTORE ((VLOAD (from + i) - mean) * factor * VLOAD (scale + i), to + i),
         to[i] = (from[i] - mean) * factor * scale[i]);
 }
+
+/* What kernels of several steps (linear.cl, matrix_chain.cl) have in common: a number of a step (flags.h), and the arguments of step @s, whose types differ. */
+#define NUMBER(step, place) (step).RVM_JOIN (s, place)
+#define CASE(s)                                                                                                              \
+  case s:                                                                                                                    \
+    step = step##s, a = a##s, w = w##s, bias = bias##s, residual = residual##s, pre_gelu = pre_gelu##s, out = out##s;        \
+    break

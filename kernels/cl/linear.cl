@@ -181,16 +181,11 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
  *          +-------+      +-------+      +-------+
  *
  * ops/chain.c only joins steps whose rows do not depend on other rows of earlier steps. So no group waits for another, and a group's rows stay in
- * the caches of its core from step to step. A layer norm has its scale in w; its out may be a. NUMBER() names the numbers of a step (flags.h).
+ * the caches of its core from step to step. A layer norm has its scale in w; its out may be a. NUMBER() names the numbers of a step (common.cl).
  * Global size (ceil (m / block)). */
-#define NUMBER(step, place) (step).RVM_JOIN (s, place)
 #define STEP(s)                                                                                                              \
   uint16 step##s, __global const float *a##s, __global const weight *w##s, __global const float *bias##s,                    \
       __global const float *residual##s, __global float *pre_gelu##s, __global float *out##s
-#define CASE(s)                                                                                                              \
-  case s:                                                                                                                    \
-    step = step##s, a = a##s, w = w##s, bias = bias##s, residual = residual##s, pre_gelu = pre_gelu##s, out = out##s;        \
-    break
 
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
 chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), STEP (4), STEP (5)) /* RVM_CHAIN_STEPS of them */

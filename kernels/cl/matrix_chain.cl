@@ -9,8 +9,6 @@
  * Steps whose rows are not bfloat16s in whole steps of k are packed into scratch first: (m, scratch_stride) bfloat16. */
 #include "matrix_units.cl"
 
-#define NUMBER(step, place) (step).RVM_JOIN (s, place)
-
 /* Where a product goes; the fields are those of linear.cl. */
 typedef struct {
   __global const float *bias, *residual;
@@ -134,10 +132,6 @@ norm_row (__global const float *from, __global const float *scale, __global cons
 #define STEP_ARGS(s)                                                                                                         \
   uint16 step##s, __global const uchar *a##s, __global const uchar *w##s, __global const float *bias##s,                     \
       __global const float *residual##s, __global float *pre_gelu##s, __global uchar *out##s
-#define CASE(s)                                                                                                              \
-  case s:                                                                                                                    \
-    step = step##s, a = a##s, w = w##s, bias = bias##s, residual = residual##s, pre_gelu = pre_gelu##s, out = out##s;        \
-    break
 
 /* Global size (ceil (m / block)). */
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
