@@ -221,6 +221,36 @@ START_TEST (test_metrics_that_were_damaged)
 }
 END_TEST
 
+/* Replaced between the check and the read, by something that no decoder takes: the reason is that it was replaced. */
+START_TEST (test_file_that_is_replaced_while_it_is_read)
+{
+  g_autofree char *path = g_build_filename (folder, "a.mkv", NULL), *content = NULL;
+  g_autoptr (RvmMaterial) material = rvm_material_new ();
+  g_autoptr (GError) error = NULL, same = NULL, was_read = NULL;
+  RvmMaterialFile *file;
+  gsize size;
+
+  gst_init (NULL, NULL);
+  make_video (path, "ball", 4, 96, 72);
+  ck_assert (rvm_material_give (material, RVM_MATERIAL_CLIPS, (const char *const[]){ path, NULL }, NULL));
+  ck_assert (rvm_material_hash (material, NULL));
+  file = g_ptr_array_index (material->files[RVM_MATERIAL_CLIPS], 0);
+  ck_assert (rvm_material_file_confirm (file, TRUE, &same));
+  rvm_error_set (&same, RVM_ERROR_FORMAT, "a decoder's reason");
+  ck_assert (!rvm_material_file_confirm (file, FALSE, &same));
+  ck_assert_str_eq (same->message, "a decoder's reason");
+  ck_assert (g_file_get_contents (path, &content, &size, NULL));
+  memset (content, 0, size);
+  ck_assert (g_file_set_contents (path, content, size, NULL));
+  file->modified--; /* two versions may be of one tick of the file system's clock */
+  rvm_error_set (&error, RVM_ERROR_FORMAT, "a decoder's reason");
+  ck_assert (!rvm_material_file_confirm (file, FALSE, &error));
+  ck_assert_msg (strstr (error->message, "has changed since it was listed") != NULL, "%s", error->message);
+  ck_assert (!rvm_material_file_confirm (file, TRUE, &was_read));
+  ck_assert_msg (strstr (was_read->message, "has changed since it was listed") != NULL, "%s", was_read->message);
+}
+END_TEST
+
 /* Sanitizers have allocators of their own. */
 static gboolean
 is_sanitized (void)
@@ -251,6 +281,7 @@ main (void)
   tcase_set_timeout (tests, 60);
   tcase_add_test (tests, test_metrics_that_were_damaged);
   tcase_add_test (tests, test_crop_that_cannot_be_scaled);
+  tcase_add_test (tests, test_file_that_is_replaced_while_it_is_read);
   if (srunner_fork_status (runner) == CK_FORK && !is_sanitized ()) /* memory of the others, or of a sanitizer, would count */
     tcase_add_test (tests, test_memory_of_decoded_video);
   if (srunner_fork_status (runner) == CK_FORK) /* the limit would be that of the others, too */

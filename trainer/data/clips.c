@@ -299,8 +299,7 @@ rvm_clips_get_frame (RvmClips *clips, guint number, guint frame, GError **error)
 
   if (frames == NULL) {
     frames = decode (clip, clips->options.short_side, first, MIN (STRETCH, clip->index->n_frames - first), error);
-    /* Checked again: the file may have been written to while it was read. */
-    if (frames == NULL || !rvm_material_file_check (clip->file, error))
+    if (!rvm_material_file_confirm (clip->file, frames != NULL, error))
       return NULL;
     rvm_store_put (clips->store, name, frames, g_bytes_get_size (frames));
   }

@@ -56,6 +56,9 @@ void rvm_material_file_stat (RvmMaterialFile *file, const GStatBuf *status); /* 
 /* Compares the file on the disk with the list. RVM_ERROR_FILE if it is missing or cannot be read, RVM_ERROR_FORMAT if its content has changed. If
  * only its time has changed, the new time is stored. */
 gboolean rvm_material_file_check (RvmMaterialFile *file, GError **error);
+/* Called after @file was read, with whether that went well, and @error if it did not. A file that was changed or replaced after it had been checked is
+ * reported as such, instead of by what its decoder thought of the new content. Returns TRUE if what was read is what is listed. */
+gboolean rvm_material_file_confirm (RvmMaterialFile *file, gboolean was_read, GError **error);
 /* Lists the file as it is now. Its frames have to be counted again. */
 gboolean rvm_material_file_update (RvmMaterialFile *file, GError **error);
 /* Computes the hashes that are missing. */

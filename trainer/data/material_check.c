@@ -118,6 +118,18 @@ rvm_material_file_check (RvmMaterialFile *file, GError **error)
 }
 
 gboolean
+rvm_material_file_confirm (RvmMaterialFile *file, gboolean was_read, GError **error)
+{
+  g_autoptr (GError) changed = NULL;
+
+  if (rvm_material_file_check (file, &changed))
+    return was_read;
+  g_clear_error (error);
+  g_propagate_error (error, g_steal_pointer (&changed));
+  return FALSE;
+}
+
+gboolean
 rvm_material_file_update (RvmMaterialFile *file, GError **error)
 {
   GStatBuf status;

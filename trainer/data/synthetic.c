@@ -102,7 +102,11 @@ take_picture (RvmSynthetic *synthetic, const GPtrArray *files, guint64 offset, g
 
   if (picture)
     return picture;
-  picture = rvm_material_file_check (file, error) ? rvm_picture_load (file->path, DETAIL * synthetic->side, error) : NULL;
+  if (!rvm_material_file_check (file, error))
+    return NULL;
+  picture = rvm_picture_load (file->path, DETAIL * synthetic->side, error);
+  if (!rvm_material_file_confirm (file, picture != NULL, error))
+    g_clear_pointer (&picture, rvm_picture_unref);
   if (picture)
     rvm_store_put (synthetic->store, offset + number, picture, rvm_picture_get_size (picture));
   return picture;
