@@ -8,6 +8,7 @@ import pathlib
 import random
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -179,6 +180,24 @@ with tempfile.TemporaryDirectory() as folder:
     assert {name for name in alone if shut[name] != alone[name]} == {"rnn_core/input_update/kernel"}
     a, b = (array.array("f", arrays["rnn_core/input_update/kernel"]) for arrays in (alone, shut))
     assert all(abs(x - 1.5 / (bias * math.isqrt(len(a))) - y) < 1e-6 for x, y in zip(a, b, strict=True))
+
+    # A gate that begins again has the same input for all patches and states, also with scales and biases that training has made uneven.
+    run("pretrain", *tiny, *material, "--out", folder / "uneven", "--set", "steps=6", "--set", "rate=0.05", "--set", "warmup=0", "--init", folder / "core.safetensors")
+    run("pretrain", *tiny, *material, "--out", folder / "renewed", "--set", "steps=1", "--init", folder / "uneven" / "model.safetensors",
+        "--set", "gate-renew=true", "--set", "update-gate=3")
+    uneven, renewed = (arrays_of(folder / name)[0] for name in ("uneven/checkpoint-00000006.safetensors", "renewed/checkpoint-00000000.safetensors"))
+    gates = {"rnn_core/input_update/kernel", "rnn_core/state_update/kernel"}
+    assert {name for name in uneven if not name.startswith("adamw/") and renewed[name] != uneven[name]} == gates
+    assert not any(array.array("f", renewed["rnn_core/state_update/kernel"]))
+    kernel, scale, bias = (array.array("f", renewed[name]) for name in ("rnn_core/input_update/kernel", "encoder/LayerNorm_0/scale", "encoder/LayerNorm_0/bias"))
+    width = len(scale)
+    assert max(scale) - min(scale) > 0.01 and max(bias) - min(bias) > 0.01
+    for seed in range(3):
+        rng = random.Random(seed)
+        inputs = [rng.gauss(0, 1) for _ in range(width)]
+        normal = [(x - statistics.fmean(inputs)) / statistics.pstdev(inputs) for x in inputs]
+        output = [x * s + b for x, s, b in zip(normal, scale, bias, strict=True)]
+        assert all(abs(sum(output[i] * kernel[i * width + j] for i in range(width)) - 3) < 1e-4 for j in range(width))
     message = run("pretrain", *tiny, *material, "--out", folder / "never", "--init", folder / "init.npz", "--set", "gate-shift=1", status=1)
     assert "gate-shift" in message and "encoder/LayerNorm_0/bias" in message, message
 

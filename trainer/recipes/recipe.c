@@ -74,6 +74,8 @@ static const Field fields[] = {
   REAL ("training", "core-residual", core_residual, 0, 1000, 1, "factor of what the core's layers add, in random initial weights"),
   REAL ("training", "update-gate", update_gate, -20, 20, 0, "added to the input of the sigmoid of the core's update gate, in random initial weights"),
   REAL ("training", "gate-shift", gate_shift, -20, 20, 0, "the same, in given initial weights (--init)"),
+  BOOL ("training", "gate-renew", gate_renew, 0,
+      "the update gate of given initial weights begins again: training.update-gate for all channels, whatever the patch and the state"),
   BOOL ("training", "loss-all", loss_all, 0, "the loss is the mean over all patches instead of the hidden ones"),
   REAL ("training", "places", places, 0, 1e6, 0,
       "weight of a second loss, on rendered samples: patches of the last source frame find their places in the first by the states; 0: as published"),

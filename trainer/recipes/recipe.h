@@ -51,6 +51,7 @@ typedef struct {
   double core_residual;          /* of random initial weights: factor of what the core's layers add to its tokens */
   double update_gate;            /* of random initial weights: added to the input of the sigmoid of the core's update gate */
   double gate_shift;             /* of given initial weights: the same */
+  gboolean gate_renew;           /* of given initial weights: the update gate begins again, with update_gate for all channels of all patches */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
   double objects;                /* weight of the loss of finding objects, of the same header; 0: as published */

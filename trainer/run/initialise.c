@@ -36,6 +36,7 @@ rvm_initialise_weigh_position (const RvmArray *array, double scale, float *value
 }
 
 const RvmSite rvm_initialise_update_gate = { RVM_PART_CORE, RVM_LAYER_INPUT_UPDATE, 0 };
+const RvmSite rvm_initialise_update_gate_state = { RVM_PART_CORE, RVM_LAYER_STATE_UPDATE, 0 };
 const RvmSite rvm_initialise_encoder_norm = { RVM_PART_ENCODER, RVM_LAYER_OUTPUT_NORM, 0 };
 
 static gboolean
@@ -46,21 +47,28 @@ is_array (const RvmSchemaEntry *entry, RvmSite site, RvmRole role)
 
 static const float first_bias = 0.25;
 
-void
-rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *kernel)
+/* The gates have no bias. But the encoder's last LayerNorm has one, and what it normalises sums to 0: the sum of its outputs, each divided by its scale,
+ * is that of bias / scale, whatever the input. */
+gboolean
+rvm_initialise_shift_gate (const float *scale, const float *bias, guint dim, double shift, float *kernel)
 {
-  double squares = 0;
+  double sum = 0;
 
-  for (guint i = 0; i < dim; i++)
-    squares += (double) bias[i] * bias[i];
+  for (guint i = 0; i < dim; i++) {
+    if (scale[i] == 0)
+      return FALSE;
+    sum += (double) bias[i] / scale[i];
+  }
+  if (sum == 0)
+    return FALSE;
   for (guint i = 0; i < dim; i++)
     for (guint j = 0; j < dim; j++)
-      kernel[(gsize) i * dim + j] += shift * bias[i] / squares;
+      kernel[(gsize) i * dim + j] += shift / scale[i] / sum;
+  return TRUE;
 }
 
 /* With random weights the gates are nearly constant, since most of an encoder output is the same for all patches of all frames: each channel of the state
- * is replaced nearly always or nearly never. The gates have no bias that would open them all. But the encoder's last LayerNorm has one, and without it
- * its outputs sum to 0. So a bias of 1/4 on each output, together with the same addition to every weight of a gate, acts as a bias of the gate. */
+ * is replaced nearly always or nearly never. A bias of 1/4 on each output of the encoder lets the gate be shifted. */
 static void
 open_core (const RvmSchemaEntry *entry, const RvmArray *array, const RvmRecipe *recipe, guint64 elements, float *values)
 {
@@ -72,11 +80,14 @@ open_core (const RvmSchemaEntry *entry, const RvmArray *array, const RvmRecipe *
     for (guint64 i = 0; i < elements; i++)
       values[i] = first_bias;
   else if (is_array (entry, rvm_initialise_update_gate, RVM_ROLE_KERNEL)) {
-    g_autofree float *bias = g_new (float, array->dims[0]);
+    const guint dim = array->dims[0];
+    g_autofree float *scale = g_new (float, dim), *bias = g_new (float, dim);
 
-    for (guint64 i = 0; i < array->dims[0]; i++)
+    for (guint i = 0; i < dim; i++) {
+      scale[i] = 1;
       bias[i] = first_bias;
-    rvm_initialise_shift_gate (bias, array->dims[0], recipe->update_gate, values);
+    }
+    rvm_initialise_shift_gate (scale, bias, dim, recipe->update_gate, values);
   }
 }
 

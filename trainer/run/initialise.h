@@ -17,12 +17,13 @@ void rvm_initialise_array (const RvmArray *array, const RvmRecipe *recipe, float
  * the encoding by 1 / @scale is the same as scaling the encoding by @scale. */
 void rvm_initialise_weigh_position (const RvmArray *array, double scale, float *values);
 
-extern const RvmSite rvm_initialise_update_gate;  /* the layer of the core's update gate that reads the encoder's output */
-extern const RvmSite rvm_initialise_encoder_norm; /* the layer norm at the end of the encoder */
+extern const RvmSite rvm_initialise_update_gate;       /* the layer of the core's update gate that reads the encoder's output */
+extern const RvmSite rvm_initialise_update_gate_state; /* the one that reads the state */
+extern const RvmSite rvm_initialise_encoder_norm;      /* the layer norm at the end of the encoder */
 
-/* Adds about @shift to what the update gate takes the sigmoid of, in all channels. @kernel: (dim, dim), of the update gate. @bias: (dim), not all 0,
- * of the encoder's last layer norm: every output of the encoder contains it. */
-void rvm_initialise_shift_gate (const float *bias, guint dim, double shift, float *kernel);
+/* Adds @shift to what the update gate takes the sigmoid of, in all channels of all patches. @kernel: (dim, dim), of the layer that reads the encoder's
+ * output. @scale, @bias: (dim), of the encoder's last layer norm. Returns FALSE, and changes nothing, if a scale or the sum of bias / scale is 0. */
+gboolean rvm_initialise_shift_gate (const float *scale, const float *bias, guint dim, double shift, float *kernel);
 
 /* A weight file (.npz or .safetensors) of the recipe's network. */
 gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error);

@@ -214,30 +214,41 @@ typedef struct {
   GHashTable *given; /* names of the arrays of its model: others are not needed, whatever they are called */
 } Start;
 
-/* Shifts the update gate of given weights, if the recipe says so. */
-static gboolean
-shift_gate (const Start *start, const RvmArray *array, float *values, GError **error)
+/* Reads a vector of the encoder's last layer norm in the given weights. */
+static float *
+read_norm (const Start *start, RvmRole role, char **name, GError **error)
 {
-  g_autofree char *gate = rvm_schema_format_name (rvm_initialise_update_gate, RVM_ROLE_KERNEL);
-  g_autofree char *encoder_bias = rvm_schema_format_name (rvm_initialise_encoder_norm, RVM_ROLE_BIAS);
-  const RvmArray *found = rvm_weights_find (start->init, encoder_bias);
-  const guint dim = start->recipe->model.encoder.dim;
-  g_autofree float *bias = g_new (float, dim);
-  gboolean zero = TRUE;
+  g_autofree float *values = g_new (float, start->recipe->model.encoder.dim);
 
-  if (start->recipe->gate_shift == 0 || strcmp (array->name, gate) != 0)
+  *name = rvm_schema_format_name (rvm_initialise_encoder_norm, role);
+  return rvm_weights_read (start->init, rvm_weights_find (start->init, *name), values, error) ? g_steal_pointer (&values) : NULL;
+}
+
+/* Renews or shifts the update gate of given weights, if the recipe says so. */
+static gboolean
+change_gate (const Start *start, const RvmArray *array, float *values, GError **error)
+{
+  const RvmRecipe *recipe = start->recipe;
+  const guint dim = recipe->model.encoder.dim;
+  const double shift = recipe->gate_shift + (recipe->gate_renew ? recipe->update_gate : 0);
+  g_autofree char *gate = rvm_schema_format_name (rvm_initialise_update_gate, RVM_ROLE_KERNEL);
+  g_autofree char *state_gate = rvm_schema_format_name (rvm_initialise_update_gate_state, RVM_ROLE_KERNEL);
+  g_autofree char *scale_name = NULL, *bias_name = NULL;
+  g_autofree float *scale = NULL, *bias = NULL;
+
+  if (recipe->gate_renew && (strcmp (array->name, gate) == 0 || strcmp (array->name, state_gate) == 0))
+    memset (values, 0, (gsize) dim * dim * sizeof (float));
+  if (shift == 0 || strcmp (array->name, gate) != 0)
     return TRUE;
-  if (!rvm_weights_read (start->init, found, bias, error))
+  scale = read_norm (start, RVM_ROLE_SCALE, &scale_name, error);
+  bias = scale ? read_norm (start, RVM_ROLE_BIAS, &bias_name, error) : NULL;
+  if (bias == NULL)
     return FALSE;
-  for (guint i = 0; i < dim; i++)
-    zero = zero && bias[i] == 0;
-  if (zero) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.gate-shift: all values of %s are 0 in the given weights: expected some that are not, "
-        "as in weights that were trained", encoder_bias);
-    return FALSE;
-  }
-  rvm_initialise_shift_gate (bias, dim, start->recipe->gate_shift, values);
-  return TRUE;
+  if (rvm_initialise_shift_gate (scale, bias, dim, shift, values))
+    return TRUE;
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.%s: in the given weights, a value of %s is 0, or the values of %s divided by them sum to 0: expected "
+      "others, as in weights that were trained", recipe->gate_renew ? "gate-renew" : "gate-shift", scale_name, bias_name);
+  return FALSE;
 }
 
 static gboolean
@@ -260,7 +271,7 @@ start_values (const RvmArray *array, float *values, gpointer user_data, GError *
     return TRUE;
   }
   rvm_initialise_weigh_position (array, start->recipe->position_scale, values);
-  return shift_gate (start, array, values, error);
+  return change_gate (start, array, values, error);
 }
 
 /* The sizes in the given file replace the recipe's. If the file has no decoder, the decoder's sizes are the recipe's. */
