@@ -11,6 +11,8 @@ import time
 
 from training import check_saved, endless, make_video, program, run, start, steps_of, stop, tiny, wait_for, wait_for_steps
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Under nohup it is ignored, and children would inherit that.
+
 
 def signals(folder, video):
     """Status as a shell reports it of a process that the signal ended."""
