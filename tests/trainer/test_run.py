@@ -201,6 +201,18 @@ with tempfile.TemporaryDirectory() as folder:
     message = run("pretrain", *tiny, *material, "--out", folder / "never", "--init", folder / "init.npz", "--set", "gate-shift=1", status=1)
     assert "gate-shift" in message and "encoder/LayerNorm_0/bias" in message, message
 
+    # Only what is named is trained; what lies side by side with it has to be named, too, and a name that nothing has is a mistake.
+    text = run("pretrain", *tiny, *material, "--out", folder / "only", "--set", "steps=3", "--set", "only=rnn_core/input_*;mask_token")
+    before, after = (arrays_of(folder / "only" / f"checkpoint-0000000{step}.safetensors")[0] for step in (0, 3))
+    named = {name for name in before if name == "mask_token" or name.startswith("rnn_core/input_")}
+    assert len(named) == 3 and {name for name in before if after[name] != before[name] and not name.startswith("adamw/")} == named
+    trained = sum(len(before[name]) // 4 for name in named)
+    assert f"training.only: {trained} of these parameters are trained" in text, text
+    text = run("pretrain", *tiny, *material, "--out", folder / "half", "--set", "only=rnn_core/input_update/*", status=1)
+    assert "rnn_core/input_update/kernel and rnn_core/input_reset/kernel lie side by side" in text, text
+    text = run("pretrain", *tiny, *material, "--out", folder / "half", "--set", "only=rnn_core/*;encoder/gates", status=1)
+    assert "'encoder/gates' fits no array" in text, text
+
     # Batches of several sizes: stopping and going on gives the same bytes here, too.
     sizes = [*tiny, "--set", "batch=8", "--set", "width=32", "--set", "height=32", "--set", "side-max=80", "--set", "steps=6", "--set", "context=1"]
     run("pretrain", *sizes, *material, "--out", folder / "sizes")

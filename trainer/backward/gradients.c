@@ -1,6 +1,8 @@
 /* Two hash tables from weights to their gradients, and the list of arrays made from them. RvmGradients owns every gradient buffer. */
 #include "gradients.h"
 
+#include "kernels/error.h"
+
 struct _RvmGradients {
   GHashTable *linears; /* RvmLinear -> RvmLinearGradient */
   GHashTable *vectors; /* RvmBuffer -> RvmVectorGradient */
@@ -19,7 +21,8 @@ vector_gradient_free (gpointer data)
 static void
 add_array (RvmGradients *gradients, const RvmParameter *parameter, RvmBuffer *value, RvmBuffer *gradient, gboolean is_kernel)
 {
-  const RvmGradientArray array = { value, gradient, rvm_buffer_get_size (value) / sizeof (float), is_kernel, parameter->array.name };
+  const RvmGradientArray array = { value, gradient, rvm_buffer_get_size (value) / sizeof (float), is_kernel, FALSE,
+    parameter->array.name };
 
   g_array_append_val (gradients->arrays, array);
 }
@@ -66,6 +69,66 @@ rvm_gradients_new (RvmDevice *device, const GPtrArray *parameters, GError **erro
     if (!add_parameter (gradients, device, g_ptr_array_index (parameters, i), error))
       return NULL;
   return g_steal_pointer (&gradients);
+}
+
+/* Whether one of @patterns fits @name. Those that do are marked in @fits. */
+static gboolean
+fits_any (char **patterns, const char *name, gboolean *fits)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; patterns[i]; i++)
+    if (g_pattern_match_simple (patterns[i], name))
+      any = fits[i] = TRUE;
+  return any;
+}
+
+static RvmGradientArray *
+find_array (RvmGradients *gradients, const RvmParameter *parameter)
+{
+  for (guint i = 0; i < gradients->arrays->len; i++) {
+    RvmGradientArray *array = &g_array_index (gradients->arrays, RvmGradientArray, i);
+
+    if (array->value == rvm_parameter_get_buffer (parameter))
+      return array;
+  }
+  g_assert_not_reached ();
+}
+
+gboolean
+rvm_gradients_freeze (RvmGradients *gradients, const GPtrArray *parameters, const char *patterns, guint64 *n_trained, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (patterns, ";", -1);
+  const guint n = g_strv_length (parts);
+  g_autofree gboolean *fits = g_new0 (gboolean, n);
+  g_autoptr (GHashTable) first = g_hash_table_new (NULL, NULL); /* RvmGradientArray -> the RvmParameter by which it was decided */
+  guint64 sum = 0;
+
+  for (guint i = 0; i < parameters->len; i++) {
+    const RvmParameter *parameter = g_ptr_array_index (parameters, i), *decided;
+    const gboolean trained = n == 0 || fits_any (parts, parameter->array.name, fits);
+    RvmGradientArray *array = find_array (gradients, parameter);
+
+    decided = g_hash_table_lookup (first, array);
+    if (decided && array->is_frozen == trained) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.only: %s and %s lie side by side and are trained together: expected both or neither in '%s'",
+          decided->array.name, parameter->array.name, patterns);
+      return FALSE;
+    }
+    if (decided == NULL)
+      g_hash_table_insert (first, array, (gpointer) parameter);
+    array->is_frozen = !trained;
+    sum += trained ? rvm_parameter_get_size (parameter) : 0;
+  }
+  for (guint i = 0; i < n; i++)
+    if (!fits[i]) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.only: '%s' fits no array: expected names such as '%s'",
+          parts[i], ((const RvmParameter *) g_ptr_array_index (parameters, 0))->array.name);
+      return FALSE;
+    }
+  if (n_trained)
+    *n_trained = sum;
+  return TRUE;
 }
 
 void

@@ -21,6 +21,7 @@ typedef struct {
   RvmBuffer *value, *gradient; /* (transfer none) */
   guint count;                 /* floats */
   gboolean is_kernel;          /* weight decay applies */
+  gboolean is_frozen;          /* the optimiser passes over it */
   const char *name;            /* (transfer none) of the weight, or of the first of several side by side */
 } RvmGradientArray;
 
@@ -33,6 +34,11 @@ RvmLinearGradient *rvm_gradients_find_linear (const RvmGradients *gradients, con
 RvmVectorGradient *rvm_gradients_find_vector (const RvmGradients *gradients, const RvmBuffer *vector);
 /* The gradient of the array whose memory is @value. */
 RvmBuffer *rvm_gradients_find_buffer (const RvmGradients *gradients, const RvmBuffer *value);
+
+/* Freezes all arrays but those that one of @patterns fits: names with * and ?, and ';' between them; an empty text freezes none. @parameters: as for
+ * rvm_gradients_new(). @n_trained: (out) (optional): how many values are not frozen. RVM_ERROR_ARGUMENT if a pattern fits no name, or fits only some of the weights that lie side by side
+ * in one array and can only be trained together. */
+gboolean rvm_gradients_freeze (RvmGradients *gradients, const GPtrArray *parameters, const char *patterns, guint64 *n_trained, GError **error);
 
 void rvm_gradients_reset (RvmGradients *gradients); /* marks all as empty */
 void rvm_gradients_refresh (RvmQueue *queue, RvmGradients *gradients); /* after the weights have changed */

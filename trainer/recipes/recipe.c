@@ -7,13 +7,13 @@
 #include "kernels/error.h"
 #include "recipes.h"
 
-typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN, FIELD_WEIGHTS } FieldType;
+typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN, FIELD_WEIGHTS, FIELD_TEXT } FieldType;
 
 typedef struct {
   const char *group, *key;
   FieldType type;
   gsize offset;
-  double min, max, value; /* the default; weights have none */
+  double min, max, value; /* the default; weights and texts have none */
   const char *help;
 } Field;
 
@@ -22,6 +22,7 @@ typedef struct {
 #define REAL(group, key, member, min, max, value, help) { group, key, FIELD_DOUBLE, offsetof (RvmRecipe, member), min, max, value, help }
 #define BOOL(group, key, member, value, help) { group, key, FIELD_BOOLEAN, offsetof (RvmRecipe, member), 0, 1, value, help }
 #define WEIGHTS(group, key, member, min, max, help) { group, key, FIELD_WEIGHTS, offsetof (RvmRecipe, member), min, max, 0, help }
+#define TEXT(group, key, member, help) { group, key, FIELD_TEXT, offsetof (RvmRecipe, member), 0, 0, 0, help }
 
 static const Field fields[] = {
   UINT ("model", "patch", model.patch, 1, 256, 8, "side of a patch, pixels"),
@@ -76,6 +77,8 @@ static const Field fields[] = {
   REAL ("training", "gate-shift", gate_shift, -20, 20, 0, "the same, in given initial weights (--init)"),
   BOOL ("training", "gate-renew", gate_renew, 0,
       "the update gate of given initial weights begins again: training.update-gate for all channels, whatever the patch and the state"),
+  TEXT ("training", "only", only,
+      "names of the arrays that are trained, with * and ? as in a shell and ';' between them ('rnn_core/*'); the others stay as they are; none: all are trained"),
   BOOL ("training", "loss-all", loss_all, 0, "the loss is the mean over all patches instead of the hidden ones"),
   REAL ("training", "places", places, 0, 1e6, 0,
       "weight of a second loss, on rendered samples: patches of the last source frame find their places in the first by the states; 0: as published"),
@@ -123,6 +126,9 @@ store (RvmRecipe *recipe, const Field *field, double value)
     case FIELD_WEIGHTS:
       ((RvmRecipeWeights *) place (recipe, field))->n = 0;
       break;
+    case FIELD_TEXT:
+      *(char *) place (recipe, field) = '\0';
+      break;
   }
 }
 
@@ -161,6 +167,8 @@ format_field (const RvmRecipe *recipe, const Field *field)
       return g_strdup (*(const gboolean *) at ? "true" : "false");
     case FIELD_WEIGHTS:
       return format_weights (at);
+    case FIELD_TEXT:
+      return g_strdup (at);
     case FIELD_DOUBLE:
       break;
   }
@@ -273,6 +281,13 @@ parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char
 
   if (field->type == FIELD_WEIGHTS)
     return parse_weights (recipe, field, trimmed, origin, error);
+  if (field->type == FIELD_TEXT) {
+    if (g_strlcpy (place (recipe, field), trimmed, RVM_RECIPE_TEXT_MOST) < RVM_RECIPE_TEXT_MOST && strpbrk (trimmed, "\n\r\\") == NULL)
+      return TRUE;
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected one line of at most %d characters without a backslash", origin, field->group,
+        field->key, trimmed, RVM_RECIPE_TEXT_MOST - 1);
+    return FALSE;
+  }
   if (field->type == FIELD_BOOLEAN) {
     if (strcmp (trimmed, "true") != 0 && strcmp (trimmed, "false") != 0) {
       rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected true or false", origin, field->group, field->key,

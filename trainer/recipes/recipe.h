@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-enum { RVM_RECIPE_WEIGHTS_MOST = 64 };
+enum { RVM_RECIPE_WEIGHTS_MOST = 64, RVM_RECIPE_TEXT_MOST = 512 };
 
 typedef struct {
   guint n; /* 0: none are set */
@@ -52,6 +52,7 @@ typedef struct {
   double update_gate;            /* of random initial weights: added to the input of the sigmoid of the core's update gate */
   double gate_shift;             /* of given initial weights: the same */
   gboolean gate_renew;           /* of given initial weights: the update gate begins again, with update_gate for all channels of all patches */
+  char only[RVM_RECIPE_TEXT_MOST]; /* patterns with ';' between them, of the names of the arrays that are trained; empty: all are */
   gboolean loss_all;             /* mean over all patches instead of the masked ones */
   double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
   double objects;                /* weight of the loss of finding objects, of the same header; 0: as published */

@@ -83,6 +83,21 @@ find_checkpoint (Run *run, GError **error)
   return path ? g_steal_pointer (&path) : rvm_checkpoint_get_path (run->options->folder, run->step);
 }
 
+/* Arrays that the recipe does not name stay as they are. */
+static gboolean
+freeze (Run *run, GError **error)
+{
+  guint64 n_trained;
+
+  if (*run->recipe.only == '\0')
+    return TRUE;
+  if (!rvm_gradients_freeze (rvm_step_get_gradients (run->trainer), run->model->parameters, run->recipe.only, &n_trained, error))
+    return FALSE;
+  if (rvm_parallel_get_rank () == 0)
+    g_print ("training.only: %" G_GUINT64_FORMAT " of these parameters are trained\n", n_trained);
+  return TRUE;
+}
+
 /* Model, moments and step from a checkpoint. */
 static gboolean
 open_checkpoint (Run *run, const char *path, GError **error)
@@ -99,7 +114,7 @@ open_checkpoint (Run *run, const char *path, GError **error)
   if (rvm_parallel_get_rank () == 0)
     announce (run);
   run->trainer = rvm_step_new (run->model, &run->shape, run->recipe.loss_all, FALSE, error);
-  if (run->trainer == NULL)
+  if (run->trainer == NULL || !freeze (run, error))
     return FALSE;
   if (rvm_parallel_get_size () > 1)
     run->reduce = rvm_reduce_new (run->model, rvm_step_get_gradients (run->trainer));

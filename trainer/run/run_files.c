@@ -331,7 +331,9 @@ write_first_checkpoint (const RvmRunOptions *options, const RvmRecipe *recipe, c
   model = rvm_model_load_trainable (plain, &model_options, error);
   queue = model ? rvm_queue_new (model->device, FALSE, error) : NULL;
   gradients = queue ? rvm_gradients_new (model->device, model->parameters, error) : NULL;
-  optimiser = gradients ? rvm_optimiser_new (gradients, &(RvmOptimiserOptions){ 0 }, queue, error) : NULL;
+  if (gradients == NULL || !rvm_gradients_freeze (gradients, model->parameters, recipe->only, NULL, error))
+    return FALSE;
+  optimiser = rvm_optimiser_new (gradients, &(RvmOptimiserOptions){ 0 }, queue, error);
   return optimiser && rvm_checkpoint_save (path, model, optimiser, queue, 0, metadata, error);
 }
 

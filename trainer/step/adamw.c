@@ -77,13 +77,16 @@ measure_norm (RvmOptimiser *optimiser, double *norm, GError **error)
   for (guint i = 0; i < n; i++) {
     const RvmGradientArray *array = rvm_gradients_get_array (optimiser->gradients, i);
 
+    if (array->is_frozen)
+      continue;
     rvm_square_sums (optimiser->queue, array->gradient, array->count, optimiser->squares, at);
     at += rvm_square_sums_count (array->count);
   }
-  rvm_queue_read (optimiser->queue, optimiser->squares, 0, optimiser->squares_host, optimiser->n_squares * sizeof (float));
+  if (at)
+    rvm_queue_read (optimiser->queue, optimiser->squares, 0, optimiser->squares_host, at * sizeof (float));
   if (!rvm_queue_finish (optimiser->queue, error))
     return FALSE;
-  for (guint i = 0; i < optimiser->n_squares; i++)
+  for (guint i = 0; i < at; i++)
     sum += optimiser->squares_host[i];
   *norm = sqrt (sum);
   if (!isfinite (*norm)) {
@@ -108,6 +111,8 @@ rvm_optimiser_update (RvmOptimiser *optimiser, double rate, double *norm, GError
   for (guint i = 0; i < n; i++) {
     const RvmGradientArray *array = rvm_gradients_get_array (optimiser->gradients, i);
 
+    if (array->is_frozen)
+      continue;
     adamw.decay = array->is_kernel ? options->decay : 0;
     rvm_adamw (optimiser->queue, array->value, array->gradient, optimiser->moments[2 * i], optimiser->moments[2 * i + 1], array->count,
         &adamw);

@@ -1,4 +1,4 @@
-/* RvmOptimiser: AdamW with clipping by the global norm, over all weights of a model. Moments are kept on the device. */
+/* RvmOptimiser: AdamW with clipping by the global norm, over all weights of a model that are not frozen. Moments are kept on the device. */
 #pragma once
 
 #include "kernels/ops/optimiser.h"
@@ -22,7 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmOptimiser, rvm_optimiser_free)
 guint64 rvm_optimiser_get_step (const RvmOptimiser *optimiser); /* updates so far */
 void rvm_optimiser_set_step (RvmOptimiser *optimiser, guint64 step);
 
-/* Updates every weight. @norm: the gradients' global norm before clipping; NaN or infinity is RVM_ERROR_MODEL and changes nothing. */
+/* Updates every weight that is not frozen. @norm: their gradients' global norm before clipping; NaN or infinity is RVM_ERROR_MODEL and changes nothing. */
 gboolean rvm_optimiser_update (RvmOptimiser *optimiser, double rate, double *norm, GError **error);
 
 /* Moment @which (0: first, 1: second) of the array whose memory is @value. */
