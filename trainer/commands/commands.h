@@ -13,6 +13,7 @@ int rvm_command_init (int argc, char **argv);
 int rvm_command_convert (int argc, char **argv);
 int rvm_command_pretrain (int argc, char **argv);
 int rvm_command_resume (int argc, char **argv);
+int rvm_command_gate (int argc, char **argv);
 int rvm_command_preview (int argc, char **argv);
 int rvm_command_reconstruct (int argc, char **argv);
 int rvm_command_evaluate (int argc, char **argv);

@@ -10,6 +10,7 @@ static const RvmProgramCommand commands[] = {
   { "preview", "draw a contact sheet of training samples", rvm_command_preview },
   { "pretrain", "pretrain on videos", rvm_command_pretrain },
   { "resume", "continue a run", rvm_command_resume },
+  { "gate", "fit the update gate to what is covered, so that the state keeps it", rvm_command_gate },
   { "reconstruct", "draw what a model makes of a video's masked frames", rvm_command_reconstruct },
   { "evaluate", "measure how well features follow the masks of DAVIS", rvm_command_evaluate },
   { "readout", "learn from your own clips which action it is, and measure it", rvm_command_readout },
