@@ -17,6 +17,7 @@
 #define FOLLOW 0.05
 #define GIVE_IN 0.005
 #define LEAST_SIZE 1e-3 /* cells */
+#define BLANK_LEVELS 8 /* from the darkest to the brightest pixel of a blank cell, of each colour */
 #define POINT_REACH 2 /* cells around a point that are looked at: what it is part of is often of one colour for a few cells */
 
 static float
@@ -59,6 +60,24 @@ cover (const RvmEvidenceMaps *maps, guint cell, double label, double *covered)
   }
 }
 
+void
+rvm_evidence_find_blank (const guint8 *rgb, guint patch, guint rows, guint columns, guint8 *blank)
+{
+  const gsize stride = (gsize) columns * patch * 3;
+
+  for (guint cell = 0; cell < rows * columns; cell++) {
+    const guint8 *first = rgb + (gsize) (cell / columns) * patch * stride + (gsize) (cell % columns) * patch * 3;
+    guint8 least[3] = { first[0], first[1], first[2] }, most[3] = { first[0], first[1], first[2] };
+
+    for (guint y = 0; y < patch; y++)
+      for (guint x = 0; x < 3 * patch; x++) {
+        least[x % 3] = MIN (least[x % 3], first[y * stride + x]);
+        most[x % 3] = MAX (most[x % 3], first[y * stride + x]);
+      }
+    blank[cell] = most[0] - least[0] <= BLANK_LEVELS && most[1] - least[1] <= BLANK_LEVELS && most[2] - least[2] <= BLANK_LEVELS;
+  }
+}
+
 gboolean
 rvm_evidence_measure (const RvmEvidenceMaps *maps, guint channel, RvmEvidence *evidence)
 {
@@ -81,6 +100,7 @@ rvm_evidence_measure (const RvmEvidenceMaps *maps, guint channel, RvmEvidence *e
     if (label <= 0.5 && (highest > 0.5 || label < highest / 2))
       continue;
     evidence->size += label;
+    evidence->blank += maps->blank && maps->blank[cell] ? label : 0;
     evidence->agreement += label * inside;
     evidence->similarity += label * maps->value[(gsize) cell * maps->top] / maps->highest;
     cover (maps, cell, label, covered);
@@ -92,6 +112,7 @@ rvm_evidence_measure (const RvmEvidenceMaps *maps, guint channel, RvmEvidence *e
     found += label * MIN (1, covered[cell]);
   }
   evidence->agreement /= evidence->size;
+  evidence->blank /= evidence->size;
   evidence->similarity /= evidence->size;
   evidence->exclusive = into > LEAST_SIZE ? own / into : 0;
   evidence->coverage = found / given;
@@ -131,7 +152,7 @@ rvm_confidence_begin (RvmConfidence *confidence, double size)
 {
   const double log_size = log (MAX (size, LEAST_SIZE));
 
-  *confidence = (RvmConfidence){ .first_size = log_size, .log_size = log_size, .visible = TRUE };
+  *confidence = (RvmConfidence){ .first_size = log_size, .log_size = log_size, .first_blank = -1, .visible = TRUE };
 }
 
 double
@@ -142,8 +163,11 @@ rvm_confidence_update (RvmConfidence *confidence, const RvmEvidence *evidence, c
   const double change = log (MAX (evidence->size, LEAST_SIZE)) - confidence->log_size;
   /* One that comes back as large as it was given does not swell. */
   const double growth = change - MAX (confidence->first_size - confidence->log_size, 0);
-  const double result = evidence->size > 0 ? exp (-pow (MAX (growth, 0) / SWELLING, 2)) / (1 + exp (-logit)) : 0;
+  double result = evidence->size > 0 ? exp (-pow (MAX (growth, 0) / SWELLING, 2)) / (1 + exp (-logit)) : 0;
 
+  if (confidence->first_blank < 0 && evidence->size > 0)
+    confidence->first_blank = evidence->blank;
+  result *= 1 - MAX (evidence->blank - MAX (confidence->first_blank, 0), 0);
   confidence->visible = evidence->size > 0 && result >= (confidence->visible ? limits->lost_below : limits->found_above);
   if (confidence->visible)
     confidence->log_size += CLAMP (change, -FOLLOW, FOLLOW);

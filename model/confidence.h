@@ -16,6 +16,7 @@ typedef struct {
   double exclusive;  /* share of the cells that match into the object on its first frame that are the object's now: forward */
   double coverage;   /* share of the object on its first frame that is matched by the object's cells */
   double size;       /* cells */
+  double blank;      /* share of the object's cells of which nothing is seen */
 } RvmEvidence;
 
 /* The maps that evidence is taken from. */
@@ -24,8 +25,13 @@ typedef struct {
   const float *labels, *first; /* (cells, channels): now, and on the first frame */
   const float *value;          /* (cells, top), as of rvm_propagation_read_matches() */
   const guint32 *where;        /* (cells, top) */
+  const guint8 *blank;         /* (cells), not 0 where nothing is seen (rvm_evidence_find_blank()); NULL: not known */
   double highest;              /* what value is for equal cells: 1, or rvm_appearance_get_highest() */
 } RvmEvidenceMaps;
+
+/* Cells that are all of one colour, within what a codec adds: covered, black or lost parts of a picture. The features of such a cell may be those of what
+ * was seen there before, since a state remembers. @rgb: (rows * patch, columns * patch, 3), without padding. @blank: (rows * columns). */
+void rvm_evidence_find_blank (const guint8 *rgb, guint patch, guint rows, guint columns, guint8 *blank);
 
 /* The evidence for @channel. FALSE, with all zero, if nothing is labelled. */
 gboolean rvm_evidence_measure (const RvmEvidenceMaps *maps, guint channel, RvmEvidence *evidence);
@@ -40,6 +46,7 @@ void rvm_evidence_widen_point (const float *labels, guint rows, guint columns, g
 /* What a track remembers from frame to frame. */
 typedef struct {
   double first_size, log_size; /* logarithms of the size that it was given with, and of that it is expected to have now */
+  double first_blank; /* on the first frame that it was followed to: an object may be of one colour; below 0 before that */
   gboolean visible;
 } RvmConfidence;
 

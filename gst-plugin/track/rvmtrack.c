@@ -25,7 +25,8 @@
  * The confidence of a track estimates how much of the object is found, from 0 to 1 (the
  * intersection over union). It comes from looking back at the first frame: whether what
  * was found matches the object there and nothing else does, how alike they are, how much
- * of the object is matched, and whether it has swollen. A track whose confidence falls
+ * of the object is matched, whether it has swollen, and whether anything is seen there: a
+ * state may remember an object behind a part of the picture that is all of one colour. A track whose confidence falls
  * below `lost-threshold` is lost: it is not visible, keeps its last place, and is found
  * again when its confidence reaches `found-threshold`. Its first frame is remembered as
  * long as the track exists.
@@ -37,7 +38,7 @@
  * `standardise=false colours=0 place=0 refine=0 lost-threshold=0` is the published
  * protocol; `context`, `radius`, `top-k` and `temperature` are the published ones by
  * default. Where the picture cannot be read, for example because it lies on a GPU,
- * colours and `refine` are left out, with a warning.
+ * colours and `refine` are left out, and a covered object is not noticed, with a warning.
  *
  * ## Signals
  * #GstRvmtrack::add-point and #GstRvmtrack::add-box start a track with the next analysed
@@ -210,7 +211,8 @@ add_appearance (GstRvmtrack * self, GstBuffer * buffer, RvmTrackerFrame * frame)
   frame->beside = rvm_track_appearance_make (self->appearance, buffer, &self->view, frame->meta->rows, frame->meta->columns, picture, &error);
   if (error && !self->colours_warned) {
     self->colours_warned = TRUE;
-    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, and edges of masks do not follow them, because the picture cannot be read: %s (colours=0 refine=0 asks for that)",
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("colours are not compared, edges of masks do not follow them, and what is covered is not noticed, because the picture cannot be read: %s"
+            " (colours=0 refine=0 lost-threshold=0 asks for that)",
             error->message), (NULL));
   }
 }

@@ -165,7 +165,7 @@ draw_group (RvmTracker * tracker, const Group * group, const RvmTrackMap * map, 
 
   for (guint i = 0; i < group->anchors->len; i++)
     tracks[i] = find_track (tracker, g_array_index (group->anchors, RvmTrackAnchor, i).id);
-  if (rgb) {
+  if (rgb && tracker->refine > 0) {
     fine.rows *= RVM_TRACK_PATCH;
     fine.columns *= RVM_TRACK_PATCH;
     fine.labels = labels = g_new (gfloat, (gsize) fine.rows * fine.columns * fine.channels);
@@ -206,13 +206,13 @@ set_label (gfloat * cell, guint channel, gfloat label)
 /* Judges the tracks of @group by its @labels on this frame. Of one that is lost, what was carried here is not carried on: later frames find what the first
  * frame alone says. In @labels, which are then shown, it has none. */
 static gboolean
-judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat * labels, GError ** error)
+judge_group (RvmTracker * tracker, const Group * group, const guint8 * blank, guint channels, gfloat * labels, GError ** error)
 {
   const guint cells = tracker->rows * tracker->columns, top = tracker->settings.top;
   g_autofree gfloat *value = g_new (gfloat, (gsize) cells * top);
   g_autofree guint32 *where = g_new (guint32, (gsize) cells * top);
-  const RvmEvidenceMaps maps = {.cells = cells,.channels = channels,.top = top,.labels = labels,.first = group->first,.value = value,.where = where,.highest =
-        tracker->highest };
+  const RvmEvidenceMaps maps = {.cells = cells,.channels = channels,.top = top,.labels = labels,.first = group->first,.value = value,.where = where,.blank =
+        blank,.highest = tracker->highest };
   g_autoptr (GError) wrong = NULL;
   g_autofree gfloat *shares = g_new (gfloat, cells);
   gboolean lost = FALSE;
@@ -231,8 +231,8 @@ judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat *
       continue;
     measure_evidence (tracker, &maps, group->kind, 1 + i, &evidence);
     track->confidence = rvm_confidence_update (&anchor->confidence, &evidence, &tracker->limits);
-    GST_TRACE ("track %u: agreement %f, similarity %f, exclusiveness %f, coverage %f, %f cells: confidence %f", track->id, evidence.agreement,
-        evidence.similarity, evidence.exclusive, evidence.coverage, evidence.size, track->confidence);
+    GST_TRACE ("track %u: agreement %f, similarity %f, exclusiveness %f, coverage %f, %f cells, blank %f: confidence %f", track->id, evidence.agreement,
+        evidence.similarity, evidence.exclusive, evidence.coverage, evidence.size, evidence.blank, track->confidence);
   }
   for (guint i = 0; i < group->anchors->len; i++) {
     const RvmTrackAnchor *anchor = &g_array_index (group->anchors, RvmTrackAnchor, i);
@@ -252,15 +252,15 @@ judge_group (RvmTracker * tracker, const Group * group, guint channels, gfloat *
   return TRUE;
 }
 
-/* Where the tracks of @group are now; @pixels: the picture of the masks. */
+/* Where the tracks of @group are now; @blank: cells of which nothing is seen, or NULL; @pixels: the picture of the masks. */
 static gboolean
-read_group (RvmTracker * tracker, const Group * group, const RvmTrackerFrame * frame, guint8 * pixels, GError ** error)
+read_group (RvmTracker * tracker, const Group * group, const RvmTrackerFrame * frame, const guint8 * blank, guint8 * pixels, GError ** error)
 {
   const guint channels = 1 + group->anchors->len;
   g_autofree gfloat *labels = g_new (gfloat, (gsize) tracker->rows * tracker->columns * channels);
   const RvmTrackMap map = {.rows = tracker->rows,.columns = tracker->columns,.channels = channels,.labels = labels };
 
-  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error) || !judge_group (tracker, group, channels, labels, error))
+  if (!rvm_propagation_read (tracker->propagation, group->id, labels, error) || !judge_group (tracker, group, blank, channels, labels, error))
     return FALSE;
   if (group->kind == GST_RVM_TRACK_MASK)
     draw_group (tracker, group, &map, frame->rgb, pixels);
@@ -290,21 +290,24 @@ has_masks (const RvmTracker * tracker)
 gboolean
 rvm_tracker_wants_picture (const RvmTracker * tracker)
 {
-  return tracker->refine > 0 && has_masks (tracker);
+  return (tracker->refine > 0 && has_masks (tracker)) || (tracker->limits.lost_below > 0 && tracker->groups->len > 0);
 }
 
 static gboolean
 read_groups (RvmTracker * tracker, const RvmTrackerFrame * frame, GError ** error)
 {
   const gboolean masks = has_masks (tracker);
+  g_autofree guint8 *blank = frame->rgb ? g_new (guint8, (gsize) tracker->rows * tracker->columns) : NULL;
   GstMapInfo map = { 0 };
   gboolean good = TRUE;
 
+  if (blank)
+    rvm_evidence_find_blank (frame->rgb, RVM_TRACK_PATCH, tracker->rows, tracker->columns, blank);
   gst_clear_buffer (&tracker->mask);
   if (masks && !map_mask (tracker, &map, error))
     return FALSE;
   for (guint i = 0; good && i < tracker->groups->len; i++)
-    good = read_group (tracker, g_ptr_array_index (tracker->groups, i), frame, map.data, error);
+    good = read_group (tracker, g_ptr_array_index (tracker->groups, i), frame, blank, map.data, error);
   if (masks)
     gst_buffer_unmap (tracker->mask, &map);
   return good;

@@ -44,7 +44,7 @@ typedef struct
 {
   const GstRvmFeatureMeta *meta;        /* has patches */
   const gfloat *beside;         /* as of rvm_propagation_push() */
-  const guint8 *rgb;            /* the small picture (track_appearance.h), or NULL: edges of masks then follow nothing */
+  const guint8 *rgb;            /* the small picture (track_appearance.h), or NULL: edges of masks then follow nothing, and nothing is taken for covered */
   GstClockTime pts;
 } RvmTrackerFrame;
 

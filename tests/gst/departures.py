@@ -4,7 +4,7 @@ import numpy as np
 
 WIDTH, HEIGHT, FRAMES = 416, 224, 75
 AWAY = range(20, 50)  # frames on which a covered object, or one of another scene, is not seen
-KINDS = ("leaves", "is covered", "cut")
+KINDS = ("leaves", "is covered", "cut", "is behind grey")
 MARGIN = 60  # pixels that a background has around what is seen, for its slow pan
 
 
@@ -60,10 +60,10 @@ def clip(kind, rng, behind, other, what):
             picture = other[MARGIN:MARGIN + HEIGHT, MARGIN:MARGIN + WIDTH].astype(float)
         else:
             paste(picture, what, int(x), int(y), masks[t])
-        if kind == "is covered" and t in AWAY:
+        if kind in ("is covered", "is behind grey") and t in AWAY:
             right, bottom = int(x) + what.shape[1] + 12, int(y) + what.shape[0] + 12
             hole = np.s_[max(int(y) - 12, 0):bottom, max(int(x) - 12, 0):right]
-            picture[hole] = other[MARGIN:MARGIN + HEIGHT, MARGIN:MARGIN + WIDTH][hole]
+            picture[hole] = other[MARGIN:MARGIN + HEIGHT, MARGIN:MARGIN + WIDTH][hole] if kind == "is covered" else 128
             masks[t][hole] = False
         frames[t] = picture.clip(0, 255)
     return frames, masks

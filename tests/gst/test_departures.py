@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""test_departures.py MODEL: rvmtrack knows when it has lost an object. In rendered clips the object leaves the picture, is covered, or the scene is cut; it is
+"""test_departures.py MODEL: rvmtrack knows when it has lost an object. In rendered clips the object leaves the picture, is covered, by something or by nothing but
+grey, behind which the state remembers it, or the scene is cut; it is
 lost within a few frames, never visible for long with a confidence above a half while it is away, and found again in its place. As published, with
 lost-threshold=0, it is visible all the time."""
 import json

@@ -134,6 +134,39 @@ START_TEST (test_lost_and_found)
 }
 END_TEST
 
+/* A state remembers what is covered, so features alone would say that the object is still there. */
+START_TEST (test_nothing_is_seen)
+{
+  const RvmConfidenceLimits limits = { 0.35, 0.5 };
+  const RvmEvidence seen = { .agreement = 0.9, .similarity = 0.9, .exclusive = 0.8, .coverage = 0.9, .size = 6 };
+  RvmEvidence half = seen, covered = seen;
+  guint8 rgb[CELLS * 4 * 3], blank[CELLS];
+  RvmConfidence confidence;
+  double before;
+
+  half.blank = 0.5;
+  covered.blank = 1;
+  rvm_confidence_begin (&confidence, 6);
+  before = rvm_confidence_update (&confidence, &seen, &limits);
+  assert_near (rvm_confidence_update (&confidence, &half, &limits), before / 2, 1e-9);
+  ck_assert (rvm_confidence_update (&confidence, &covered, &limits) == 0 && !confidence.visible);
+  assert_near (rvm_confidence_update (&confidence, &seen, &limits), before, 1e-9);
+  /* An object that is itself of one colour is seen as long as it is no more so. */
+  rvm_confidence_begin (&confidence, 6);
+  assert_near (rvm_confidence_update (&confidence, &half, &limits), before, 1e-9);
+  assert_near (rvm_confidence_update (&confidence, &half, &limits), before, 1e-9);
+  assert_near (rvm_confidence_update (&confidence, &covered, &limits), before / 2, 1e-9);
+
+  /* Cells of 2 x 2 pixels, all of one colour but for noise of 8 levels, and one pixel that is further off in one colour. */
+  for (guint i = 0; i < sizeof rgb; i++)
+    rgb[i] = 100 + i % 9;
+  rgb[(3 * 2 + 1) * 3 + 2] = 130;
+  rvm_evidence_find_blank (rgb, 2, ROWS, COLUMNS, blank);
+  for (guint cell = 0; cell < CELLS; cell++)
+    ck_assert_msg (blank[cell] == (cell != 3), "cell %u", cell);
+}
+END_TEST
+
 static double
 similarity (const float *beside, guint a, guint b)
 {
@@ -232,6 +265,7 @@ main (void)
   tcase_set_timeout (tests, 120);
   tcase_add_test (tests, test_evidence);
   tcase_add_test (tests, test_lost_and_found);
+  tcase_add_test (tests, test_nothing_is_seen);
   tcase_add_test (tests, test_appearance);
   tcase_add_test (tests, test_beside);
   return run_cases ("what tracks are believed by", tests);
