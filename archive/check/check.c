@@ -9,6 +9,7 @@
 
 #include "archive/database/hash.h"
 #include "archive/index/folder.h"
+#include "archive/index/shards.h"
 #include "archive/look/features_file.h"
 #include "kernels/error.h"
 #include "salvage.h"
@@ -29,6 +30,7 @@ rvm_check_free (RvmCheck *check)
   if (check == NULL)
     return;
   g_ptr_array_unref (check->faults);
+  g_free (check->unmerged);
   g_free (check);
 }
 
@@ -161,7 +163,26 @@ open_checked (const char *path, gboolean mend, GError **error)
 {
   g_autoptr (RvmDatabase) database = rvm_database_open (path, mend ? RVM_DATABASE_WRITE : RVM_DATABASE_READ, error);
 
+  if (database && rvm_database_is_blank (database)) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: has no tables: it was cut, or a process makes it now or was ended while it did", path);
+    return NULL;
+  }
   return database && rvm_database_check (database, error) ? g_steal_pointer (&database) : NULL;
+}
+
+/* Notes what is not merged. FALSE: nothing else is there. */
+static gboolean
+note_shards (RvmCheck *check, RvmDatabase *database, const char *folder, GError **error)
+{
+  g_autoptr (GPtrArray) shards = rvm_shards_list (folder);
+
+  if (shards->len == 0)
+    return TRUE;
+  check->unmerged = rvm_shards_explain (folder, shards);
+  if (rvm_database_get_settings (database))
+    return TRUE;
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: no video is in this archive yet: %s", folder, check->unmerged);
+  return FALSE;
 }
 
 RvmCheck *
@@ -197,5 +218,5 @@ rvm_check_run (const char *folder, gboolean mend, GError **error)
     g_propagate_error (error, g_steal_pointer (&damage));
     return NULL;
   }
-  return check_all (check, database, folder, mend, error) ? g_steal_pointer (&check) : NULL;
+  return note_shards (check, database, folder, error) && check_all (check, database, folder, mend, error) ? g_steal_pointer (&check) : NULL;
 }

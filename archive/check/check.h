@@ -14,6 +14,7 @@ typedef struct {
 typedef struct {
   GPtrArray *faults; /* RvmFault */
   guint files, moments_files; /* records; of these, with features beside the database */
+  char *unmerged;    /* (nullable): what several processes have left, and is not checked */
   char digest[33];   /* of all that is there, by path: equal digests, equal archives. Empty if there are faults */
 } RvmCheck;
 

@@ -22,6 +22,7 @@ print_json (const RvmCheck *check)
   json_builder_begin_object (builder);
   rvm_archive_add_number (builder, "files", check->files);
   rvm_archive_add_text (builder, "digest", *check->digest ? check->digest : NULL);
+  rvm_archive_add_text (builder, "unmerged", check->unmerged);
   json_builder_set_member_name (builder, "faults");
   json_builder_begin_array (builder);
   for (guint i = 0; i < check->faults->len; i++) {
@@ -54,6 +55,8 @@ print_text (const RvmCheck *check)
     g_print ("%u files, %u of them with features beside the database: all is whole\n", check->files, check->moments_files);
   else if (!mend)
     g_print ("%u faults: --mend takes them out\n", check->faults->len);
+  if (check->unmerged)
+    g_printerr ("rvm-archive: not checked: %s\n", check->unmerged);
 }
 
 int

@@ -21,8 +21,11 @@ int rvm_archive_fail (const GError *error, int status);
  * may be left. Returns the exit status if it is the end, or -1. */
 int rvm_archive_parse (int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *summary, GStrv *names);
 
-/* Opens the archive that --archive names for reading; RVM_ERROR_ARGUMENT if it was not given. */
+/* Opens the archive that --archive names for reading; RVM_ERROR_ARGUMENT if it was not given, RVM_ERROR_FILE if nothing is merged in it, with what is
+ * there instead. Says on standard error what is not merged yet. */
 RvmDatabase *rvm_archive_open (const char *folder, GError **error);
+/* The same, also one without any video, which has no settings. */
+RvmDatabase *rvm_archive_open_any (const char *folder, GError **error);
 
 /* Prints JSON on a line of its own. */
 void rvm_archive_print_json (JsonBuilder *builder);

@@ -255,6 +255,6 @@ rvm_archive_index (int argc, char **argv)
   gst_init (NULL, NULL);
   rvm_interrupts_catch ();
   if (!open_and_run ((const char *const *) names, &error))
-    return rvm_archive_fail (error, g_error_matches (error, RVM_ERROR, RVM_ERROR_ARGUMENT) ? 2 : 1);
+    return rvm_archive_fail (error, rvm_interrupts_count () ? rvm_interrupts_get_status () : g_error_matches (error, RVM_ERROR, RVM_ERROR_ARGUMENT) ? 2 : 1);
   return rvm_interrupts_count () ? rvm_interrupts_get_status () : 0;
 }

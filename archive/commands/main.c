@@ -1,5 +1,6 @@
 /* rvm-archive: keeps what a model sees in a folder of videos, and finds it again. Runs the command that is named; what the commands share is here. */
 #include "archive/index/folder.h"
+#include "archive/index/shards.h"
 #include "commands.h"
 #include "kernels/error.h"
 #include "kernels/text.h"
@@ -42,22 +43,30 @@ rvm_archive_parse (int *argc, char ***argv, const GOptionEntry *entries, const c
 }
 
 RvmDatabase *
-rvm_archive_open (const char *folder, GError **error)
+rvm_archive_open_any (const char *folder, GError **error)
 {
   g_autofree char *path = folder ? rvm_folder_get_database (folder) : NULL;
-  g_autoptr (RvmDatabase) database = NULL;
 
-  if (folder == NULL) {
+  if (folder == NULL)
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "which archive? --archive FOLDER names it");
-    return NULL;
-  }
-  database = rvm_database_open (path, RVM_DATABASE_READ, error);
-  if (database == NULL || rvm_database_get_settings (database))
-    return g_steal_pointer (&database);
-  rvm_error_set (error, RVM_ERROR_FILE, "%s: is empty", path);
-  return NULL;
+  return folder ? rvm_database_open (path, RVM_DATABASE_READ, error) : NULL;
 }
 
+RvmDatabase *
+rvm_archive_open (const char *folder, GError **error)
+{
+  g_autoptr (RvmDatabase) database = rvm_archive_open_any (folder, error);
+  const RvmSettings *settings = database ? rvm_database_get_settings (database) : NULL;
+  g_autoptr (GPtrArray) shards = database ? rvm_shards_list (folder) : NULL;
+  g_autofree char *explained = shards && shards->len ? rvm_shards_explain (folder, shards) : NULL;
+
+  if (settings && explained)
+    g_printerr ("rvm-archive: %s: %s\n", folder, explained);
+  if (database && settings == NULL)
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: no video is in this archive yet%s%s", folder, explained ? ": " : "; 'rvm-archive index' looks at some",
+        explained ? explained : "");
+  return settings ? g_steal_pointer (&database) : NULL;
+}
 void
 rvm_archive_print_json (JsonBuilder *builder)
 {

@@ -1,8 +1,9 @@
-/* rvm-archive status: counts, sizes, settings, and with --files a line for each file. */
+/* rvm-archive status: counts, sizes, settings, what is not merged yet, and with --files a line for each file. */
 #include <glib/gstdio.h>
 #include <string.h>
 
 #include "archive/index/folder.h"
+#include "archive/index/shards.h"
 #include "commands.h"
 #include "kernels/text.h"
 
@@ -18,11 +19,20 @@ static const GOptionEntry entries[] = {
 };
 
 typedef struct {
-  guint done, partial, failed, shards;
+  guint done, partial, failed;
   gint64 moments, features, database;
   double video;
-  gboolean writing;
+  GPtrArray *shards; /* RvmShard */
+  char *writers;     /* NULL: nobody writes */
 } Counts;
+
+static void
+counts_clear (Counts *counts)
+{
+  g_clear_pointer (&counts->shards, g_ptr_array_unref);
+  g_clear_pointer (&counts->writers, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Counts, counts_clear)
 
 static gboolean
 is_named (const RvmRecord *record)
@@ -36,19 +46,6 @@ size_of (const char *path)
   GStatBuf status;
 
   return g_stat (path, &status) == 0 ? status.st_size : 0;
-}
-
-static guint
-count_shards (void)
-{
-  g_autofree char *path = g_build_filename (archive, "shards", NULL);
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-  guint n = 0;
-
-  while (dir && (name = g_dir_read_name (dir)))
-    n += g_str_has_suffix (name, ".sqlite");
-  return n;
 }
 
 static void
@@ -67,8 +64,8 @@ count (const GPtrArray *records, Counts *counts)
     counts->features += MAX (record->features_size, 0);
   }
   counts->database = size_of (path) + size_of (log);
-  counts->shards = count_shards ();
-  counts->writing = rvm_folder_is_locked (archive);
+  counts->shards = rvm_shards_list (archive);
+  counts->writers = rvm_folder_describe_writers (archive);
 }
 
 static void
@@ -94,22 +91,26 @@ add_record (JsonBuilder *builder, const RvmRecord *record)
 }
 
 static void
-print_json (const RvmSettings *s, const GPtrArray *records, const Counts *counts)
+add_shard (JsonBuilder *builder, const RvmShard *shard)
 {
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  json_builder_begin_object (builder);
+  rvm_archive_add_bytes (builder, "name", shard->name);
+  rvm_archive_add_number (builder, "rank", shard->rank);
+  rvm_archive_add_number (builder, "ranks", shard->size);
+  rvm_archive_add_number (builder, "done", shard->done);
+  rvm_archive_add_number (builder, "partial", shard->partial);
+  rvm_archive_add_number (builder, "failed", shard->failed);
+  rvm_archive_add_number (builder, "moments", shard->moments);
+  rvm_archive_add_real (builder, "video_seconds", shard->video);
+  rvm_archive_add_text (builder, "reason", shard->reason);
+  json_builder_end_object (builder);
+}
+
+static void
+add_settings (JsonBuilder *builder, const RvmSettings *s)
+{
   g_autofree char *parts = rvm_parts_format (s->parts);
 
-  json_builder_begin_object (builder);
-  rvm_archive_add_number (builder, "done", counts->done);
-  rvm_archive_add_number (builder, "partial", counts->partial);
-  rvm_archive_add_number (builder, "failed", counts->failed);
-  rvm_archive_add_number (builder, "moments", counts->moments);
-  rvm_archive_add_real (builder, "video_seconds", counts->video);
-  rvm_archive_add_number (builder, "database_bytes", counts->database);
-  rvm_archive_add_number (builder, "features_bytes", counts->features);
-  rvm_archive_add_number (builder, "shards", counts->shards);
-  json_builder_set_member_name (builder, "writing");
-  json_builder_add_boolean_value (builder, counts->writing);
   rvm_archive_add_text (builder, "model_id", s->model_id);
   rvm_archive_add_text (builder, "precision", s->precision);
   rvm_archive_add_text (builder, "parts", parts);
@@ -119,6 +120,33 @@ print_json (const RvmSettings *s, const GPtrArray *records, const Counts *counts
   rvm_archive_add_number (builder, "rate_n", s->rate_n);
   rvm_archive_add_number (builder, "rate_d", s->rate_d);
   rvm_archive_add_number (builder, "colours", s->colours);
+}
+
+/* @s (nullable): NULL while nothing is merged. */
+static void
+print_json (const RvmSettings *s, const GPtrArray *records, const Counts *counts)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  rvm_archive_add_number (builder, "done", counts->done);
+  rvm_archive_add_number (builder, "partial", counts->partial);
+  rvm_archive_add_number (builder, "failed", counts->failed);
+  rvm_archive_add_number (builder, "moments", counts->moments);
+  rvm_archive_add_real (builder, "video_seconds", counts->video);
+  rvm_archive_add_number (builder, "database_bytes", counts->database);
+  rvm_archive_add_number (builder, "features_bytes", counts->features);
+  rvm_archive_add_number (builder, "shards", counts->shards->len);
+  json_builder_set_member_name (builder, "unmerged");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < counts->shards->len; i++)
+    add_shard (builder, g_ptr_array_index (counts->shards, i));
+  json_builder_end_array (builder);
+  json_builder_set_member_name (builder, "writing");
+  json_builder_add_boolean_value (builder, counts->writers != NULL);
+  rvm_archive_add_text (builder, "writers", counts->writers);
+  if (s)
+    add_settings (builder, s);
   if (files || failed) {
     json_builder_set_member_name (builder, "files");
     json_builder_begin_array (builder);
@@ -132,12 +160,38 @@ print_json (const RvmSettings *s, const GPtrArray *records, const Counts *counts
 }
 
 static void
-print_text (const RvmSettings *s, const GPtrArray *records, const Counts *counts)
+print_settings (const RvmSettings *s)
 {
   g_autofree char *parts = rvm_parts_format (s->parts);
   g_autofree char *frames = s->rate_n ? g_strdup_printf ("%g frames a second", (double) s->rate_n / s->rate_d)
       : s->interval ? g_strdup_printf ("one frame of %" G_GINT64_FORMAT, s->interval + 1) : g_strdup ("every frame");
 
+  g_print ("analysis   %s, shorter side %" G_GINT64_FORMAT " pixels%s; %s kept, and colours\n", frames, s->size, s->size ? "" : " (that of the video)", parts);
+  g_print ("model      %s, %s\n", s->model_id, s->precision);
+}
+
+static void
+print_shards (const GPtrArray *shards)
+{
+  g_autofree char *advice = shards->len ? rvm_shards_advise (archive) : NULL;
+
+  for (guint i = 0; i < shards->len; i++) {
+    const RvmShard *shard = g_ptr_array_index (shards, i);
+    g_autofree char *name = rvm_name_escape (shard->name);
+
+    if (shard->reason)
+      g_print ("unmerged   %s cannot be counted: %s\n", name, shard->reason);
+    else
+      g_print ("unmerged   %s: %" G_GINT64_FORMAT " done, %" G_GINT64_FORMAT " broken off, %" G_GINT64_FORMAT " failed; %.2f h, %" G_GINT64_FORMAT
+          " moments\n", name, shard->done, shard->partial, shard->failed, shard->video / 3600, shard->moments);
+  }
+  if (advice)
+    g_print ("           %s\n", advice);
+}
+
+static void
+print_text (const RvmSettings *s, const GPtrArray *records, const Counts *counts)
+{
   for (guint i = 0; i < records->len; i++) {
     const RvmRecord *record = g_ptr_array_index (records, i);
     g_autofree char *name = rvm_name_escape (record->path);
@@ -150,12 +204,11 @@ print_text (const RvmSettings *s, const GPtrArray *records, const Counts *counts
       !failed && counts->partial + counts->failed ? " (--failed names them)" : "");
   g_print ("video      %.2f h, %" G_GINT64_FORMAT " moments\n", counts->video / 3600, counts->moments);
   g_print ("disk       %.1f MB database, %.1f MB features\n", counts->database / 1e6, counts->features / 1e6);
-  g_print ("analysis   %s, shorter side %" G_GINT64_FORMAT " pixels%s; %s kept, and colours\n", frames, s->size, s->size ? "" : " (that of the video)", parts);
-  g_print ("model      %s, %s\n", s->model_id, s->precision);
-  if (counts->writing)
-    g_print ("a process writes to it now\n");
-  if (counts->shards)
-    g_print ("%u shards are not merged yet\n", counts->shards);
+  if (s)
+    print_settings (s);
+  if (counts->writers)
+    g_print ("writing    %s\n", counts->writers);
+  print_shards (counts->shards);
 }
 
 int
@@ -164,12 +217,12 @@ rvm_archive_status (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   g_autoptr (RvmDatabase) database = NULL;
   g_autoptr (GPtrArray) records = NULL;
-  Counts counts = { 0 };
+  g_auto (Counts) counts = { 0 };
   const int status = rvm_archive_parse (&argc, &argv, entries, "--archive FOLDER", "Says what an archive has, and how it was made.", NULL);
 
   if (status >= 0)
     return status;
-  database = rvm_archive_open (archive, &error);
+  database = rvm_archive_open_any (archive, &error);
   records = database ? rvm_database_list (database, &error) : NULL;
   if (records == NULL)
     return rvm_archive_fail (error, archive ? 1 : 2);

@@ -10,10 +10,39 @@
 
 #include "archive_schema.h"
 #include "kernels/error.h"
+#include "program/interrupts.h"
+#include "waiting.h"
 
-enum { APPLICATION = 0x52564d41, /* "RVMA" */ PATIENCE = 30000 /* ms, for others that write */ };
+enum { APPLICATION = 0x52564d41, /* "RVMA" */ PATIENCE = 30 /* seconds, for others that write */, LONGEST_STEP = 100000 /* microseconds */ };
 
 static const char *const migrations[] = { "/gst-rvm/archive/schema.sql" };
+
+/* Called by SQLite while another process has the database locked: 0 gives up. */
+static int
+wait_for_others (void *data, int tries)
+{
+  RvmDatabase *database = data;
+  const gint64 now = g_get_monotonic_time ();
+
+  if (tries == 0)
+    database->waiting = now;
+  if (now - database->waiting >= database->patience || rvm_interrupts_count ())
+    return 0;
+  g_usleep (MIN ((tries + 1) * 5000, LONGEST_STEP));
+  return 1;
+}
+
+static gboolean
+fail_locked (RvmDatabase *database, GError **error)
+{
+  g_autofree char *shared = g_strconcat (database->path, "-shm", NULL), *holders = rvm_waiting_describe_holders (database->path);
+
+  if (holders == NULL)
+    holders = rvm_waiting_describe_holders (shared);
+  rvm_error_set (error, RVM_ERROR_FILE, "%s: is locked by %s, and was not free after %.1f s of waiting (RVM_ARCHIVE_WAIT)", database->path,
+      holders ? holders : "a process that cannot be found on this computer", database->waiting ? (g_get_monotonic_time () - database->waiting) / 1e6 : 0.0);
+  return FALSE;
+}
 
 gboolean
 rvm_database_fail (RvmDatabase *database, GError **error)
@@ -23,6 +52,11 @@ rvm_database_fail (RvmDatabase *database, GError **error)
 
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: is damaged (%s): 'rvm-archive check --mend' keeps what can be read", database->path, reason);
+  else if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+    return fail_locked (database, error);
+  else if (code == SQLITE_READONLY && sqlite3_extended_errcode (database->handle) == SQLITE_READONLY_ROLLBACK)
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: a process was ended in the middle of a change: the next 'rvm-archive index', or 'index --merge', undoes it",
+        database->path);
   else if (code == SQLITE_FULL)
     rvm_error_set (error, RVM_ERROR_FILE, "%s: cannot be written: %s", database->path, g_strerror (ENOSPC));
   else
@@ -100,7 +134,8 @@ check_version (RvmDatabase *database, RvmDatabaseMode mode, GError **error)
         ": it was made by a later rvm-archive", database->path, version, newest);
     return FALSE;
   }
-  if (version == newest)
+  database->blank = version == 0 && tables == 0 && mode <= RVM_DATABASE_READ;
+  if (version == newest || database->blank)
     return TRUE;
   if (mode <= RVM_DATABASE_READ) {
     rvm_error_set (error, RVM_ERROR_FORMAT, "%s: has version %" G_GINT64_FORMAT " of the schema, expected %" G_GINT64_FORMAT
@@ -161,11 +196,12 @@ open_handle (RvmDatabase *database, RvmDatabaseMode mode, GError **error)
     return open_still (database, absolute, error);
   if (sqlite3_open_v2 (absolute, &database->handle, flags, NULL) != SQLITE_OK)
     return rvm_database_fail (database, error);
-  sqlite3_busy_timeout (database->handle, PATIENCE);
-  /* Where nothing can be written, a database in write-ahead mode can be read only as one that does not change. */
-  if (mode != RVM_DATABASE_READ || read_number (database, "PRAGMA user_version", &version, NULL)
-      || sqlite3_errcode (database->handle) != SQLITE_CANTOPEN || g_access (log, F_OK) == 0)
+  sqlite3_busy_handler (database->handle, wait_for_others, database);
+  if (mode != RVM_DATABASE_READ || read_number (database, "PRAGMA user_version", &version, NULL))
     return TRUE;
+  /* Where nothing can be written, a database in write-ahead mode can be read only as one that does not change. */
+  if (sqlite3_errcode (database->handle) != SQLITE_CANTOPEN || g_access (log, F_OK) == 0)
+    return rvm_database_fail (database, error);
   sqlite3_close (g_steal_pointer (&database->handle));
   return open_still (database, absolute, error);
 }
@@ -178,10 +214,14 @@ rvm_database_open (const char *path, RvmDatabaseMode mode, GError **error)
   const char *settings = mode <= RVM_DATABASE_READ ? "PRAGMA foreign_keys = ON"
       : mode == RVM_DATABASE_SHARD ? "PRAGMA page_size = 16384; PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
       : "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
+  double patience;
 
   database->path = g_strdup (path);
+  if (!rvm_waiting_get_seconds (PATIENCE, &patience, error))
+    return NULL;
+  database->patience = patience * G_USEC_PER_SEC;
   if (!open_handle (database, mode, error) || !rvm_database_run (database, settings, error) || !check_version (database, mode, error)
-      || !read_settings (database, error))
+      || (!database->blank && !read_settings (database, error)))
     return NULL;
   return g_steal_pointer (&database);
 }
@@ -201,6 +241,12 @@ const char *
 rvm_database_get_path (const RvmDatabase *database)
 {
   return database->path;
+}
+
+gboolean
+rvm_database_is_blank (const RvmDatabase *database)
+{
+  return database->blank;
 }
 
 const RvmSettings *

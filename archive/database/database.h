@@ -15,12 +15,15 @@ typedef enum {
   RVM_DATABASE_SHARD, /* made if it is not there; without shared memory, so that it can lie on a file system that several machines share */
 } RvmDatabaseMode;
 
-/* RVM_ERROR_FILE if it cannot be opened, RVM_ERROR_FORMAT if it is damaged, no archive, or of a later version. */
+/* Others that have it locked are waited for, RVM_ARCHIVE_WAIT seconds, usually 30. RVM_ERROR_FILE if it cannot be opened, or stays locked, with who has it
+ * locked, if that is known; RVM_ERROR_FORMAT if it is damaged, no archive, or of a later version. */
 RvmDatabase *rvm_database_open (const char *path, RvmDatabaseMode mode, GError **error);
 void rvm_database_free (RvmDatabase *database);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDatabase, rvm_database_free)
 
 const char *rvm_database_get_path (const RvmDatabase *database);
+/* It was opened for reading and has no tables: a process makes it now, or was ended while it did. It reads as one without settings and records. */
+gboolean rvm_database_is_blank (const RvmDatabase *database);
 
 /* (nullable): NULL in a database that was just made. */
 const RvmSettings *rvm_database_get_settings (const RvmDatabase *database);

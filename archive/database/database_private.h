@@ -9,7 +9,8 @@ struct _RvmDatabase {
   char *path;
   sqlite3 *handle;
   RvmSettings settings;
-  gboolean has_settings;
+  gboolean has_settings, blank;
+  gint64 patience, waiting; /* microseconds that others are waited for, and when this began; 0: it did not */
 };
 
 /* Sets @error from the last call; always FALSE. */

@@ -223,8 +223,10 @@ GPtrArray *
 rvm_database_list (RvmDatabase *database, GError **error)
 {
   g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) rvm_record_free);
-  sqlite3_stmt *statement = select_files (database, "ORDER BY path", error);
+  sqlite3_stmt *statement = database->blank ? NULL : select_files (database, "ORDER BY path", error);
 
+  if (database->blank)
+    return g_steal_pointer (&records);
   if (statement == NULL)
     return NULL;
   while (sqlite3_step (statement) == SQLITE_ROW)

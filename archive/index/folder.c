@@ -10,9 +10,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "archive/database/waiting.h"
 #include "kernels/error.h"
+#include "program/interrupts.h"
 
-enum { WAIT_STEP = 200000 /* microseconds */ };
+/* PATIENCE: seconds without a change; a file system of several machines may show a change only after a minute. */
+enum { WAIT_STEP = 200000, TRIES = 5, BETWEEN_TRIES = 10000 /* microseconds */, PATIENCE = 120, LONGEST_OWNER = 300 /* bytes */ };
 
 struct _RvmFolder {
   char *path;
@@ -139,6 +142,20 @@ merge (RvmFolder *folder, GError **error)
   return TRUE;
 }
 
+/* Takes the lock for this process alone. It is tried several times, because rvm_folder_is_locked() of another process has it for an instant. */
+static gboolean
+take_alone (int lock)
+{
+  gboolean taken = FALSE;
+
+  for (guint i = 0; !taken && i < TRIES; i++) {
+    if (i)
+      g_usleep (BETWEEN_TRIES);
+    taken = flock (lock, LOCK_EX | LOCK_NB) == 0;
+  }
+  return taken;
+}
+
 static int
 open_lock (const char *folder, GError **error)
 {
@@ -154,10 +171,37 @@ struct _RvmFolderLock {
   int file;
 };
 
+/* Who has the lock for itself is written into it, for other machines. It is only a hint, and may fail. */
+static void
+note_owner (int lock)
+{
+  g_autofree char *text = g_strdup_printf ("process %d on %s\n", (int) getpid (), g_get_host_name ());
+
+  if (ftruncate (lock, 0) == 0 && pwrite (lock, text, strlen (text), 0) < 0)
+    return;
+}
+
+/* (transfer full): of a lock that somebody has. */
+static char *
+describe_owners (const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "lock", NULL), *holders = rvm_waiting_describe_holders (path), *content = NULL;
+  gsize size = 0;
+
+  if (holders)
+    return g_steal_pointer (&holders);
+  if (!g_file_get_contents (path, &content, &size, NULL) || size == 0 || size > LONGEST_OWNER || strlen (content) != size)
+    return g_strdup ("one that cannot be found on this computer");
+  g_strstrip (content);
+  return g_strdup_printf ("one that cannot be found on this computer; the last one to merge was %s", content);
+}
+
 static gboolean
 fail_locked (const char *folder, GError **error)
 {
-  rvm_error_set (error, RVM_ERROR_FILE, "%s: another process writes to this archive", folder);
+  g_autofree char *owners = describe_owners (folder);
+
+  rvm_error_set (error, RVM_ERROR_FILE, "%s/lock: another process writes to this archive: %s", folder, owners);
   return FALSE;
 }
 
@@ -167,8 +211,9 @@ rvm_folder_lock (const char *folder, GError **error)
   g_autoptr (RvmFolderLock) lock = g_new (RvmFolderLock, 1);
 
   lock->file = open_lock (folder, error);
-  if (lock->file < 0 || (flock (lock->file, LOCK_EX | LOCK_NB) != 0 && !fail_locked (folder, error)))
+  if (lock->file < 0 || (!take_alone (lock->file) && !fail_locked (folder, error)))
     return NULL;
+  note_owner (lock->file);
   return g_steal_pointer (&lock);
 }
 
@@ -185,33 +230,109 @@ rvm_folder_is_locked (const char *folder)
 {
   g_autofree char *path = g_build_filename (folder, "lock", NULL);
   const int lock = open (path, O_RDONLY | O_CLOEXEC);
-  const gboolean locked = lock >= 0 && flock (lock, LOCK_SH | LOCK_NB) != 0;
+  /* Several processes share it. Where only a file that is open for writing can be locked for oneself, only a process alone is noticed. */
+  const gboolean alone = lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) == 0;
+  const gboolean locked = lock >= 0 && !alone && (errno == EWOULDBLOCK || flock (lock, LOCK_SH | LOCK_NB) != 0);
 
   if (lock >= 0)
     close (lock);
   return locked;
 }
 
+char *
+rvm_folder_describe_writers (const char *folder)
+{
+  return rvm_folder_is_locked (folder) ? describe_owners (folder) : NULL;
+}
+
+typedef struct {
+  gint64 begun, since; /* since: of the last change; 0: it has not begun */
+  gint64 state;
+} Wait;
+
+/* Another number each time that somebody writes to the database. */
+static gint64
+get_state (const RvmFolder *folder)
+{
+  static const char *const suffixes[] = { "", "-wal", "-journal" };
+  g_autofree char *database = rvm_folder_get_database (folder->path), *shards = get_shards (folder);
+  gint64 state = 0;
+  GStatBuf status;
+
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++) {
+    g_autofree char *path = g_strconcat (database, suffixes[i], NULL);
+
+    if (g_stat (path, &status) == 0)
+      state += (gint64) ((guint64) status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec) + status.st_size;
+  }
+  if (g_stat (shards, &status) == 0)
+    state += (gint64) ((guint64) status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec);
+  return state;
+}
+
+/* Waits a moment for another one of this job that has the folder for itself, because it makes the database or merges. FALSE: it does not seem to end. */
+static gboolean
+wait_a_moment (const RvmFolder *folder, Wait *wait, GError **error)
+{
+  const gint64 now = g_get_monotonic_time (), state = get_state (folder);
+  double patience;
+
+  if (!rvm_waiting_get_seconds (PATIENCE, &patience, error))
+    return FALSE;
+  if (rvm_interrupts_count ()) {
+    rvm_error_set (error, RVM_ERROR_FILE, "%s/lock: interrupted while it was waited for", folder->path);
+    return FALSE;
+  }
+  if (wait->begun == 0) {
+    g_autofree char *owners = describe_owners (folder->path);
+
+    wait->begun = now;
+    tell (folder, "%s: waiting for another process that writes to this archive: %s", folder->path, owners);
+  }
+  if (wait->since == 0 || state != wait->state)
+    wait->since = now;
+  wait->state = state;
+  if (now - wait->since >= patience * G_USEC_PER_SEC) {
+    g_autofree char *owners = describe_owners (folder->path);
+
+    rvm_error_set (error, RVM_ERROR_FILE, "%s/lock: another process has this archive for itself, and has changed nothing in it for %g s (RVM_ARCHIVE_WAIT): %s",
+        folder->path, patience, owners);
+    return FALSE;
+  }
+  g_usleep (WAIT_STEP);
+  return TRUE;
+}
+
 /* @alone: nobody else has the folder, also of this job. */
 static gboolean
 lock (RvmFolder *folder, gboolean *alone, GError **error)
 {
-  gboolean told = FALSE;
+  Wait wait = { 0 };
 
   folder->lock = open_lock (folder->path, error);
   if (folder->lock < 0)
     return FALSE;
-  while (!(*alone = flock (folder->lock, LOCK_EX | LOCK_NB) == 0)) {
+  while (!(*alone = take_alone (folder->lock))) {
     if (folder->rank.size == 1)
       return fail_locked (folder->path, error);
     if (flock (folder->lock, LOCK_SH | LOCK_NB) == 0)
       return TRUE;
-    /* Another one of this job may be merging, which ends. */
-    if (!told)
-      tell (folder, "%s: waiting for another process that writes to this archive", folder->path);
-    told = TRUE;
-    g_usleep (WAIT_STEP);
+    if (!wait_a_moment (folder, &wait, error))
+      return FALSE;
   }
+  note_owner (folder->lock);
+  return TRUE;
+}
+
+/* Lets the others of this job in. The lock is let go of for an instant, in which another one can have it for itself. */
+static gboolean
+share (RvmFolder *folder, GError **error)
+{
+  Wait wait = { 0 };
+
+  while (flock (folder->lock, LOCK_SH | LOCK_NB) != 0)
+    if (!wait_a_moment (folder, &wait, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -265,7 +386,8 @@ rvm_folder_open (const char *path, RvmRank rank, RvmFolderTell tell, gpointer us
   }
   if (!lock (folder, &alone, error) || (alone && !tidy (folder, database, error)))
     return NULL;
-  if (rank.size > 1 && (!open_shard (folder, database, error) || flock (folder->lock, LOCK_SH) != 0))
+  /* In this order: whoever has the folder for itself takes shards away. */
+  if (rank.size > 1 && (!share (folder, error) || !open_shard (folder, database, error)))
     return NULL;
   return g_steal_pointer (&folder);
 }
@@ -276,8 +398,9 @@ rvm_folder_close (RvmFolder *folder, GError **error)
   g_autofree char *database = rvm_folder_get_database (folder->path);
 
   g_clear_pointer (&folder->shard, rvm_database_free);
-  if (folder->rank.size == 1 || flock (folder->lock, LOCK_EX | LOCK_NB) != 0)
+  if (folder->rank.size == 1 || !take_alone (folder->lock))
     return TRUE;
+  note_owner (folder->lock);
   g_clear_pointer (&folder->main, rvm_database_free);
   folder->main = rvm_database_open (database, RVM_DATABASE_WRITE, error);
   return folder->main && merge (folder, error);
