@@ -4,13 +4,15 @@
 
 #include <json-glib/json-glib.h>
 
-#include "archive/database/database.h"
+#include "archive/search/table.h"
 
 G_BEGIN_DECLS
 
 int rvm_archive_index (int argc, char **argv);
 int rvm_archive_status (int argc, char **argv);
 int rvm_archive_search (int argc, char **argv);
+int rvm_archive_scenes (int argc, char **argv);
+int rvm_archive_duplicates (int argc, char **argv);
 int rvm_archive_check (int argc, char **argv);
 int rvm_archive_export (int argc, char **argv);
 
@@ -26,6 +28,10 @@ int rvm_archive_parse (int *argc, char ***argv, const GOptionEntry *entries, con
 RvmDatabase *rvm_archive_open (const char *folder, GError **error);
 /* The same, also one without any video, which has no settings. */
 RvmDatabase *rvm_archive_open_any (const char *folder, GError **error);
+
+/* The colours of all moments of an archive, which is held meanwhile. @marked: of each span, whether the video is one of @names, which must be in the archive
+ * (RVM_ERROR_ARGUMENT); NULL if there are no names. */
+RvmTable *rvm_archive_load_colours (RvmDatabase *database, const char *const *names, gboolean **marked, GError **error);
 
 /* Prints JSON on a line of its own. */
 void rvm_archive_print_json (JsonBuilder *builder);

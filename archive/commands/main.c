@@ -1,4 +1,6 @@
 /* rvm-archive: keeps what a model sees in a folder of videos, and finds it again. Runs the command that is named; what the commands share is here. */
+#include <string.h>
+
 #include "archive/index/folder.h"
 #include "archive/index/shards.h"
 #include "commands.h"
@@ -10,6 +12,8 @@ static const RvmProgramCommand commands[] = {
   { "index", "look at videos, and record what is new or has changed", rvm_archive_index },
   { "status", "say what an archive has", rvm_archive_status },
   { "search", "find where something appears", rvm_archive_search },
+  { "scenes", "find the cuts of videos", rvm_archive_scenes },
+  { "duplicates", "find what several videos have in common", rvm_archive_duplicates },
   { "check", "see whether an archive is whole, and mend it", rvm_archive_check },
   { "export", "write vectors as JSON lines, CSV or NumPy's format", rvm_archive_export },
 };
@@ -67,6 +71,38 @@ rvm_archive_open (const char *folder, GError **error)
         explained ? explained : "");
   return settings ? g_steal_pointer (&database) : NULL;
 }
+/* Marks the video of @name. */
+static gboolean
+mark (const RvmTable *table, const char *name, gboolean *marked, GError **error)
+{
+  g_autofree char *path = strstr (name, "://") ? g_strdup (name) : g_canonicalize_filename (name, NULL);
+
+  for (guint s = 0; s < table->spans->len; s++)
+    if (strcmp (g_array_index (table->spans, RvmTableSpan, s).record->path, path) == 0) {
+      marked[s] = TRUE;
+      return TRUE;
+    }
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: is not in the archive, or no moment of it is: 'rvm-archive status --files' names what is", path);
+  return FALSE;
+}
+
+RvmTable *
+rvm_archive_load_colours (RvmDatabase *database, const char *const *names, gboolean **marked, GError **error)
+{
+  g_autoptr (RvmTable) table = NULL;
+
+  if (!rvm_database_hold (database, error))
+    return NULL;
+  table = rvm_table_load (database, RVM_VECTOR_COLOURS, error);
+  if (table == NULL || !rvm_database_let_go (database, error))
+    return NULL;
+  *marked = names && names[0] ? g_new0 (gboolean, table->spans->len + 1) : NULL;
+  for (guint i = 0; *marked && names[i]; i++)
+    if (!mark (table, names[i], *marked, error))
+      return NULL;
+  return g_steal_pointer (&table);
+}
+
 void
 rvm_archive_print_json (JsonBuilder *builder)
 {

@@ -98,6 +98,22 @@ multiply (const guint16 *vector, guint dim, const float *query)
   return product;
 }
 
+float
+rvm_nearest_product (const guint16 *a, const guint16 *b, guint dim)
+{
+  float products[LANES] = { 0 }, product = 0;
+  guint c = 0;
+
+  for (; c + LANES <= dim; c += LANES)
+    for (guint l = 0; l < LANES; l++)
+      products[l] += to_float (a[c + l]) * to_float (b[c + l]);
+  for (; c < dim; c++)
+    product += to_float (a[c]) * to_float (b[c]);
+  for (guint l = 0; l < LANES; l++)
+    product += products[l];
+  return product;
+}
+
 typedef struct {
   const guint16 *halves;
   gsize n;

@@ -17,6 +17,9 @@ RvmStandard *rvm_standard_new (const guint16 *halves, gsize n, guint dim);
 void rvm_standard_free (RvmStandard *standard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStandard, rvm_standard_free)
 
+/* The scalar product of two vectors of halves, without infinities and NaN. */
+float rvm_nearest_product (const guint16 *a, const guint16 *b, guint dim);
+
 /* @scores[n]: with @standard, the cosine of the standardised vectors; without it, the scalar product. @query: dim floats. */
 void rvm_nearest_score (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, const float *query, float *scores);
 

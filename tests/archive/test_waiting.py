@@ -15,7 +15,7 @@ import time
 from archive import clean, digest, index, make_videos, program, run, run_json, start, tiny, wait_for
 
 # What each command is called with, but for the archive.
-READERS = (["status"], ["search", "none.mkv@1"], ["check"], ["export"])
+READERS = (["status"], ["search", "none.mkv@1"], ["scenes"], ["duplicates"], ["check"], ["export"])
 
 
 def call(*args, seconds=20, wait=1):
