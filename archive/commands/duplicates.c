@@ -9,12 +9,13 @@
 
 static char *archive;
 static gboolean json;
-static double alike, motion, still, least;
+static double alike, motion, evidence, still, least;
 
 static const GOptionEntry entries[] = {
   { "archive", 'a', 0, G_OPTION_ARG_FILENAME, &archive, "folder of the archive", "FOLDER" },
   { "alike", 0, 0, G_OPTION_ARG_DOUBLE, &alike, "least likeness of the colours of each two moments, 0 to 1 (0.9)", "SCORE" },
-  { "motion", 0, 0, G_OPTION_ARG_DOUBLE, &motion, "least agreement of how colours change, -1 to 1 (0.75)", "SCORE" },
+  { "motion", 0, 0, G_OPTION_ARG_DOUBLE, &motion, "least agreement of how colours change, -1 to 1 (0.3)", "SCORE" },
+  { "evidence", 0, 0, G_OPTION_ARG_DOUBLE, &evidence, "least evidence: atanh of that agreement, times the root of the seconds (1.6)", "AMOUNT" },
   { "still", 0, 0, G_OPTION_ARG_DOUBLE, &still, "least likeness where nothing changes, 0 to 1 (0.99)", "SCORE" },
   { "least", 0, 0, G_OPTION_ARG_DOUBLE, &least, "shorter pieces are left out (2)", "SECONDS" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL },
@@ -82,7 +83,7 @@ print_text (const RvmTable *table, const GArray *duplicates)
 static gboolean
 run (RvmDatabase *database, const char *const *names, GError **error)
 {
-  const RvmDuplicateOptions options = { .alike = alike, .motion = motion, .still = still, .least = (gint64) (least * 1e9) };
+  const RvmDuplicateOptions options = { .alike = alike, .motion = motion, .evidence = evidence, .still = still, .least = (gint64) (least * 1e9) };
   g_autoptr (RvmTable) table = NULL;
   g_autofree gboolean *marked = NULL;
   g_autoptr (GArray) duplicates = NULL;
@@ -107,6 +108,7 @@ rvm_archive_duplicates (int argc, char **argv)
 
   alike = rvm_duplicate_defaults.alike;
   motion = rvm_duplicate_defaults.motion;
+  evidence = rvm_duplicate_defaults.evidence;
   still = rvm_duplicate_defaults.still;
   least = rvm_duplicate_defaults.least / 1e9;
   status = rvm_archive_parse (&argc, &argv, entries, "[VIDEO...] --archive FOLDER",
@@ -114,8 +116,8 @@ rvm_archive_duplicates (int argc, char **argv)
       " common with any other.", &names);
   if (status >= 0)
     return status;
-  if (!(alike >= 0 && alike <= 1) || !(motion >= -1 && motion <= 1) || !(still >= 0 && still <= 1) || !(least >= 0 && least < 1e6)) {
-    g_printerr ("rvm-archive: --alike and --still are 0 to 1, --motion is -1 to 1, --least 0 or more seconds\n");
+  if (!(alike >= 0 && alike <= 1) || !(motion >= -1 && motion <= 1) || !(evidence >= -1e6 && evidence < 1e6) || !(still >= 0 && still <= 1) || !(least >= 0 && least < 1e6)) {
+    g_printerr ("rvm-archive: --alike and --still are 0 to 1, --motion is -1 to 1, --evidence a number, --least 0 or more seconds\n");
     return 2;
   }
   database = rvm_archive_open (archive, &error);

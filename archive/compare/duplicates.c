@@ -14,9 +14,10 @@ enum { LEAST_MOMENTS = 3, SHIFTS = 2 /* each way, within half a step */, MOST_TH
 
 /* Below this variance of its vectors (which have length 1), nothing changes in a piece but noise. */
 #define STILL 5e-4
+#define MOST_MOTION 0.9999
 
 /* Chosen on other videos than those that docs/archive.md reports on. */
-const RvmDuplicateOptions rvm_duplicate_defaults = { .alike = 0.9, .motion = 0.75, .still = 0.99, .least = 2000000000 };
+const RvmDuplicateOptions rvm_duplicate_defaults = { .alike = 0.9, .motion = 0.3, .evidence = 1.6, .still = 0.99, .least = 2000000000 };
 
 typedef struct {
   gsize a, a_end, b, b_end; /* rows; the ends are the last ones */
@@ -124,11 +125,14 @@ note (Pair *pair, gsize a, guint n, gint64 offset, const gsize *partners)
   const RvmDuplicateOptions *options = pair->work->options;
   const gint64 *times = pair->work->table->times;
   Run run = { .a = a, .a_end = a + n - 1, .b = partners[0], .b_end = partners[n - 1], .offset = offset, .moments = n };
+  double evidence;
 
   if (n < LEAST_MOMENTS || times[run.a_end] - times[run.a] < options->least || times[run.b_end] - times[run.b] < options->least)
     return;
   measure (pair, &run, partners);
-  if (isnan (run.motion) ? run.score >= options->still : run.motion >= options->motion)
+  /* As the test of a correlation, but by time: moments that follow each other closely are no evidence of their own. */
+  evidence = atanh (CLAMP (run.motion, -MOST_MOTION, MOST_MOTION)) * sqrt ((times[run.a_end] - times[run.a]) / 1e9);
+  if (isnan (run.motion) ? run.score >= options->still : run.motion >= options->motion && evidence >= options->evidence)
     g_array_append_val (pair->runs, run);
 }
 

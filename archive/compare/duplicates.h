@@ -19,7 +19,8 @@ typedef struct {
 
 typedef struct {
   double alike;  /* least likeness of colours of each pair of moments, 0 to 1 */
-  double motion; /* least agreement of changes */
+  double motion; /* least agreement of changes, ... */
+  double evidence; /* ... and least of atanh (motion) * sqrt (seconds): that two takes agree for long is less likely than for a moment */
   double still;  /* least score of pieces in which nothing changes */
   gint64 least;  /* nanoseconds: shorter pieces are left out */
   guint threads; /* 0: one for each processor */

@@ -83,13 +83,13 @@ def check_options(videos, archive, found):
     some = run_json("duplicates", videos / "film.mkv", "--archive", archive)["duplicates"]
     assert some == [each for each in found if "film.mkv" in each["b"]["path"]] and len(some) == 1, some
     assert run_json("duplicates", "--archive", archive, "--least", "100")["duplicates"] == []
-    assert len(run_json("duplicates", "--archive", archive, "--alike", "0", "--motion", "-1")["duplicates"]) > len(found)
+    assert len(run_json("duplicates", "--archive", archive, "--alike", "0", "--motion", "-1", "--evidence", "-10")["duplicates"]) > len(found)
     text = run("duplicates", "--archive", archive)
     assert text.count(" s  /") == 2 * len(found) and f"{videos}/mirrored.mkv" in text, text
     assert "no duplicates among" in run("duplicates", "--archive", archive, "--least", "100")
     assert "is not in the archive" in run("duplicates", videos / "none.mkv", "--archive", archive, status=2)
     assert "is not in the archive" in run("scenes", videos / "none.mkv", "--archive", archive, status=2)
-    for command, *wrong in (("duplicates", "--alike", "2"), ("duplicates", "--motion", "-3"), ("duplicates", "--still", "nan"), ("duplicates", "--least", "-2"),
+    for command, *wrong in (("duplicates", "--alike", "2"), ("duplicates", "--motion", "-3"), ("duplicates", "--still", "nan"), ("duplicates", "--evidence", "nan"), ("duplicates", "--least", "-2"),
                             ("scenes", "--cut", "2"), ("scenes", "--stands", "nan"), ("scenes", "--least", "-2")):
         assert call(command, "--archive", archive, *wrong).returncode == 2, (command, wrong)
 
