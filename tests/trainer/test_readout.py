@@ -129,6 +129,15 @@ def check_class():
     os.utime(victim, (1e9, 1e9))
     assert "clips through" in run("class", "--data", folder / "clips", "--out", again, *size)
 
+    # Few clips of each class: the same two clips of a class teach more than one, and from all of them nothing is drawn any more.
+    output = run("class", "--data", folder / "clips", "--out", again, *size, "--curve", "--json")
+    points = json.loads(output.splitlines()[-1])["curve"]
+    assert [point["clips"] for point in points] == [1, 2, 3, 4, 6, 8] and [point["learned"] for point in points] == [1, 2, 3, 4, 6, 8], points
+    assert points[0]["readout"][0] < points[-1]["readout"][0] and points[0]["readout"][1] > 0, points
+    assert abs(points[-1]["readout"][0] - forward[1]) < 1e-3 and points[-1]["readout"][1] < 1e-9 and points[-1]["grey"] == [1, 0], (points, rows)
+    assert all(abs(point["readout"][0] - point["grey"][0] - point["over"][0]) < 1e-5 for point in points), points
+    assert "drawings of the clips" in output and "drawings of the clips" in metadata_of(again)["measured"], output
+
     # Features of the encoder, and other references.
     for more in (("--features", "encoder"), ("--reference", "mean"), ("--reference", "none")):
         output = run("class", "--data", folder / "clips", "--out", again, *size, *more)

@@ -10,6 +10,7 @@
 #include "kernels/error.h"
 #include "model/default_model.h"
 #include "program/interrupts.h"
+#include "trainer/readout/learning_curve.h"
 
 void
 rvm_readout_arguments_clear (RvmReadoutArguments *arguments)
@@ -87,13 +88,18 @@ rvm_readout_fail (const GError *error)
 }
 
 void
-rvm_readout_print_measures (const RvmMeasures *measures)
+rvm_readout_print_measures (const RvmMeasures *measures, const GArray *curve)
 {
   char accuracy[G_ASCII_DTOSTR_BUF_SIZE], mean[G_ASCII_DTOSTR_BUF_SIZE];
+  g_autoptr (GString) more = g_string_new (NULL);
 
-  g_print ("{\"accuracy\": %s, \"mean_class_accuracy\": %s, \"n\": %u}\n",
+  if (curve) {
+    g_string_append (more, ", \"curve\": ");
+    rvm_learning_curve_format_json (curve, more);
+  }
+  g_print ("{\"accuracy\": %s, \"mean_class_accuracy\": %s, \"n\": %u%s}\n",
            g_ascii_formatd (accuracy, sizeof accuracy, "%.6f", measures->accuracy),
-           g_ascii_formatd (mean, sizeof mean, "%.6f", measures->mean_class), measures->n);
+           g_ascii_formatd (mean, sizeof mean, "%.6f", measures->mean_class), measures->n, more->str);
 }
 
 void

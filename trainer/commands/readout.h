@@ -20,7 +20,7 @@ typedef struct {
   int window, stride, epochs, steps, none;
   double unit;
   gint64 seed;
-  gboolean reversed, json;
+  gboolean reversed, curve, json;
 } RvmReadoutArguments;
 
 void rvm_readout_arguments_clear (RvmReadoutArguments *arguments);
@@ -35,8 +35,8 @@ RvmModel *rvm_readout_load_model (const RvmReadoutArguments *arguments, GError *
 gboolean rvm_readout_check_out (const char *path, GError **error);
 /* Prints @error, and returns the exit status. */
 int rvm_readout_fail (const GError *error);
-/* One line of JSON. */
-void rvm_readout_print_measures (const RvmMeasures *measures);
+/* One line of JSON. @curve: (nullable) (element-type RvmCurvePoint). */
+void rvm_readout_print_measures (const RvmMeasures *measures, const GArray *curve);
 void rvm_readout_print_dense_measures (const RvmDenseMeasures *measures, const RvmTargetKind *kind);
 
 #define RVM_READOUT_CACHE_HELP "where features, compiled kernels and what is known of videos are kept (default: the user's cache directory)"

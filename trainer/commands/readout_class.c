@@ -66,6 +66,7 @@ train_class (const RvmReadoutArguments *options, GError **error)
                                .stride = options->stride,
                                .reference = RVM_REFERENCE_FIRST,
                                .reversed = options->reversed,
+                               .curve = options->curve,
                                .epochs = options->epochs,
                                .seed = options->seed,
                                .cache_dir = options->cache_dir,
@@ -99,7 +100,7 @@ train_class (const RvmReadoutArguments *options, GError **error)
   if (!save_class (options, &settings, model, labelled, report, text, error))
     return FALSE;
   if (options->json)
-    rvm_readout_print_measures (g_array_index (report->rows, RvmClassRow, report->readout).measures);
+    rvm_readout_print_measures (g_array_index (report->rows, RvmClassRow, report->readout).measures, report->curve);
   return TRUE;
 }
 
@@ -130,6 +131,7 @@ rvm_readout_command_class (int argc, char **argv)
     { "epochs", 0, 0, G_OPTION_ARG_INT, &options.epochs, "of attention: how often each clip is seen, 1 to 10000 (default 60)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "of attention: of the random numbers (default 0)", "N" },
     { "reversed", 0, 0, G_OPTION_ARG_NONE, &options.reversed, "also measure clips that run backwards", NULL },
+    { "curve", 0, 0, G_OPTION_ARG_NONE, &options.curve, "also measure what is learned from 1, 2, 3, ... clips of each class, in closed form", NULL },
     { "licence", 0, 0, G_OPTION_ARG_STRING, &options.licence, "of the labels, for the file", "TEXT" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "end with the measures as a line of JSON", NULL },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &options.device, "index or part of a device's name", "DEVICE" },

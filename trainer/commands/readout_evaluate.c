@@ -130,7 +130,7 @@ print_classes (const Job *job, gboolean json)
   g_print ("accuracy %.3f +- %.3f, mean over classes %.3f +- %.3f, of %u clips\n\nanswers (columns) for clips of each class (rows):\n%s",
            measures->accuracy, measures->accuracy_error, measures->mean_class, measures->mean_class_error, clips, confusion);
   if (json)
-    rvm_readout_print_measures (measures);
+    rvm_readout_print_measures (measures, NULL);
 }
 
 /* @whole: the largest value of each clip, instead of all of them. */

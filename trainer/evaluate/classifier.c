@@ -8,10 +8,10 @@
 #include "cholesky.h"
 
 void
-rvm_classifier_multiply (const float *const *vectors, guint n, gsize length, double *products)
+rvm_classifier_multiply (const float *const *vectors, guint n, guint learned, gsize length, double *products)
 {
   for (guint i = 0; i < n; i++)
-    for (guint j = 0; j <= i; j++) {
+    for (guint j = 0; j <= i && j < learned; j++) {
       const float *a = vectors[i], *b = vectors[j];
       double sums[4] = { 0 };
       gsize v = 0;

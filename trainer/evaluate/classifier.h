@@ -21,8 +21,9 @@ typedef struct {
   gboolean alike;        /* of ridge regression: vectors weigh the same, not classes */
 } RvmClassifierMethod;
 
-/* @product[i, j] of the vectors i and j, of @length values each. */
-void rvm_classifier_multiply (const float *const *vectors, guint n, gsize length, double *products);
+/* @product[i, j] of the vectors i and j, of @length values each. Those of two vectors from number @learned on, which are only measured, are left as they
+ * are. */
+void rvm_classifier_multiply (const float *const *vectors, guint n, guint learned, gsize length, double *products);
 
 /* @train: (n): the vectors to learn from. @coefficients: (n, classes), 0 for the others. A class without a vector to learn from has the
  * score -1e30. */

@@ -52,7 +52,7 @@ leave_out (const RvmRidgeData *data, guint group, double penalty, gboolean *righ
   values = standardise (data, fitted, n);
   for (guint i = 0; i < data->n; i++)
     vectors[i] = values + (gsize) i * data->dim;
-  rvm_classifier_multiply (vectors, data->n, data->dim, products);
+  rvm_classifier_multiply (vectors, data->n, data->n, data->dim, products);
   rvm_classifier_fit (&of, fitted, &(RvmClassifierMethod){ .ridge = penalty / n, .alike = TRUE }, coefficients, bias);
   for (guint i = 0; i < data->n; i++)
     if (!fitted[i]) {

@@ -91,7 +91,7 @@ measure_fold (Job *job, guint fold, RvmHeldOut *held_out, GError **error)
     if (used[i])
       continue;
     if (!score (job, training, windows, g_ptr_array_index (attention->sequences, i), 0, held_out->scores + at, error)
-        || !score (job, training, windows, g_ptr_array_index (attention->sequences, i), attention->phases / 2, held_out->second_scores + at, error)
+        || !score (job, training, windows, g_ptr_array_index (attention->sequences, i), attention->folds->phase[i], held_out->random_scores + at, error)
         || (attention->others
             && !score (job, training, windows, g_ptr_array_index (attention->others, i), 0, held_out->other_scores + at, error)))
       return FALSE;
@@ -109,7 +109,7 @@ rvm_class_attention_measure (const RvmClassAttention *attention, GError **error)
 
   begin (&job, attention, attention->folds->n);
   held_out->scores = g_new0 (double, values);
-  held_out->second_scores = g_new0 (double, values);
+  held_out->random_scores = g_new0 (double, values);
   held_out->other_scores = attention->others ? g_new0 (double, values) : NULL;
   for (guint fold = 0; good && fold < attention->folds->n; fold++)
     good = measure_fold (&job, fold, held_out, error);

@@ -7,12 +7,12 @@
 #include "class_attention.h"
 #include "class_windows.h"
 #include "kernels/error.h"
+#include "learning_curve.h"
 #include "program/interrupts.h"
 #include "trainer/run/initialise.h"
 
 enum {
   SLOTS = 9,
-  PHASES = 4,
   ENOUGH_CLIPS = 10, /* of a class, for an attention readout */
 };
 
@@ -40,6 +40,7 @@ rvm_class_report_free (RvmClassReport *report)
   if (report == NULL)
     return;
   g_array_unref (report->rows);
+  g_clear_pointer (&report->curve, g_array_unref);
   g_clear_pointer (&report->arrays, g_ptr_array_unref);
   g_free (report);
 }
@@ -119,7 +120,7 @@ read_sequences (Job *job, RvmModel *model, gboolean reversed, const char *what, 
                 GPtrArray **sequences, GError **error)
 {
   const RvmFeatureSettings settings
-      = { model, job->options->width, job->options->height, job->stride, PHASES, reversed, job->options->cache_dir,
+      = { model, job->options->width, job->options->height, job->stride, RVM_FOLDS_PHASES, reversed, job->options->cache_dir,
           RVM_FEATURES_WARM_UP };
 
   if (!rvm_features_compute (&settings, job->labelled, job->frames, what, error))
@@ -150,7 +151,7 @@ make_shape (const Job *job, guint slots, RvmReadoutReference reference, gboolean
 static void
 measure_one (Job *job, const char *name, GPtrArray *sequences, RvmWindowShape shape)
 {
-  g_autoptr (RvmHeldOut) held_out = rvm_folds_measure (job->folds, job->labelled, sequences, NULL, &shape);
+  g_autoptr (RvmHeldOut) held_out = rvm_folds_measure (job->folds, job->labelled, sequences, FALSE, NULL, &shape);
 
   add_row (job, name, held_out->scores);
 }
@@ -212,7 +213,7 @@ make_linear (Job *job, GPtrArray *sequences, const RvmHeldOut *held_out, const R
   float *bias = g_new (float, classes), *kernel;
   gsize length;
 
-  kernel = rvm_folds_fit_all (job->labelled, sequences, shape, &held_out->choice, &length, exact);
+  kernel = rvm_folds_fit_all (job->folds, job->labelled, sequences, shape, &held_out->choice, &length, exact);
   for (gsize i = 0; i < length * classes; i++)
     kernel[i] *= scale;
   for (guint c = 0; c < classes; c++)
@@ -238,7 +239,7 @@ add_held_out (Job *job, const char *name, const RvmHeldOut *held_out)
 {
   const guint row = add_row (job, name, held_out->scores);
 
-  add_row (job, "  the same with another phase", held_out->second_scores);
+  add_row (job, "  the same with a random phase", held_out->random_scores);
   if (held_out->other_scores)
     add_row (job, "  the same, clips in reverse", held_out->other_scores);
   return row;
@@ -262,7 +263,7 @@ make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *revers
     .window = job->options->window, .stride = job->stride, .reference = job->options->reference,
   };
   const RvmClassAttention attention = {
-    rvm_model_get_device (model), &info, job->labelled, job->folds, sequences, reversed, rvm_model_get_config (model)->encoder.dim, PHASES,
+    rvm_model_get_device (model), &info, job->labelled, job->folds, sequences, reversed, rvm_model_get_config (model)->encoder.dim, RVM_FOLDS_PHASES,
     job->options->epochs, job->options->seed,
   };
   const gboolean both = is_wanted (job, RVM_CLASS_LINEAR) && is_wanted (job, RVM_CLASS_ATTENTION);
@@ -271,7 +272,7 @@ make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *revers
 
   memcpy (classes, job->labelled->classes->pdata, job->labelled->classes->len * sizeof *classes);
   if (is_wanted (job, RVM_CLASS_LINEAR)) {
-    closed = rvm_folds_measure (job->folds, job->labelled, sequences, reversed, &shape);
+    closed = rvm_folds_measure (job->folds, job->labelled, sequences, TRUE, reversed, &shape);
     rows[0] = add_held_out (job, encoder ? "closed form: a window of encoder features" : "closed form: a window of states", closed);
   }
   if (is_wanted (job, RVM_CLASS_ATTENTION)) {
@@ -318,9 +319,20 @@ measure_pixels (Job *job, GPtrArray *const *sequences, double **floor)
   measure_one (job, "the last picture, 16 x 12 grey pixels", sequences[RVM_SEQUENCE_GREY], make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
   measure_one (job, "absolute change of grey pixels, in order", sequences[RVM_SEQUENCE_GREY],
                make_shape (job, SLOTS, RVM_REFERENCE_NONE, TRUE));
-  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[RVM_SEQUENCE_GREY], NULL, &shape);
+  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[RVM_SEQUENCE_GREY], FALSE, NULL, &shape);
   job->report->floor = add_row (job, "grey pixels less the first, in order", held_out->scores);
   *floor = g_steal_pointer (&held_out->scores);
+}
+
+/* @sequences: those of the readout. */
+static gboolean
+measure_curve (Job *job, GPtrArray *sequences, GPtrArray *grey, GError **error)
+{
+  const RvmCurveSource readout = { sequences, make_shape (job, SLOTS, job->options->reference, FALSE) };
+  const RvmCurveSource pixels = { grey, make_shape (job, SLOTS, RVM_REFERENCE_FIRST, FALSE) };
+
+  job->report->curve = rvm_learning_curve_measure (job->folds, job->labelled, &readout, &pixels, error);
+  return job->report->curve != NULL;
 }
 
 static gboolean
@@ -360,6 +372,9 @@ run (Job *job, RvmModel *model, GError **error)
   }
   if (good)
     good = measure_features (job, model, sequences, job->options->reversed ? reversed : NULL, floor, error);
+  if (good && job->options->curve)
+    good = measure_curve (job, sequences[job->options->features == RVM_READOUT_ENCODER ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE],
+                          sequences[RVM_SEQUENCE_GREY], error);
   for (guint i = 0; i < G_N_ELEMENTS (sequences); i++) {
     g_clear_pointer (&sequences[i], g_ptr_array_unref);
     g_clear_pointer (&reversed[i], g_ptr_array_unref);
@@ -446,5 +461,7 @@ rvm_class_report_format (const RvmClassReport *report, const RvmLabelled *labell
   format_conclusion (report, text);
   confusion = rvm_measures_format_confusion (g_array_index (report->rows, RvmClassRow, report->readout).measures, classes);
   g_string_append_printf (text, "\nthe readout's answers (columns) for clips of each class (rows):\n%s", confusion);
+  if (report->curve)
+    rvm_learning_curve_format (report->curve, text);
   return g_string_free (text, FALSE);
 }

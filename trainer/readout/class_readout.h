@@ -23,6 +23,7 @@ typedef struct {
   RvmReadoutReference reference;
   RvmReadoutFeatures features;
   gboolean reversed; /* also measure clips that run backwards */
+  gboolean curve;    /* also measure closed forms that learn from a few clips of each class */
   RvmClassNetwork network;
   guint epochs;      /* of attention readouts: how often each clip is seen */
   guint64 seed;      /* of attention readouts */
@@ -48,6 +49,7 @@ typedef struct {
   gboolean attention; /* which of the two networks was kept */
   int other;          /* index of the row of the other one; -1: it was not measured */
   guint cells;        /* see RvmReadoutInfo */
+  GArray *curve;      /* (element-type RvmCurvePoint) (nullable): see RvmClassOptions.curve */
   GPtrArray *arrays;  /* (element-type RvmReadoutArray) of the readout made from all clips */
 } RvmClassReport;
 

@@ -1,5 +1,5 @@
-/* Of each clip two vectors are learned from, the second with the other phase, unless there are very many clips; the first is what is
- * measured. */
+/* Of each clip two vectors are learned from, the second of the frames half way between those of the first, unless there are very many clips. The first is
+ * what is measured, and then one of a random phase. */
 #include "folds.h"
 
 #include <string.h>
@@ -11,6 +11,9 @@ enum {
   CLIP_FOLDS = 5,  /* where all clips are of one group */
   INNER_FOLDS = 4, /* where one group is left to choose with */
   MANY_CLIPS = 1500,
+  /* One and the same for all that is measured on the same clips. */
+  PHASE_SEED = 1,
+  DRAWING_SEED = 2,
 };
 
 /* The first of equals is taken: the stiffest. */
@@ -30,15 +33,19 @@ rvm_folds_new (const RvmLabelled *labelled)
 {
   RvmFolds *folds = g_new0 (RvmFolds, 1);
   g_autofree guint *seen = g_new0 (guint, labelled->classes->len);
+  GRand *rand = g_rand_new_with_seed (PHASE_SEED);
 
   folds->mixed = labelled->groups->len == 1;
   folds->n = folds->mixed ? CLIP_FOLDS : MIN (labelled->groups->len, MOST_FOLDS);
   folds->of_clip = g_new (guint, labelled->clips->len);
+  folds->phase = g_new (guint, labelled->clips->len);
   for (guint i = 0; i < labelled->clips->len; i++) {
     const RvmLabelledClip *clip = get_clip (labelled, i);
 
     folds->of_clip[i] = (folds->mixed ? seen[clip->label]++ : clip->group) % folds->n;
+    folds->phase[i] = g_rand_int_range (rand, 0, RVM_FOLDS_PHASES);
   }
+  g_rand_free (rand);
   return folds;
 }
 
@@ -48,6 +55,7 @@ rvm_folds_free (RvmFolds *folds)
   if (folds == NULL)
     return;
   g_free (folds->of_clip);
+  g_free (folds->phase);
   g_free (folds);
 }
 
@@ -57,7 +65,7 @@ rvm_held_out_free (RvmHeldOut *held_out)
   if (held_out == NULL)
     return;
   g_free (held_out->scores);
-  g_free (held_out->second_scores);
+  g_free (held_out->random_scores);
   g_free (held_out->other_scores);
   g_free (held_out);
 }
@@ -83,22 +91,30 @@ pool_clear (Pool *pool)
   g_free (pool->bias);
 }
 
-/* Vector v is of clip v mod clips. */
-static void
-pool_init (Pool *pool, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others, const RvmWindowShape *shape, guint which)
+enum { FIRST, BETWEEN, RANDOM, OTHERS, SETS }; /* vector v is of clip v mod clips, and of set v / clips */
+
+static guint
+get_phase (const RvmFolds *folds, guint set, guint clip, guint stride)
 {
-  const guint clips = labelled->clips->len, sets = others ? 3 : 2;
+  return set == BETWEEN ? stride / 2 : set == RANDOM ? folds->phase[clip] * stride / RVM_FOLDS_PHASES : 0;
+}
+
+static void
+pool_init (Pool *pool, const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others, guint sets,
+           const RvmWindowShape *shape, guint which)
+{
+  const guint clips = labelled->clips->len;
 
   pool->clips = clips;
   pool->vectors = g_ptr_array_new_with_free_func (g_free);
   for (guint set = 0; set < sets; set++)
     for (guint i = 0; i < clips; i++)
-      g_ptr_array_add (pool->vectors, rvm_sequence_make_vector (g_ptr_array_index (set == 2 ? others : sequences, i), which, shape,
-                                                                set == 1, &pool->length));
+      g_ptr_array_add (pool->vectors, rvm_sequence_make_vector (g_ptr_array_index (set == OTHERS ? others : sequences, i), which, shape,
+                                                                get_phase (folds, set, i, shape->stride), &pool->length));
   pool->n = pool->vectors->len;
   pool->learn = clips > MANY_CLIPS ? clips : 2 * clips;
-  pool->products = g_new (double, (gsize) pool->n * pool->n);
-  rvm_classifier_multiply ((const float *const *) pool->vectors->pdata, pool->n, pool->length, pool->products);
+  pool->products = g_new0 (double, (gsize) pool->n * pool->n);
+  rvm_classifier_multiply ((const float *const *) pool->vectors->pdata, pool->n, pool->learn, pool->length, pool->products);
   pool->label = g_new (guint, pool->n);
   for (guint v = 0; v < pool->n; v++)
     pool->label[v] = get_clip (labelled, v % clips)->label;
@@ -202,7 +218,8 @@ choose (Pool *pools, guint n_pools, const RvmFolds *folds, guint classes, const 
 }
 
 RvmHeldOut *
-rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others, const RvmWindowShape *shape)
+rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, gboolean random, GPtrArray *others,
+                   const RvmWindowShape *shape)
 {
   const guint clips = labelled->clips->len, classes = labelled->classes->len;
   const guint n_pools = ((RvmSequence *) g_ptr_array_index (sequences, 0))->pools;
@@ -212,9 +229,9 @@ rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray
   Pool pools[RVM_POOLS];
 
   for (guint p = 0; p < n_pools; p++)
-    pool_init (&pools[p], labelled, sequences, others, shape, p);
+    pool_init (&pools[p], folds, labelled, sequences, others, others ? SETS : random ? OTHERS : RANDOM, shape, p);
   held_out->scores = g_new0 (double, values);
-  held_out->second_scores = g_new0 (double, values);
+  held_out->random_scores = random ? g_new0 (double, values) : NULL;
   held_out->other_scores = others ? g_new0 (double, values) : NULL;
   for (guint fold = 0; fold < folds->n; fold++) {
     RvmChoice choice;
@@ -228,9 +245,10 @@ rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray
     for (guint i = 0; i < clips; i++)
       if (!used[i]) {
         score (pool, classes, i, held_out->scores + (gsize) i * classes);
-        score (pool, classes, clips + i, held_out->second_scores + (gsize) i * classes);
+        if (random)
+          score (pool, classes, RANDOM * clips + i, held_out->random_scores + (gsize) i * classes);
         if (others)
-          score (pool, classes, 2 * clips + i, held_out->other_scores + (gsize) i * classes);
+          score (pool, classes, OTHERS * clips + i, held_out->other_scores + (gsize) i * classes);
       }
   }
   for (guint i = 0; i < clips; i++)
@@ -241,8 +259,75 @@ rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray
   return held_out;
 }
 
+/* At most @n clips of each class among those that are not held out in @fold; the others are not used. */
+static void
+draw_few (const RvmFolds *folds, const RvmLabelled *labelled, guint fold, guint n, GRand *rand, gboolean *used)
+{
+  const guint clips = labelled->clips->len;
+  g_autofree guint *order = g_new0 (guint, clips), *taken = g_new0 (guint, labelled->classes->len);
+
+  for (guint i = 0; i < clips; i++) {
+    const guint j = g_rand_int_range (rand, 0, i + 1);
+
+    order[i] = order[j];
+    order[j] = i;
+  }
+  for (guint i = 0; i < clips; i++) {
+    const guint clip = order[i];
+
+    used[clip] = folds->of_clip[clip] != fold && taken[get_clip (labelled, clip)->label]++ < n;
+  }
+}
+
+/* The mean over classes of one drawing. @scores: scratch. */
+static double
+measure_few (const RvmFolds *folds, const RvmLabelled *labelled, Pool *pools, guint n_pools, guint n, GRand *rand, double *scores)
+{
+  const guint clips = labelled->clips->len, classes = labelled->classes->len;
+  g_autofree gboolean *used = g_new (gboolean, clips);
+
+  for (guint fold = 0; fold < folds->n; fold++) {
+    RvmChoice choice;
+    Pool *pool;
+
+    draw_few (folds, labelled, fold, n, rand, used);
+    choice = choose (pools, n_pools, folds, classes, used);
+    pool = &pools[choice.pool];
+    fit (pool, classes, used, &choice.method);
+    for (guint i = 0; i < clips; i++)
+      if (folds->of_clip[i] == fold)
+        score (pool, classes, i, scores + (gsize) i * classes);
+  }
+  for (guint i = 0; i < clips; i++)
+    used[i] = TRUE;
+  return get_mean_class (scores, used, pools->label, clips, classes);
+}
+
+gboolean
+rvm_folds_measure_few (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmFewClips *few,
+                       double *mean_class)
+{
+  const guint n_pools = ((RvmSequence *) g_ptr_array_index (sequences, 0))->pools;
+  g_autofree double *scores = g_new (double, (gsize) labelled->clips->len * labelled->classes->len);
+  GRand *rand = g_rand_new_with_seed (DRAWING_SEED);
+  gboolean stopped = FALSE;
+  Pool pools[RVM_POOLS];
+
+  for (guint p = 0; p < n_pools; p++)
+    pool_init (&pools[p], folds, labelled, sequences, NULL, RANDOM, shape, p);
+  for (guint k = 0; k < few->n_numbers; k++)
+    for (guint d = 0; !stopped && d < few->drawings; d++) {
+      mean_class[k * few->drawings + d] = measure_few (folds, labelled, pools, n_pools, few->numbers[k], rand, scores);
+      stopped = !few->tell (few->user_data);
+    }
+  for (guint p = 0; p < n_pools; p++)
+    pool_clear (&pools[p]);
+  g_rand_free (rand);
+  return !stopped;
+}
+
 float *
-rvm_folds_fit_all (const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice, gsize *length,
+rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice, gsize *length,
                    double *bias)
 {
   const guint classes = labelled->classes->len;
@@ -251,7 +336,7 @@ rvm_folds_fit_all (const RvmLabelled *labelled, GPtrArray *sequences, const RvmW
   float *kernel;
   Pool pool;
 
-  pool_init (&pool, labelled, sequences, NULL, shape, choice->pool);
+  pool_init (&pool, folds, labelled, sequences, NULL, RANDOM, shape, choice->pool);
   for (guint i = 0; i < pool.clips; i++)
     used[i] = TRUE;
   fit (&pool, classes, used, &choice->method);

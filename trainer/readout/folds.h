@@ -7,9 +7,12 @@
 
 G_BEGIN_DECLS
 
+enum { RVM_FOLDS_PHASES = 4 }; /* of the frames of a clip, from which random ones are drawn */
+
 typedef struct {
   guint n;        /* folds */
   guint *of_clip; /* (clips): in which a clip is held out */
+  guint *phase;   /* (clips): a random one of each: the stride times this, divided by RVM_FOLDS_PHASES, is the first frame that is looked at */
   gboolean mixed; /* all clips are of one group: clips of it are on both sides */
 } RvmFolds;
 
@@ -26,20 +29,34 @@ typedef struct {
 
 typedef struct {
   double *scores;        /* (clips, classes) of clips that were held out */
-  double *second_scores; /* of their other phase */
+  double *random_scores; /* of their random phase; NULL without */
   double *other_scores;  /* of other sequences of the same clips; NULL without */
   RvmChoice choice;      /* for a classifier made of all clips */
 } RvmHeldOut;
 
-/* @sequences: (element-type RvmSequence) of the clips. @others: (nullable): of the same clips in another form, such as reversed, only to
+/* @sequences: (element-type RvmSequence) of the clips. @random: also measure random phases, which @others needs. @others: (nullable): of the same clips in another form, such as reversed, only to
  * measure. */
-RvmHeldOut *rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others,
+RvmHeldOut *rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, gboolean random, GPtrArray *others,
                                const RvmWindowShape *shape);
 void rvm_held_out_free (RvmHeldOut *held_out);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmHeldOut, rvm_held_out_free)
 
+/* Drawings of a few clips of each class to learn from. */
+typedef struct {
+  const guint *numbers; /* (n_numbers): at most so many of each class: all where there are fewer */
+  guint n_numbers;
+  guint drawings;       /* of each number */
+  gboolean (*tell) (gpointer user_data); /* called after each drawing. Returns FALSE to stop */
+  gpointer user_data;
+} RvmFewClips;
+
+/* The mean over classes of clips that were held out, learned from a few of the others: @mean_class (n_numbers, drawings). The clips that are drawn depend on
+ * the folds and on @few alone, so those of several calls are the same. FALSE: it was stopped. */
+gboolean rvm_folds_measure_few (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmFewClips *few,
+                                double *mean_class);
+
 /* The weights of @choice, learned from all clips. @kernel: (transfer full): (length, classes). @bias: (classes). */
-float *rvm_folds_fit_all (const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice,
+float *rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice,
                           gsize *length, double *bias);
 
 G_END_DECLS

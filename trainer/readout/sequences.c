@@ -67,14 +67,14 @@ take_window (const RvmSequence *sequence, guint pool, const RvmWindowShape *shap
 }
 
 float *
-rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, gboolean second, gsize *length)
+rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase, gsize *length)
 {
   const gsize size = sequence->size[pool];
-  g_autoptr (GPtrArray) states = take_window (sequence, pool, shape, second ? shape->stride / 2 : 0);
+  g_autoptr (GPtrArray) states = take_window (sequence, pool, shape, phase);
   g_autofree float *changes = NULL;
   float *vector;
 
-  if (states->len == 0) { /* a clip of fewer frames than half a stride */
+  if (states->len == 0) { /* a clip of fewer frames */
     g_ptr_array_unref (states);
     states = take_window (sequence, pool, shape, 0);
   }

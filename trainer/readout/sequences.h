@@ -34,7 +34,7 @@ typedef struct {
   gboolean change; /* what differs from one state of the window to the next, without its sign, instead of the states */
 } RvmWindowShape;
 
-/* (transfer full): of @length values. @second: of the frames half way between those of the window, as far as the clip has any. */
-float *rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, gboolean second, gsize *length);
+/* (transfer full): of @length values. @phase: number of the first frame that is looked at, less than the stride; 0 is taken if the clip has none there. */
+float *rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase, gsize *length);
 
 G_END_DECLS
