@@ -92,9 +92,9 @@ def table_of(output):
     """Name of a row -> the two measures and the number of pictures."""
     rows = {}
     for line in output.splitlines():
-        fields = line[44:].split()
-        if len(fields) == 3 and fields[2].isdigit():
-            rows[line[:44].strip()] = float(fields[0]), float(fields[1]), int(fields[2])
+        fields = line[44:].replace("+-", " ").split()
+        if len(fields) == 5 and fields[4].isdigit():
+            rows[line[:44].strip()] = float(fields[0]), float(fields[2]), int(fields[4])
     return rows
 
 
@@ -111,6 +111,8 @@ def check_labels():
     assert len(rows) == 5 and all(n == 8 for _, _, n in rows.values()), rows
     readout, constant, mean_map = rows["the readout: attention to states"], rows["the commonest label everywhere"], rows["the mean map of the training pictures"]
     assert constant[0] < 0.5 and readout[0] > mean_map[0] + 0.1, rows
+    gain = [line.split() for line in output.splitlines() if line.startswith("  the mean map of the training pictures")]
+    assert len(gain) == 1 and abs(float(gain[0][-3]) - (readout[0] - mean_map[0])) < 2e-3 and 0 < float(gain[0][-1]) < 0.5, output
     last = json.loads(output.splitlines()[-1])
     assert abs(last["mean_iou"] - readout[0]) < 1e-3 and abs(last["accuracy"] - readout[1]) < 1e-3 and last["n"] == 8, last
     assert "square" in output and "step 200/200" in output and "left" in output, output

@@ -168,10 +168,12 @@ print_distances (const Job *job, gboolean json)
 }
 
 static void
-print_dense (const RvmDenseMeasures *measures, const RvmTargetKind *kind, char **classes, gboolean json)
+print_dense (RvmDenseMeasures *measures, const RvmTargetKind *kind, char **classes, gboolean json)
 {
-  g_print ("%s %.3f, %s %.3f, of %u pictures\n", rvm_dense_measure_name (kind, 0), rvm_dense_measure_get (measures, kind, 0),
-           rvm_dense_measure_name (kind, 1), rvm_dense_measure_get (measures, kind, 1), measures->n);
+  for (guint which = 0; which < 2; which++)
+    g_print ("%s %.3f +- %.3f, ", rvm_dense_measure_name (kind, which), rvm_dense_measure_get (measures, kind, which),
+             rvm_dense_measure_get_error (measures, NULL, kind, which));
+  g_print ("of %u pictures\n", measures->n);
   for (guint c = 0; !kind->depth && c < kind->classes; c++) {
     const double iou = rvm_dense_measures_get_class_iou (measures, c);
 

@@ -404,21 +404,41 @@ rvm_dense_readout_train (const RvmDenseOptions *options, RvmModel *model, RvmTar
   return good ? g_steal_pointer (&report) : NULL;
 }
 
+/* The readout less each other row, on the same pictures. */
+static void
+format_gains (const RvmDenseReport *report, GString *text)
+{
+  const RvmDenseRow *last = &g_array_index (report->rows, RvmDenseRow, report->rows->len - 1);
+
+  g_string_append_printf (text, "\n%s of the readout less that of\n", rvm_dense_measure_name (&report->kind, 0));
+  for (guint i = 0; i + 1 < report->rows->len; i++) {
+    const RvmDenseRow *row = &g_array_index (report->rows, RvmDenseRow, i);
+
+    g_string_append_printf (text, "  %-42s %+.3f +- %.3f\n", row->name,
+                            rvm_dense_measure_get (last->measures, &report->kind, 0) - rvm_dense_measure_get (row->measures, &report->kind, 0),
+                            rvm_dense_measure_get_error (last->measures, row->measures, &report->kind, 0));
+  }
+}
+
 char *
 rvm_dense_report_format (const RvmDenseReport *report, const char *const *classes)
 {
   GString *text = g_string_new (NULL);
   const RvmDenseRow *last = &g_array_index (report->rows, RvmDenseRow, report->rows->len - 1);
 
-  g_string_append_printf (text, "%u pictures to learn from; measured on %u that were held out, %s\n\n%-44s %-9s %-9s %s\n", report->learned,
+  g_string_append_printf (text, "%u pictures to learn from; measured on %u that were held out, %s\n\n%-44s %-15s %-15s %s\n", report->learned,
                           report->held_out, report->split, "", rvm_dense_measure_name (&report->kind, 0),
                           rvm_dense_measure_name (&report->kind, 1), "pictures");
   for (guint i = 0; i < report->rows->len; i++) {
     const RvmDenseRow *row = &g_array_index (report->rows, RvmDenseRow, i);
 
-    g_string_append_printf (text, "%-44s %-9.3f %-9.3f %u\n", row->name, rvm_dense_measure_get (row->measures, &report->kind, 0),
-                            rvm_dense_measure_get (row->measures, &report->kind, 1), row->measures->n);
+    g_string_append_printf (text, "%-44s", row->name);
+    for (guint which = 0; which < 2; which++)
+      g_string_append_printf (text, " %.3f +- %.3f ", rvm_dense_measure_get (row->measures, &report->kind, which),
+                              rvm_dense_measure_get_error (row->measures, NULL, &report->kind, which));
+    g_string_append_printf (text, " %u\n", row->measures->n);
   }
+  format_gains (report, text);
   if (report->near)
     g_string_append (text, "\nall pictures are of one group, so what was held out is like what was learned: of other places, expect less\n");
   if (!report->kind.depth)
