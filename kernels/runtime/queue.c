@@ -339,6 +339,7 @@ rvm_queue_get_scratch (RvmQueue *queue, gsize size)
 {
   GError *error = NULL;
 
+  release_held (queue); /* it takes scratch of its own, which may be larger and take the place of this */
   if (queue->scratch && rvm_buffer_get_size (queue->scratch) >= size)
     return queue->scratch;
   /* Commands that use the old one keep its memory until they are done. */
