@@ -21,19 +21,23 @@
 #if RVM_VECTOR == 1
 typedef float vec;
 typedef int ivec;
+typedef uint uvec;
 #define VLOAD(p) (*(p))
 #define VSTORE(v, p) (*(p) = (v))
 #define AS_VEC(x) as_float (x)
 #define AS_IVEC(x) as_int (x)
+#define AS_UVEC(x) as_uint (x)
 #define TO_VEC(x) convert_float (x)
 #define VSUM(v) (v)
 #else
 typedef RVM_JOIN (float, RVM_VECTOR) vec;
 typedef RVM_JOIN (int, RVM_VECTOR) ivec;
+typedef RVM_JOIN (uint, RVM_VECTOR) uvec;
 #define VLOAD(p) RVM_JOIN (vload, RVM_VECTOR) (0, p)
 #define VSTORE(v, p) RVM_JOIN (vstore, RVM_VECTOR) (v, 0, p)
 #define AS_VEC(x) RVM_JOIN (as_float, RVM_VECTOR) (x)
 #define AS_IVEC(x) RVM_JOIN (as_int, RVM_VECTOR) (x)
+#define AS_UVEC(x) RVM_JOIN (as_uint, RVM_VECTOR) (x)
 #define TO_VEC(x) RVM_JOIN (convert_float, RVM_VECTOR) (x)
 #if RVM_VECTOR == 4
 #define VSUM(v) sum4 (v)
@@ -47,6 +51,27 @@ typedef RVM_JOIN (int, RVM_VECTOR) ivec;
 /* The integers nearest to x, for |x| < 2^22: the last bits of x + 1.5 * 2^23. With PoCL, convert_int_rte() takes twenty instructions, more than the
  * rest of an exponential. */
 #define TO_IVEC_ROUND(x) (AS_IVEC ((x) + 12582912.0f) - 0x4b400000)
+
+/* The bits of a float, or of floats, rounded to bfloat16: to nearest, ties to even. The lower half is zero. A NaN that arithmetic made stays one. */
+#define BFLOAT_BITS(u) (((u) + 0x7fffu + ((u) >> 16 & 1u)) & 0xffff0000u)
+
+/* With RVM_ROUND the products of training take operands that are rounded to bfloat16. They stay floats: two of them multiply exactly, and sums are
+ * those of float32. */
+#ifndef RVM_ROUND
+#define RVM_ROUND 0
+#endif
+
+__attribute__ ((always_inline)) vec
+operands (vec x)
+{
+  return RVM_ROUND ? AS_VEC (BFLOAT_BITS (AS_UVEC (x))) : x;
+}
+
+__attribute__ ((always_inline)) float
+operand (float x)
+{
+  return RVM_ROUND ? as_float (BFLOAT_BITS (as_uint (x))) : x;
+}
 
 /* Asks for a cache line that will be needed soon: rows and panels are too short for the processor to predict the next one. Only used where it was
  * measured to help (program.c): OpenCL's own prefetch() does nothing with PoCL and costs a call with Intel's runtime. */

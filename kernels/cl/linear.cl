@@ -37,6 +37,13 @@
 
 #define PANEL (RVM_VECTORS * RVM_VECTOR)
 
+/* With RVM_ROUND (common.cl) rows of a are rounded: in a chain when a group begins a step, otherwise whenever an element is read. */
+#if RVM_CHAIN
+#define LOAD_A(p) (*(p))
+#else
+#define LOAD_A(p) operand (*(p))
+#endif
+
 /* The sums of a large tile are stored in an array and go through one copy of the epilogue: a compiler takes longer for 24 copies of it than for
  * everything else. Mesa's compiler does not unroll that much; sums that a loop selects would then stay in memory all the time, at a sixth of the
  * speed. */
@@ -51,11 +58,9 @@ typedef ushort weight;
 #if RVM_VECTOR == 1
 #define LOAD_WEIGHT(p) widen (*(p))
 #define TO_UINT(x) convert_uint (x)
-typedef uint uvec;
 #else
 #define LOAD_WEIGHT(p) widen (RVM_JOIN (vload, RVM_VECTOR) (0, p))
 #define TO_UINT(x) RVM_JOIN (convert_uint, RVM_VECTOR) (x)
-typedef RVM_JOIN (uint, RVM_VECTOR) uvec;
 #endif
 #if RVM_VECTOR == 1
 typedef ushort hvec;
@@ -138,7 +143,7 @@ gemm_tile (uint rows, __global const float *a, uint a_stride, __global const wei
       b[j] = LOAD_WEIGHT (panel + (size_t) p * PANEL + j * RVM_VECTOR);
 #pragma unroll
     for (uint i = 0; i < rows; i++) {
-      const vec x = (vec) a_row[i][p];
+      const vec x = (vec) LOAD_A (a_row[i] + p);
 #pragma unroll
       for (uint j = 0; j < RVM_VECTORS; j++)
         acc[i][j] = fma (x, b[j], acc[i][j]);
@@ -182,13 +187,27 @@ gemm (__global const float *restrict a, uint a_offset, uint a_stride, __global c
  *
  * ops/chain.c only joins steps whose rows do not depend on other rows of earlier steps. So no group waits for another, and a group's rows stay in
  * the caches of its core from step to step. A layer norm has its scale in w; its out may be a. NUMBER() names the numbers of a step (common.cl).
- * Global size (ceil (m / block)). */
+ * With RVM_ROUND the rounded rows of a linear layer's input are in scratch, (m, scratch_stride). Global size (ceil (m / block)). */
+#if RVM_ROUND
+void
+round_rows (__global const float *from, uint stride, __global float *to, uint to_stride, uint rows, uint count)
+{
+  for (uint row = 0; row < rows; row++, from += stride, to += to_stride)
+    for (uint i = 0; i < count; i += RVM_VECTOR)
+      store_upto (operands (load_upto (from + i, count - i)), to + i, count - i);
+}
+
+#define SCRATCH_ARGS __global float *scratch, uint scratch_stride,
+#else
+#define SCRATCH_ARGS
+#endif
+
 #define STEP(s)                                                                                                              \
   uint16 step##s, __global const float *a##s, __global const weight *w##s, __global const float *bias##s,                    \
       __global const float *residual##s, __global float *pre_gelu##s, __global float *out##s
 
 __kernel __attribute__ ((reqd_work_group_size (1, 1, 1))) void
-chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), STEP (4), STEP (5)) /* RVM_CHAIN_STEPS of them */
+chain (uint m, uint block, uint steps, SCRATCH_ARGS STEP (0), STEP (1), STEP (2), STEP (3), STEP (4), STEP (5)) /* RVM_CHAIN_STEPS of them */
 {
   const uint first = get_global_id (0) * block, end = min (first + block, m);
   const uint tiles = (end - first + RVM_ROWS - 1) / RVM_ROWS;
@@ -211,11 +230,18 @@ chain (uint m, uint block, uint steps, STEP (0), STEP (1), STEP (2), STEP (3), S
       default:
       CASE (5);
     }
-    const uint a_stride = NUMBER (step, RVM_STEP_A_STRIDE), out_stride = NUMBER (step, RVM_STEP_OUT_STRIDE);
+    uint a_stride = NUMBER (step, RVM_STEP_A_STRIDE);
+    const uint out_stride = NUMBER (step, RVM_STEP_OUT_STRIDE);
     const uint residual_rows = NUMBER (step, RVM_STEP_RESIDUAL_ROWS), flags = NUMBER (step, RVM_STEP_FLAGS);
     const uint n = NUMBER (step, RVM_STEP_N), k = NUMBER (step, RVM_STEP_K);
     a += NUMBER (step, RVM_STEP_A_OFFSET);
     out += NUMBER (step, RVM_STEP_OUT_OFFSET);
+#if RVM_ROUND
+    if (!NUMBER (step, RVM_STEP_IS_NORM)) {
+      round_rows (a + (size_t) first * a_stride, a_stride, scratch + (size_t) first * scratch_stride, scratch_stride, end - first, k);
+      a = scratch, a_stride = scratch_stride;
+    }
+#endif
     if (NUMBER (step, RVM_STEP_IS_NORM))
       for (uint row = first; row < end; row++)
         layernorm_row (a + (size_t) row * a_stride, (__global const float *) w, bias, flags & RVM_EPILOGUE_BIAS, out + (size_t) row * out_stride, n,

@@ -4,6 +4,9 @@
  *   with respect to W      A^T D             gemm_gradient
  *   with respect to bias   column sums of D  gemm_gradient
  *
+ * With RVM_ROUND (common.cl) products take operands that are rounded to bfloat16: W by round_panels and transpose_panels, A and D where they are copied.
+ * Column sums are those of D as it is.
+ *
  * The gradients have the layout of the weights, so an optimiser treats weights and gradients as flat arrays. */
 
 #ifndef RVM_ROWS
@@ -25,6 +28,13 @@
 #define INPUTS (RVM_SPAN * RVM_ROWS)
 #define INPUT_VECTORS ((INPUTS + RVM_VECTOR - 1) / RVM_VECTOR)
 
+/* Vector @j of the first @columns floats of a row, filled up with zeros. */
+__attribute__ ((always_inline)) vec
+load_columns (__global const float *restrict from, uint j, uint columns)
+{
+  return j * RVM_VECTOR < columns ? load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR) : (vec) 0.0f;
+}
+
 /* Copies @vectors vectors of each of @depth rows to a contiguous array, with zeros after the first @columns floats of a row. Rows whose length is a
  * power of two lie in few sets of a cache, and would evict each other if they were read in place. */
 void
@@ -33,11 +43,11 @@ copy_rows (vec *restrict to, __global const float *restrict from, uint stride, u
   if (columns == vectors * RVM_VECTOR)
     for (uint p = 0; p < depth; p++, from += stride)
       for (uint j = 0; j < vectors; j++)
-        to[p * vectors + j] = VLOAD (from + j * RVM_VECTOR);
+        to[p * vectors + j] = operands (VLOAD (from + j * RVM_VECTOR));
   else
     for (uint p = 0; p < depth; p++, from += stride)
       for (uint j = 0; j < vectors; j++)
-        to[p * vectors + j] = j * RVM_VECTOR < columns ? load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR) : (vec) 0.0f;
+        to[p * vectors + j] = operands (load_columns (from, j, columns));
 }
 
 /* kernel_gradient = A^T D and bias_gradient = column sums of D, added to what is there if accumulate.
@@ -77,7 +87,7 @@ gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, _
       for (uint j = 0; j < RVM_VECTORS; j++) {
         vec sum = add ? VLOAD (bias + j * RVM_VECTOR) : (vec) 0.0f;
         for (uint p = 0; p < depth; p++)
-          sum += d_rows[p * RVM_VECTORS + j];
+          sum += RVM_ROUND ? load_columns (d + d_offset + column + (size_t) (start + p) * d_stride, j, columns) : d_rows[p * RVM_VECTORS + j];
         VSTORE (sum, bias + j * RVM_VECTOR);
       }
     for (uint tile = 0; tile * RVM_ROWS < inputs; tile++) {
@@ -117,19 +127,34 @@ gemm_gradient (__global const float *restrict a, uint a_offset, uint a_stride, _
   }
 }
 
+#if RVM_ROUND
+typedef ushort stored;
+#define STORED(x) (BFLOAT_BITS (as_uint (x)) >> 16)
+#else
+typedef float stored;
+#define STORED(x) (x)
+#endif
+
 /* The transpose of W (k, n), from panels to panels:
  *
  *   w     (panels of n, k, PANEL)
- *   out   (panels of k, n, PANEL): the panels of W^T (n, k)
+ *   out   (panels of k, n, PANEL): the panels of W^T (n, k); bfloat16 with RVM_ROUND
  *
  * One work-item for each row of a panel of out: global size (n, panels of k). */
 __kernel void
-transpose_panels (__global const float *restrict w, __global float *restrict out, uint k, uint n)
+transpose_panels (__global const float *restrict w, __global stored *restrict out, uint k, uint n)
 {
   const uint row = get_global_id (0), first = get_global_id (1) * PANEL;
   __global const float *restrict from = w + (size_t) (row / PANEL) * k * PANEL + row % PANEL;
-  __global float *restrict to = out + ((size_t) get_global_id (1) * n + row) * PANEL;
+  __global stored *restrict to = out + ((size_t) get_global_id (1) * n + row) * PANEL;
 
   for (uint i = 0; i < PANEL; i++)
-    to[i] = first + i < k ? from[(size_t) (first + i) * PANEL] : 0.0f;
+    to[i] = first + i < k ? STORED (from[(size_t) (first + i) * PANEL]) : (stored) 0;
+}
+
+/* W itself as bfloat16, in the same panels. Global size (elements). */
+__kernel void
+round_panels (__global const float *restrict w, __global ushort *restrict out)
+{
+  out[get_global_id (0)] = BFLOAT_BITS (as_uint (w[get_global_id (0)])) >> 16;
 }

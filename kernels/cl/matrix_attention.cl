@@ -14,26 +14,6 @@
 #define HALVES (PADDED / 32)
 
 void
-transpose_pairs (uint16 *rows)
-{
-#pragma unroll
-  for (uint step = 1; step < 16; step *= 2) {
-    uint16 shuffled[16];
-
-#pragma unroll
-    for (uint i = 0; i < 8; i++) {
-      shuffled[2 * i].even = rows[i].lo;
-      shuffled[2 * i].odd = rows[i + 8].lo;
-      shuffled[2 * i + 1].even = rows[i].hi;
-      shuffled[2 * i + 1].odd = rows[i + 8].hi;
-    }
-#pragma unroll
-    for (uint i = 0; i < 16; i++)
-      rows[i] = shuffled[i];
-  }
-}
-
-void
 pack_keys (__global const ushort *keys, uint stride, uint count, uint padded, __global ushort *tiles)
 {
   for (uint j = 0; j < padded; j += 16)

@@ -1,5 +1,5 @@
 /* Tiles of the matrix units of x86 processors (AMX), whose instructions multiply bfloat16 into sums of float32, for the kernels that include this file
- * (matrix_chain.cl, matrix_attention.cl). A tile is a register of up to 16 rows of 64 bytes:
+ * (matrix_chain.cl, matrix_attention.cl, matrix_backward.cl). A tile is a register of up to 16 rows of 64 bytes:
  *
  *                            32 columns
  *                        +-------+-------+
@@ -122,6 +122,27 @@ load_pairs (__global const ushort *from, uint count)
   for (uint l = 0; l < 16; l++)
     lanes[l] = (2 * l < count ? (uint) from[2 * l] : 0u) | (2 * l + 1 < count ? (uint) from[2 * l + 1] << 16 : 0u);
   return vload16 (0, lanes);
+}
+
+/* Transposes a square of pairs in place: see transpose_square() in common.cl. */
+void
+transpose_pairs (uint16 *rows)
+{
+#pragma unroll
+  for (uint step = 1; step < 16; step *= 2) {
+    uint16 shuffled[16];
+
+#pragma unroll
+    for (uint i = 0; i < 8; i++) {
+      shuffled[2 * i].even = rows[i].lo;
+      shuffled[2 * i].odd = rows[i + 8].lo;
+      shuffled[2 * i + 1].even = rows[i].hi;
+      shuffled[2 * i + 1].odd = rows[i + 8].hi;
+    }
+#pragma unroll
+    for (uint i = 0; i < 16; i++)
+      rows[i] = shuffled[i];
+  }
 }
 
 /* 2^x with a relative error of 8e-5, a fiftieth of what bfloat16 has; x in [-126, 126]. The constant is subtracted as an integer: relaxed arithmetic

@@ -101,7 +101,7 @@ can_join (const Chain *chain, const RvmTiles *tiles, const RvmChainStep *step)
   for (guint s = 0; s < chain->n; s++) {
     const guint n_earlier = list_accesses (&chain->steps[s], earlier);
 
-    if (!chain->steps[s].is_norm && !step->is_norm && chain->steps[s].type != step->type)
+    if (!chain->steps[s].is_norm && !step->is_norm && (chain->steps[s].type != step->type || chain->steps[s].round != step->round))
       return FALSE;
     if ((needs_units (step) && excludes_units (&chain->steps[s])) || (needs_units (&chain->steps[s]) && excludes_units (step)))
       return FALSE;
@@ -211,25 +211,41 @@ set_step_args (const RvmChainStep *steps, guint n, RvmArg *args)
   }
 }
 
+/* Columns of the scratch memory in which a chain keeps the rounded input of a step; 0: nothing is rounded. */
+static guint
+count_rounded_columns (const RvmChainStep *steps, guint n)
+{
+  guint columns = 0;
+
+  for (guint s = 0; s < n; s++)
+    if (steps[s].round)
+      columns = MAX (columns, steps[s].a.width);
+  return columns;
+}
+
 static void
 launch_joined (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint n)
 {
   const RvmDevice *device = rvm_queue_get_device (queue);
-  const guint m = steps[0].a.rows;
+  const guint m = steps[0].a.rows, columns = count_rounded_columns (steps, n);
   const guint block = choose_block (m, tiles->gemm_rows, MAX (1, rvm_device_get_compute_units (device)),
       count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
-  RvmArg args[3 + 7 * RVM_CHAIN_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n) };
+  const RvmBuffer *scratch = columns ? rvm_queue_get_scratch (queue, (gsize) m * columns * sizeof (float)) : NULL;
+  RvmArg args[5 + 7 * RVM_CHAIN_STEPS] = { RVM_ARG_UINT (m), RVM_ARG_UINT (block), RVM_ARG_UINT (n), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (columns) };
+  const guint first = columns ? 5 : 3; /* argument of the steps: kernels that do not round have no scratch */
   RvmElement type = RVM_ELEMENT_F32; /* of all linear layers, as can_join() sees to */
-  char options[128];
+  char options[160];
 
+  if (columns && scratch == NULL)
+    return;
   for (guint s = 0; s < n; s++)
     if (!steps[s].is_norm)
       type = steps[s].type;
-  set_step_args (steps, n, args + 3);
-  g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_WEIGHTS=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, type);
+  set_step_args (steps, n, args + first);
+  g_snprintf (options, sizeof options, "-DRVM_CHAIN=1 -DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_WEIGHTS=%d%s", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, type, columns ? " -DRVM_ROUND=1" : "");
   rvm_queue_launch (queue, &(RvmKernel){ "linear", "chain", options, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
-      (const gsize[]){ 1 }, G_N_ELEMENTS (args), args);
+      (const gsize[]){ 1 }, first + 7 * RVM_CHAIN_STEPS, args);
 }
 
 /* Inputs that are not bfloat16 in whole steps of the instruction are packed by the kernel, into scratch. */
@@ -277,10 +293,10 @@ launch_linear (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *step)
     RVM_ARG_UINT (count_residual_rows (step)), RVM_ARG_BUFFER (pre_gelu_of (step)), RVM_ARGS_TENSOR (step->out),
     RVM_ARG_UINT (step->a.rows), RVM_ARG_UINT (step->out.width), RVM_ARG_UINT (step->a.width), RVM_ARG_UINT (step->flags),
   };
-  char options[128];
+  char options[160];
 
-  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_WEIGHTS=%d", tiles->gemm_vector,
-      tiles->gemm_rows, tiles->gemm_vectors, side, step->type);
+  g_snprintf (options, sizeof options, "-DRVM_VECTOR=%u -DRVM_ROWS=%u -DRVM_VECTORS=%u -DRVM_SIDE=%u -DRVM_WEIGHTS=%d%s", tiles->gemm_vector,
+      tiles->gemm_rows, tiles->gemm_vectors, side, step->type, step->round ? " -DRVM_ROUND=1" : "");
   rvm_queue_launch (queue, &(RvmKernel){ "linear", "gemm", options, NULL }, 2, global, (const gsize[]){ side, side }, G_N_ELEMENTS (args), args);
 }
 
@@ -304,7 +320,7 @@ launch (RvmQueue *queue, const RvmTiles *tiles, const RvmChainStep *steps, guint
     on_units |= needs_units (&steps[s]);
   if (on_units)
     launch_on_units (queue, steps, n);
-  else if (n > 1)
+  else if (n > 1 || (steps[0].round && tiles->group == 1)) /* a chain rounds each row once, `gemm` rounds it for each panel */
     launch_joined (queue, tiles, steps, n);
   else if (steps[0].is_norm)
     launch_norm (queue, &steps[0]);

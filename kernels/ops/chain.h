@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct {
   gboolean is_norm;
   gboolean on_units;        /* a linear layer whose weights are those of matrix units */
+  gboolean round;           /* another linear layer, whose input is rounded to bfloat16 */
   RvmTensor a, out;
   const RvmBuffer *weights; /* as their provider stores them; of a norm, scale (n) */
   RvmElement type;          /* of the weights */

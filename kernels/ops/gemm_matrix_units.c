@@ -1,4 +1,5 @@
-/* Products in bfloat16 by matrix units: the layout of their weights, and the product that is tried before they are used. */
+/* Products in bfloat16 by matrix units: the layout of their weights, their backward pass (cl/matrix_backward.cl), and the product that is tried before they
+ * are used. */
 #include "gemm_matrix_units.h"
 
 #include <string.h>
@@ -6,6 +7,8 @@
 #include "chain.h"
 #include "kernels/error.h"
 #include "kernels/half.h"
+#include "kernels/runtime/launch.h"
+#include "row_sum.h"
 
 #define PANEL 32  /* columns: a tile of even ones and a tile of odd ones */
 #define TILE 512  /* elements */
@@ -47,6 +50,68 @@ multiply (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, 
           .on_units = TRUE, .a = a, .out = out, .weights = linear->kernel, .type = linear->type, .bias = linear->bias,
           .pre_gelu = epilogue->pre_gelu, .residual = epilogue->residual, .flags = flags,
       });
+}
+
+static guint
+count_steps (guint rows)
+{
+  return (rows + RVM_UNITS_STEP - 1) / RVM_UNITS_STEP;
+}
+
+/* @to: the weights of @linear, or their transpose. */
+static void
+pack_weights (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *to, gboolean is_transposed)
+{
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (linear->kernel), RVM_ARG_BUFFER (to->kernel), RVM_ARG_UINT (linear->k), RVM_ARG_UINT (linear->n), RVM_ARG_UINT (linear->panel),
+    RVM_ARG_UINT (is_transposed),
+  };
+
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_weights", RVM_UNITS_OPTIONS, NULL }, 2,
+      (const gsize[]){ to->stored_k / RVM_UNITS_STEP, to->stored_n / PANEL }, NULL, G_N_ELEMENTS (args), args);
+}
+
+static void
+round_weights (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *operand, const RvmLinear *transposed)
+{
+  pack_weights (queue, linear, operand, FALSE);
+  pack_weights (queue, linear, transposed, TRUE);
+}
+
+/* The most panels for each work-item that leave every compute unit at least two work-items. */
+static guint
+choose_span (RvmQueue *queue, guint blocks, guint panels)
+{
+  const guint64 units = MAX (1, rvm_device_get_compute_units (rvm_queue_get_device (queue)));
+
+  return CLAMP ((guint64) blocks * panels / (2 * units), 1, panels);
+}
+
+/* Three launches share scratch memory: D packed as weights are, then the rows of A^T. */
+static void
+add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d, RvmBuffer *kernel, RvmBuffer *bias, gboolean accumulate)
+{
+  const guint m = x.rows, k = linear->k, n = linear->n, steps = count_steps (m), blocks = count_steps (k), panels = (n + PANEL - 1) / PANEL;
+  const guint span = choose_span (queue, blocks, panels);
+  const gsize packed = (gsize) panels * steps * 2 * TILE * sizeof (guint16), rows = (gsize) blocks * 2 * steps * TILE * sizeof (guint16);
+  const RvmBuffer *scratch = rvm_queue_get_scratch (queue, packed + rows);
+  const RvmArg of_rows[] = { RVM_ARGS_TENSOR (d), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (m), RVM_ARG_UINT (n) };
+  const RvmArg of_inputs[] = { RVM_ARGS_TENSOR (x), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (packed / 64), RVM_ARG_UINT (m), RVM_ARG_UINT (k) };
+  const RvmArg args[] = {
+    RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (packed / 64), RVM_ARG_BUFFER (kernel), RVM_ARG_UINT (steps), RVM_ARG_UINT (k), RVM_ARG_UINT (n),
+    RVM_ARG_UINT (linear->panel), RVM_ARG_UINT (span), RVM_ARG_UINT (accumulate),
+  };
+
+  if (scratch == NULL)
+    return;
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_rows", RVM_UNITS_OPTIONS, NULL }, 2, (const gsize[]){ steps, panels }, NULL,
+      G_N_ELEMENTS (of_rows), of_rows);
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_inputs", RVM_UNITS_OPTIONS, NULL }, 2, (const gsize[]){ steps, 2 * blocks }, NULL,
+      G_N_ELEMENTS (of_inputs), of_inputs);
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "units_gradient", RVM_UNITS_OPTIONS, NULL }, 2,
+      (const gsize[]){ blocks, (panels + span - 1) / span }, (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
+  if (bias)
+    rvm_sum_rows (queue, &(RvmRowSum){ .x = d, .pictures = 1, .rows = m, .out = bias, .accumulate = accumulate });
 }
 
 /* Small whole numbers, so that products, sums and bfloat16s are exact. */
@@ -180,4 +245,6 @@ const RvmGemmFunctions rvm_gemm_matrix_units = {
   .lay_out = lay_out,
   .store_row = store_row,
   .multiply = multiply,
+  .add_gradient = add_gradient,
+  .round_weights = round_weights,
 };

@@ -32,8 +32,8 @@ multiply (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTensor out, 
 {
   rvm_chain_run (queue, &linear->tiles,
       &(RvmChainStep){
-          .a = a, .out = out, .weights = linear->kernel, .type = linear->type, .bias = linear->bias, .pre_gelu = epilogue->pre_gelu,
-          .residual = epilogue->residual, .flags = flags,
+          .round = linear->rounds_input, .a = a, .out = out, .weights = linear->kernel, .type = linear->type, .bias = linear->bias,
+          .pre_gelu = epilogue->pre_gelu, .residual = epilogue->residual, .flags = flags,
       });
 }
 
@@ -64,25 +64,44 @@ add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d
     RVM_ARGS_TENSOR (x), RVM_ARGS_TENSOR (d), RVM_ARG_BUFFER (kernel), RVM_ARG_BUFFER (bias ? bias : kernel), RVM_ARG_UINT (x.rows),
     RVM_ARG_UINT (linear->n), RVM_ARG_UINT (linear->k), RVM_ARG_UINT (bias != NULL), RVM_ARG_UINT (accumulate),
   };
-  char shape[96], options[128];
+  char shape[96], options[160];
 
   make_options (&linear->tiles, shape);
-  g_snprintf (options, sizeof options, "%s -DRVM_SPAN=%u", shape, span);
+  g_snprintf (options, sizeof options, "%s -DRVM_SPAN=%u%s", shape, span, linear->operand ? " -DRVM_ROUND=1" : "");
   rvm_queue_launch (queue, &(RvmKernel){ "linear_backward", "gemm_gradient", options, NULL }, 2, global, (const gsize[]){ 1, 1 },
       G_N_ELEMENTS (args), args);
 }
 
 static void
-transpose (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *transposed)
+launch_transpose (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *transposed, gboolean round)
 {
   const RvmArg args[] = {
     RVM_ARG_BUFFER (linear->kernel), RVM_ARG_BUFFER (transposed->kernel), RVM_ARG_UINT (linear->k), RVM_ARG_UINT (linear->n),
   };
+  char shape[96], options[128];
+
+  make_options (&linear->tiles, shape);
+  g_snprintf (options, sizeof options, "%s%s", shape, round ? " -DRVM_ROUND=1" : "");
+  rvm_queue_launch (queue, &(RvmKernel){ "linear_backward", "transpose_panels", options, NULL }, 2,
+      (const gsize[]){ linear->n, (linear->k + linear->panel - 1) / linear->panel }, NULL, G_N_ELEMENTS (args), args);
+}
+
+static void
+transpose (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *transposed)
+{
+  launch_transpose (queue, linear, transposed, FALSE);
+}
+
+static void
+round_weights (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *operand, const RvmLinear *transposed)
+{
+  const RvmArg args[] = { RVM_ARG_BUFFER (linear->kernel), RVM_ARG_BUFFER (operand->kernel) };
   char options[96];
 
   make_options (&linear->tiles, options);
-  rvm_queue_launch (queue, &(RvmKernel){ "linear_backward", "transpose_panels", options, NULL }, 2,
-      (const gsize[]){ linear->n, (linear->k + linear->panel - 1) / linear->panel }, NULL, G_N_ELEMENTS (args), args);
+  rvm_queue_launch (queue, &(RvmKernel){ "linear_backward", "round_panels", options, NULL }, 1, (const gsize[]){ (gsize) linear->stored_n * linear->stored_k },
+      NULL, G_N_ELEMENTS (args), args);
+  launch_transpose (queue, linear, transposed, TRUE);
 }
 
 const RvmGemmFunctions rvm_gemm_native = {
@@ -94,4 +113,5 @@ const RvmGemmFunctions rvm_gemm_native = {
   .multiply = multiply,
   .add_gradient = add_gradient,
   .transpose = transpose,
+  .round_weights = round_weights,
 };

@@ -32,6 +32,9 @@ typedef struct {
       gboolean accumulate);
   /* Writes the transpose of @linear to @transposed. NULL: transposed weights share the kernel, and multiply() reads it transposed. */
   void (*transpose) (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *transposed);
+  /* For training with operands of bfloat16; NULL if the provider cannot. Writes the weights of @linear, float32 in the native layout, rounded to the
+   * layout of this provider: as they are to @operand, and their transpose to @transposed. add_gradient() then gets @linear. */
+  void (*round_weights) (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *operand, const RvmLinear *transposed);
 } RvmGemmFunctions;
 
 /* W (k, n) is stored in panels of columns, each contiguous:
@@ -51,6 +54,8 @@ struct _RvmLinear {
   guint k, n;
   guint panel, stored_k, stored_n, bias_n;
   gboolean transposed; /* the kernel is shared, and stored as (n, k) */
+  gboolean rounds_input; /* products take their input rounded to bfloat16, as matrix units always do */
+  RvmLinear *operand;  /* the weights as products take them, if they are trained with operands of bfloat16; NULL: these */
   RvmBuffer *kernel;
   RvmBuffer *bias;     /* or NULL */
   gpointer kernel_map; /* between rvm_linear_begin() and rvm_linear_end() */

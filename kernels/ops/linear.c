@@ -81,29 +81,73 @@ rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement ty
       problem ? problem : "the native GEMM was chosen");
 }
 
-RvmLinear *
-rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias, GError **error)
+char *
+rvm_gemm_describe_training (RvmDevice *device, RvmGemmProvider provider, RvmElement operands)
 {
-  const RvmGemmFunctions *functions = find_functions (provider);
-  g_autoptr (RvmLinear) linear = NULL;
+  const char *problem;
 
-  g_return_val_if_fail (functions != NULL, NULL); /* not resolved */
+  if (operands != RVM_ELEMENT_BF16)
+    return NULL;
+  if (provider == RVM_GEMM_MATRIX_UNITS)
+    return g_strdup ("precision bf16: the processor's matrix units multiply operands of bfloat16; all else is float32");
+  problem = rvm_matrix_units_get_problem (rvm_device_get_matrix_units (device));
+  return g_strdup_printf ("precision bf16: operands are rounded to bfloat16 and multiplied in float32, which gives the losses that matrix units give"
+                          " and is not faster than f32, because %s", problem ? problem : "the native GEMM was chosen");
+}
 
-  linear = g_new0 (RvmLinear, 1);
-  linear->functions = functions;
+/* Weights with a layout and no memory. */
+static RvmLinear *
+describe (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n)
+{
+  RvmLinear *linear = g_new0 (RvmLinear, 1);
+
+  linear->functions = find_functions (provider);
   linear->type = type;
   linear->tiles = rvm_tiles_for_device (device);
   linear->k = k;
   linear->n = n;
-  functions->lay_out (device, linear);
-  linear->kernel = rvm_buffer_new (device, (gsize) linear->stored_n * linear->stored_k * rvm_element_get_size (type), "weights", error);
-  if (linear->kernel == NULL)
-    return NULL;
-  if (has_bias) {
+  linear->functions->lay_out (device, linear);
+  return linear;
+}
+
+static gboolean
+allocate (RvmDevice *device, RvmLinear *linear, gboolean has_bias, GError **error)
+{
+  linear->kernel = rvm_buffer_new (device, (gsize) linear->stored_n * linear->stored_k * rvm_element_get_size (linear->type), "weights", error);
+  if (linear->kernel && has_bias)
     linear->bias = rvm_buffer_new (device, linear->bias_n * sizeof (float), "bias", error);
-    if (linear->bias == NULL)
-      return NULL;
-  }
+  return linear->kernel && (!has_bias || linear->bias);
+}
+
+RvmLinear *
+rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias, GError **error)
+{
+  g_autoptr (RvmLinear) linear = NULL;
+
+  g_return_val_if_fail (find_functions (provider) != NULL, NULL); /* not resolved */
+
+  linear = describe (device, provider, type, k, n);
+  return allocate (device, linear, has_bias, error) ? g_steal_pointer (&linear) : NULL;
+}
+
+RvmLinear *
+rvm_linear_new_trainable (RvmDevice *device, RvmGemmProvider provider, RvmElement operands, guint k, guint n, gboolean has_bias, GError **error)
+{
+  g_autoptr (RvmLinear) linear = NULL;
+  RvmLinear *operand;
+
+  if (operands == RVM_ELEMENT_F32)
+    return rvm_linear_new (device, provider, operands, k, n, has_bias, error);
+  g_return_val_if_fail (operands == RVM_ELEMENT_BF16 && find_functions (provider) && find_functions (provider)->round_weights, NULL);
+
+  linear = describe (device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, k, n);
+  linear->operand = operand = describe (device, provider, operands, k, n);
+  operand->rounds_input = TRUE;
+  linear->bias_n = MAX (linear->bias_n, operand->bias_n); /* products read it as the layout of their weights has it */
+  if (!allocate (device, linear, has_bias, error) || !allocate (device, operand, FALSE, error))
+    return NULL;
+  if (has_bias)
+    operand->bias = rvm_buffer_ref (linear->bias);
   return g_steal_pointer (&linear);
 }
 
@@ -113,6 +157,7 @@ rvm_linear_free (RvmLinear *linear)
   if (linear == NULL)
     return;
   rvm_linear_end (linear, NULL);
+  g_clear_pointer (&linear->operand, rvm_linear_free);
   g_clear_pointer (&linear->kernel, rvm_buffer_unref);
   g_clear_pointer (&linear->bias, rvm_buffer_unref);
   g_free (linear);
@@ -259,6 +304,9 @@ rvm_linear_forward (RvmQueue *queue, const RvmLinear *linear, RvmTensor a, RvmTe
     checks[n++] = (RvmTensorCheck){
       "residual", e->residual, in_place ? a.rows : MAX (e->residual.rows, 1), linear->n, RVM_TENSOR_CONTIGUOUS, RVM_ELEMENT_F32,
     };
-  if (rvm_tensors_check (queue, "linear layer", checks, n))
-    linear->functions->multiply (queue, linear, a, out, e, get_flags (linear, e));
+  if (rvm_tensors_check (queue, "linear layer", checks, n)) {
+    const RvmLinear *operand = linear->operand ? linear->operand : linear;
+
+    operand->functions->multiply (queue, operand, a, out, e, get_flags (linear, e));
+  }
 }

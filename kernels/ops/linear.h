@@ -26,8 +26,16 @@ gboolean rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElem
  * afterwards, and if there is nothing to say, NULL. */
 char *rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement type);
 
+/* How training with operands of @operands computes its products on @device with @provider, resolved, for the user; NULL if there is nothing to say. */
+char *rvm_gemm_describe_training (RvmDevice *device, RvmGemmProvider provider, RvmElement operands);
+
 /* Device memory for W (@k, @n) of @type and, with @has_bias, a float32 bias (n). @provider: resolved. RVM_ERROR_MEMORY. */
 RvmLinear *rvm_linear_new (RvmDevice *device, RvmGemmProvider provider, RvmElement type, guint k, guint n, gboolean has_bias,
+    GError **error);
+/* The same for weights that are trained: they and their bias are float32, in the layout that @provider trains with. @operands: what products (also those of
+ * linear_backward.h) take, F32 or BF16. With BF16, weights, inputs and gradients are rounded to bfloat16 and multiplied by @provider into sums of float32;
+ * the rounded weights are undefined until rvm_linear_gradient_refresh(). RVM_ERROR_MEMORY. */
+RvmLinear *rvm_linear_new_trainable (RvmDevice *device, RvmGemmProvider provider, RvmElement operands, guint k, guint n, gboolean has_bias,
     GError **error);
 void rvm_linear_free (RvmLinear *linear);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLinear, rvm_linear_free)

@@ -25,24 +25,33 @@ clear (RvmBuffer *buffer, GError **error)
   return rvm_buffer_unmap (buffer, map, error);
 }
 
+/* The weights as products take them. */
+static const RvmLinear *
+get_operand (const RvmLinear *linear)
+{
+  return linear->operand ? linear->operand : linear;
+}
+
 static RvmLinear *
 make_transposed (RvmDevice *device, const RvmLinear *linear, GError **error)
 {
+  const RvmLinear *operand = get_operand (linear);
   RvmLinear *transposed = g_new0 (RvmLinear, 1);
 
-  transposed->functions = linear->functions;
-  transposed->type = linear->type;
-  transposed->tiles = linear->tiles;
+  transposed->functions = operand->functions;
+  transposed->type = operand->type;
+  transposed->tiles = operand->tiles;
+  transposed->rounds_input = operand->rounds_input;
   transposed->k = linear->n;
   transposed->n = linear->k;
-  linear->functions->lay_out (device, transposed);
-  if (linear->functions->transpose == NULL) {
+  transposed->functions->lay_out (device, transposed);
+  if (linear->operand == NULL && linear->functions->transpose == NULL) {
     transposed->transposed = TRUE;
     transposed->kernel = rvm_buffer_ref (linear->kernel);
     return transposed;
   }
-  transposed->kernel =
-      rvm_buffer_new (device, (gsize) transposed->stored_n * transposed->k * sizeof (float), "transposed weights", error);
+  transposed->kernel = rvm_buffer_new (device, (gsize) transposed->stored_n * transposed->stored_k * rvm_element_get_size (transposed->type),
+      "transposed weights", error);
   if (transposed->kernel == NULL)
     g_clear_pointer (&transposed, rvm_linear_free);
   return transposed;
@@ -55,8 +64,8 @@ rvm_linear_gradient_new (RvmDevice *device, RvmLinear *linear, GError **error)
 
   g_return_val_if_fail (linear->type == RVM_ELEMENT_F32, NULL);
 
-  if (linear->functions->add_gradient == NULL) {
-    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the GEMM provider %s cannot train", linear->functions->name);
+  if (get_operand (linear)->functions->add_gradient == NULL) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "the GEMM provider %s cannot train", get_operand (linear)->functions->name);
     return NULL;
   }
   gradient->linear = linear;
@@ -65,7 +74,7 @@ rvm_linear_gradient_new (RvmDevice *device, RvmLinear *linear, GError **error)
   if (gradient->transposed == NULL)
     return NULL;
   gradient->kernel = rvm_buffer_new (device, rvm_buffer_get_size (linear->kernel), "gradient of weights", error);
-  if (gradient->kernel == NULL)
+  if (gradient->kernel == NULL || !clear (gradient->kernel, error))
     return NULL;
   if (linear->bias) {
     gradient->bias = rvm_buffer_new (device, rvm_buffer_get_size (linear->bias), "gradient of bias", error);
@@ -89,8 +98,12 @@ rvm_linear_gradient_free (RvmLinearGradient *gradient)
 void
 rvm_linear_gradient_refresh (RvmQueue *queue, RvmLinearGradient *gradient)
 {
-  if (gradient->linear->functions->transpose)
-    gradient->linear->functions->transpose (queue, gradient->linear, gradient->transposed);
+  const RvmLinear *linear = gradient->linear;
+
+  if (linear->operand)
+    linear->operand->functions->round_weights (queue, linear, linear->operand, gradient->transposed);
+  else if (linear->functions->transpose)
+    linear->functions->transpose (queue, linear, gradient->transposed);
 }
 
 const RvmLinear *
@@ -117,7 +130,7 @@ rvm_linear_gradient_add (RvmQueue *queue, RvmLinearGradient *gradient, RvmTensor
 
   gradient->empty = FALSE;
   if (rvm_tensors_check (queue, "gradient of a linear layer", checks, G_N_ELEMENTS (checks)))
-    linear->functions->add_gradient (queue, linear, a, d, gradient->kernel, gradient->bias, accumulate);
+    get_operand (linear)->functions->add_gradient (queue, linear, a, d, gradient->kernel, gradient->bias, accumulate);
 }
 
 RvmBuffer *

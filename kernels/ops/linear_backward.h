@@ -25,7 +25,7 @@ RvmLinearGradient *rvm_linear_gradient_new (RvmDevice *device, RvmLinear *linear
 void rvm_linear_gradient_free (RvmLinearGradient *gradient);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmLinearGradient, rvm_linear_gradient_free)
 
-/* Transposes the weights. To be called before the first use, and whenever the weights have changed. */
+/* Transposes the weights, and rounds them if that is how products take them. To be called before the first use, and whenever the weights have changed. */
 void rvm_linear_gradient_refresh (RvmQueue *queue, RvmLinearGradient *gradient);
 /* (transfer none): W^T (n, k), without bias. */
 const RvmLinear *rvm_linear_gradient_get_transposed (const RvmLinearGradient *gradient);

@@ -23,7 +23,7 @@ GRand *check_rng;
 static const CheckOp *const ops[] = {
   &check_functions, &check_tokens, &check_norm, &check_linear, &check_chain, &check_attention, &check_gate, &check_row_sum, &check_loss,
   &check_correspondence, &check_optimiser, &check_window,
-  &check_readout_loss, &check_matrix_units,
+  &check_readout_loss, &check_matrix_units, &check_rounded,
 };
 
 static char *only_device, *only_op, *table;

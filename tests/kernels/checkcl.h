@@ -18,7 +18,7 @@ typedef struct {
 } CheckOp;
 
 extern const CheckOp check_functions, check_tokens, check_norm, check_linear, check_chain, check_attention, check_gate, check_row_sum, check_loss,
-    check_correspondence, check_optimiser, check_window, check_readout_loss, check_matrix_units;
+    check_correspondence, check_optimiser, check_window, check_readout_loss, check_matrix_units, check_rounded;
 
 /* The device under test; random numbers, which are the same whenever a case is run. */
 extern RvmDevice *check_device;
