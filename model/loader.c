@@ -152,6 +152,18 @@ add_to_linear (RvmLoader *loader, RvmLinear *linear, RvmSite site, RvmRole role,
   keep_parameter (loader, array, (RvmParameter){ .linear = linear, .is_bias = role == RVM_ROLE_BIAS, .column = column, .columns = columns });
 }
 
+/* A layer that can be trained. Those that take pixels and give them are trained with operands of float32 even if others take bfloat16: a loss of pixels asks
+ * for more than 8 bits, and after some training the errors of these two layers were most of the error of all gradients. */
+static RvmLinear *
+make_trainable (RvmLoader *loader, RvmSite site, guint k, guint n, gboolean with_bias)
+{
+  const gboolean is_of_pixels = site.layer == RVM_LAYER_PATCH_EMBEDDING || site.layer == RVM_LAYER_DETOKENIZE;
+
+  if (is_of_pixels && loader->precision != RVM_ELEMENT_F32)
+    return rvm_linear_new_trainable (loader->device, RVM_GEMM_NATIVE, RVM_ELEMENT_F32, k, n, with_bias, &loader->error);
+  return rvm_linear_new_trainable (loader->device, loader->gemm, loader->precision, k, n, with_bias, &loader->error);
+}
+
 RvmLinear *
 rvm_loader_linear (RvmLoader *loader, const RvmSite *sites, guint n_sites, gboolean with_bias)
 {
@@ -163,7 +175,8 @@ rvm_loader_linear (RvmLoader *loader, const RvmSite *sites, guint n_sites, gbool
     return NULL;
   for (guint i = 0; i < n_sites; i++)
     n += rvm_schema_count_outputs (&loader->schema, rvm_schema_get_row (sites[i]));
-  linear = rvm_linear_new (loader->device, loader->gemm, loader->precision, k, n, with_bias, &loader->error);
+  linear = loader->parameters ? make_trainable (loader, sites[0], k, n, with_bias)
+                              : rvm_linear_new (loader->device, loader->gemm, loader->precision, k, n, with_bias, &loader->error);
   note (loader, (Task){ .kind = BEGIN, .linear = linear });
   for (guint i = 0; i < n_sites; i++) {
     const guint columns = rvm_schema_count_outputs (&loader->schema, rvm_schema_get_row (sites[i]));

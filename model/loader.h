@@ -25,8 +25,9 @@ RvmBuffer *rvm_loader_vector (RvmLoader *loader, RvmSite site, RvmRole role);
 /* Linear layers with the same input, side by side in one matrix, in the order of @sites. With @with_bias their biases are loaded, too. */
 RvmLinear *rvm_loader_linear (RvmLoader *loader, const RvmSite *sites, guint n_sites, gboolean with_bias);
 
-/* Makes the loader list every array with its place on the device. The list, (transfer full) (element-type RvmParameter), can be taken after
- * rvm_loader_finish(). */
+/* Makes the loader list every array with its place on the device, and load weights that can be trained: float32, with products as the precision says
+ * (rvm_linear_new_trainable()), but for the layers that take and give pixels, whose products are float32. To be called before any layer is asked for. The
+ * list, (transfer full) (element-type RvmParameter), can be taken after rvm_loader_finish(). */
 void rvm_loader_keep_parameters (RvmLoader *loader);
 GPtrArray *rvm_loader_steal_parameters (RvmLoader *loader);
 

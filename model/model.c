@@ -89,9 +89,13 @@ rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GErr
   g_autoptr (RvmDevice) device = rvm_device_open (options->device, options->cache_dir, error);
   RvmGemmProvider gemm = options->gemm;
 
-  if (device == NULL || !rvm_gemm_resolve (device, &gemm, RVM_ELEMENT_F32, error))
+  if (options->precision != RVM_ELEMENT_F32 && options->precision != RVM_ELEMENT_BF16) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "precision %s: expected f32 or bf16 for training", rvm_element_get_name (options->precision));
     return NULL;
-  return load (path, device, gemm, RVM_ELEMENT_F32, TRUE, error);
+  }
+  if (device == NULL || !rvm_gemm_resolve (device, &gemm, options->precision, error))
+    return NULL;
+  return load (path, device, gemm, options->precision, TRUE, error);
 }
 
 /* A new reference to the model of @key, or NULL. Called with the lock held. */

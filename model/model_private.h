@@ -22,5 +22,6 @@ struct _RvmModel {
   GPtrArray *parameters; /* (element-type RvmParameter), only of a trainable model */
 };
 
-/* A model whose weights may change: never shared, with decoder, of precision f32. A file without decoder is an error. */
+/* A model whose weights may change: never shared, with decoder, with weights of float32. options->precision, F32 or BF16, is what products take,
+ * except in the layers that take and give pixels (loader.c). A file without decoder is an error. */
 RvmModel *rvm_model_load_trainable (const char *path, const RvmModelOptions *options, GError **error);

@@ -1,4 +1,4 @@
-/* faults_training [--every N] [--gemm NAME] WEIGHTS: a training step, from the weight file to the updated weights, each of its OpenCL calls
+/* faults_training [--every N] [--gemm NAME] [--precision NAME] WEIGHTS: a training step, from the weight file to the updated weights, each of its OpenCL calls
  * failing in turn. The result is a hash of the loss and the gradients' norm. */
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +52,12 @@ run_step (gpointer user_data, GError **error)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *gemm = NULL;
+  g_autofree char *gemm = NULL, *precision = NULL;
   gint every = 1;
   const GOptionEntry entries[] = {
     { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1); 0: of each place in the program that calls, the first and the last", "N" },
-    { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "NAME" },
+    { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, RVM_GEMM_NAMES, "NAME" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "of the operands of products, f32 or bf16", "NAME" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("WEIGHTS - fail every OpenCL call of a training step");
@@ -69,6 +70,10 @@ main (int argc, char **argv)
     return 2;
   }
   job.weights = argv[1];
+  if (precision && !rvm_element_from_name (precision, &job.options.precision)) {
+    g_printerr ("--precision %s: expected " RVM_ELEMENT_NAMES "\n", precision);
+    return 2;
+  }
   if (gemm && !rvm_gemm_from_name (gemm, &job.options.gemm)) {
     g_printerr ("--gemm %s: expected " RVM_GEMM_NAMES "\n", gemm);
     return 2;

@@ -79,7 +79,7 @@ measure_gemm (RvmModel *model, RvmQueue *queue, guint repeats, double *best, GEr
 
   for (guint s = 0; s < G_N_ELEMENTS (shapes); s++) {
     const guint k = shapes[s][0], n = shapes[s][1];
-    g_autoptr (RvmLinear) weights = rvm_linear_new (model->device, model->gemm, RVM_ELEMENT_F32, k, n, FALSE, error);
+    g_autoptr (RvmLinear) weights = rvm_linear_new (model->device, model->gemm, model->precision, k, n, FALSE, error);
     g_autoptr (RvmBuffer) a = weights ? rvm_buffer_new (model->device, (gsize) rows * k * sizeof (float), "yardstick", error) : NULL;
     g_autoptr (RvmBuffer) out = a ? rvm_buffer_new (model->device, (gsize) rows * n * sizeof (float), "yardstick", error) : NULL;
     g_autofree float *values = g_new0 (float, (gsize) k * n);
@@ -171,10 +171,14 @@ run (RvmModel *model, gboolean profile, GError **error)
 
 /* Sizes that were not given are the recipe's; the number of source frames, where it varies, is the mean. */
 static gboolean
-apply_recipe (const char *name, const char *size, RvmRecipe *recipe, GError **error)
+apply_recipe (const char *name, const char *size, const char *precision, RvmRecipe *recipe, GError **error)
 {
   if (!rvm_recipe_load (recipe, name, error) || !rvm_recipe_validate (recipe, error))
     return FALSE;
+  if (precision && (!rvm_element_from_name (precision, &recipe->precision) || recipe->precision == RVM_ELEMENT_F16)) {
+    g_set_error (error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision %s: expected f32 or bf16", precision);
+    return FALSE;
+  }
   if (size == NULL) {
     width = recipe->width;
     height = recipe->height;
@@ -189,7 +193,7 @@ apply_recipe (const char *name, const char *size, RvmRecipe *recipe, GError **er
 int
 rvm_command_bench (int argc, char **argv)
 {
-  g_autofree char *device = NULL, *cache_dir = NULL, *size = NULL, *name = NULL;
+  g_autofree char *device = NULL, *cache_dir = NULL, *size = NULL, *name = NULL, *precision = NULL, *products = NULL;
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
@@ -199,6 +203,7 @@ rvm_command_bench (int argc, char **argv)
     { "sources", 0, 0, G_OPTION_ARG_INT, &sources, "source frames of a sample (default: the recipe's)", "N" },
     { "targets", 0, 0, G_OPTION_ARG_INT, &targets, "target frames of a sample (default: the recipe's)", "N" },
     { "mask-ratio", 0, 0, G_OPTION_ARG_DOUBLE, &mask_ratio, "share of hidden patches (default: the recipe's)", "R" },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &precision, "of the operands of products, f32 or bf16 (default: the recipe's)", "PRECISION" },
     { "steps", 'n', 0, G_OPTION_ARG_INT, &steps, "steps to time (default 5)", "N" },
     G_OPTION_ENTRY_NULL,
   };
@@ -216,8 +221,9 @@ rvm_command_bench (int argc, char **argv)
     g_printerr ("rvm-cl-train bench: expected at most one MODEL, positive numbers, a size like 64x64 and a mask ratio between 0 and 1\n");
     return 2;
   }
-  if (!apply_recipe (name ? name : "cpu", size, &recipe, &error))
+  if (!apply_recipe (name ? name : "cpu", size, precision, &recipe, &error))
     return rvm_command_fail (error, 2);
+  options.precision = recipe.precision;
   options.device = device;
   options.cache_dir = cache_dir;
   model = argc == 2 ? rvm_model_load_trainable (argv[1], &options, &error) : rvm_initialise_model (&recipe.model, &options, TRUE, &error);
@@ -226,6 +232,9 @@ rvm_command_bench (int argc, char **argv)
         model->config.patch);
   if (error == NULL)
     rvm_command_show_notice (model->device);
+  products = error ? NULL : rvm_gemm_describe_training (model->device, model->gemm, model->precision);
+  if (products)
+    g_print ("%s\n", products);
   if (error == NULL)
     g_print ("%s\n%d samples of %d + %d frames of %d x %d\n", rvm_device_get_name (model->device), samples, sources, targets, width, height);
   if (error || !run (model, TRUE, &error) || !run (model, FALSE, &error))

@@ -7,7 +7,7 @@
 #include "kernels/error.h"
 #include "recipes.h"
 
-typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN, FIELD_WEIGHTS, FIELD_TEXT } FieldType;
+typedef enum { FIELD_UINT, FIELD_UINT64, FIELD_DOUBLE, FIELD_BOOLEAN, FIELD_WEIGHTS, FIELD_TEXT, FIELD_PRECISION } FieldType;
 
 typedef struct {
   const char *group, *key;
@@ -21,6 +21,7 @@ typedef struct {
 #define LONG(group, key, member, min, max, value, help) { group, key, FIELD_UINT64, offsetof (RvmRecipe, member), min, max, value, help }
 #define REAL(group, key, member, min, max, value, help) { group, key, FIELD_DOUBLE, offsetof (RvmRecipe, member), min, max, value, help }
 #define BOOL(group, key, member, value, help) { group, key, FIELD_BOOLEAN, offsetof (RvmRecipe, member), 0, 1, value, help }
+#define PRECISION(group, key, member, help) { group, key, FIELD_PRECISION, offsetof (RvmRecipe, member), RVM_ELEMENT_F32, RVM_ELEMENT_BF16, RVM_ELEMENT_F32, help }
 #define WEIGHTS(group, key, member, min, max, help) { group, key, FIELD_WEIGHTS, offsetof (RvmRecipe, member), min, max, 0, help }
 #define TEXT(group, key, member, help) { group, key, FIELD_TEXT, offsetof (RvmRecipe, member), 0, 0, 0, help }
 
@@ -85,6 +86,8 @@ static const Field fields[] = {
   REAL ("training", "objects", objects, 0, 1e6, 0,
       "weight of a third loss, on rendered samples: patches of the last source frame find their objects in the first by the states; 0: as published"),
   REAL ("training", "places-temperature", places_temperature, 0.001, 10, 0.1, "of these two losses: by what cosines are divided"),
+  PRECISION ("training", "precision", precision,
+      "operands of products: with bf16 they are rounded to bfloat16, for processors with matrix units; weights, sums and all else are float32"),
   LONG ("training", "seed", seed, 0, 9007199254740991.0, 0, "seed of weights, samples and masks"),
   REAL ("optimiser", "rate", rate, 0, 1, 1e-3, "learning rate after the warm-up"),
   REAL ("optimiser", "rate-end", rate_end, 0, 1, 0, "learning rate at the end of the cosine"),
@@ -129,6 +132,9 @@ store (RvmRecipe *recipe, const Field *field, double value)
     case FIELD_TEXT:
       *(char *) place (recipe, field) = '\0';
       break;
+    case FIELD_PRECISION:
+      *(RvmElement *) place (recipe, field) = value;
+      break;
   }
 }
 
@@ -139,6 +145,8 @@ format_value (const Field *field, double value)
 
   if (field->type == FIELD_BOOLEAN)
     return g_strdup (value != 0 ? "true" : "false");
+  if (field->type == FIELD_PRECISION)
+    return g_strdup (rvm_element_get_name (value));
   return g_strdup (g_ascii_formatd (text, sizeof text, field->type == FIELD_DOUBLE ? "%.9g" : "%.0f", value));
 }
 
@@ -169,6 +177,8 @@ format_field (const RvmRecipe *recipe, const Field *field)
       return format_weights (at);
     case FIELD_TEXT:
       return g_strdup (at);
+    case FIELD_PRECISION:
+      return g_strdup (rvm_element_get_name (*(const RvmElement *) at));
     case FIELD_DOUBLE:
       break;
   }
@@ -295,6 +305,16 @@ parse_value (RvmRecipe *recipe, const Field *field, const char *text, const char
       return FALSE;
     }
     store (recipe, field, strcmp (trimmed, "true") == 0);
+    return TRUE;
+  }
+  if (field->type == FIELD_PRECISION) {
+    RvmElement type;
+
+    if (!rvm_element_from_name (trimmed, &type) || type == RVM_ELEMENT_F16) {
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s.%s is '%s', expected f32 or bf16", origin, field->group, field->key, trimmed);
+      return FALSE;
+    }
+    store (recipe, field, type);
     return TRUE;
   }
   if (!is_number (trimmed, field)) {
@@ -429,7 +449,8 @@ rvm_recipe_describe (void)
     g_autofree char *low = format_value (&fields[i], fields[i].min), *high = format_value (&fields[i], fields[i].max);
     g_autofree char *value = fields[i].type == FIELD_WEIGHTS ? g_strdup ("none") : format_value (&fields[i], fields[i].value);
 
-    g_string_append_printf (text, "  %-26s %s (%s to %s, default %s)\n", name, fields[i].help, low, high, value);
+    g_string_append_printf (text, "  %-26s %s (%s %s %s, default %s)\n", name, fields[i].help, low, fields[i].type == FIELD_PRECISION ? "or" : "to", high,
+        value);
   }
   return g_string_free (text, FALSE);
 }

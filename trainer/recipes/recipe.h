@@ -2,6 +2,7 @@
  * default; the defaults are those of the published small16 run at a size that a CPU can train. An unknown name is an error with a suggestion. */
 #pragma once
 
+#include "kernels/tensor.h"
 #include "model/config.h"
 
 G_BEGIN_DECLS
@@ -57,6 +58,7 @@ typedef struct {
   double places;                 /* weight of the loss of finding places (kernels/ops/correspondence.h) beside that of reconstruction; 0: as published */
   double objects;                /* weight of the loss of finding objects, of the same header; 0: as published */
   double places_temperature;     /* of both */
+  RvmElement precision;          /* of the operands of products, F32 or BF16, except those with pixels; all else is float32 */
   guint64 seed;
   /* [optimiser] */
   double rate, rate_end, hold;   /* hold: share of the steps after the warm-up at the full rate */

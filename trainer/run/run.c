@@ -53,13 +53,16 @@ announce (const Run *run)
 {
   const guint processes = rvm_parallel_get_size ();
   const guint64 parameters = rvm_config_count_parameters (&run->recipe.model, TRUE);
-  /* Weights, their transpose, their gradients, two moments; with several processes the gradients once more on the host. */
+  /* Weights, their transpose (or both as bfloat16), their gradients, two moments; with several processes the gradients once more on the host. */
   const guint64 weights = parameters * (processes > 1 ? 6 : 5) * sizeof (float);
   const guint64 activations = rvm_step_predict_memory (&run->recipe.model, &run->shape), data = rvm_source_predict_memory (&run->recipe, run->shape.samples);
   g_autofree char *notice = rvm_device_take_notice (rvm_model_get_device (run->model));
+  g_autofree char *products = rvm_gemm_describe_training (rvm_model_get_device (run->model), run->model->gemm, run->recipe.precision);
 
   if (notice)
     g_printerr ("rvm-cl-train: %s\n", notice);
+  if (products)
+    g_printerr ("rvm-cl-train: %s\n", products);
   g_print ("%s: step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT " parameters, on %s\n"
            "memory%s: %.0f MiB of weights, gradients and moments, %.0f MiB of activations, up to %.0f MiB of decoded video and batches:"
            " at most %.0f MiB and the program itself\n",
@@ -106,7 +109,9 @@ open_checkpoint (Run *run, const char *path, GError **error)
     .b1 = run->recipe.b1, .b2 = run->recipe.b2, .epsilon = run->recipe.epsilon, .decay = run->recipe.decay,
     .clip_norm = run->recipe.clip_norm,
   };
-  const RvmModelOptions model_options = { .device = run->options->device, .cache_dir = run->options->cache_dir };
+  const RvmModelOptions model_options = {
+    .device = run->options->device, .cache_dir = run->options->cache_dir, .precision = run->recipe.precision,
+  };
 
   run->model = rvm_model_load_trainable (path, &model_options, error);
   if (run->model == NULL)
