@@ -30,7 +30,7 @@
 
 /* Vector @j of the first @columns floats of a row, filled up with zeros. */
 __attribute__ ((always_inline)) vec
-load_columns (__global const float *restrict from, uint j, uint columns)
+load_columns (__global const float *from, uint j, uint columns)
 {
   return j * RVM_VECTOR < columns ? load_upto (from + j * RVM_VECTOR, columns - j * RVM_VECTOR) : (vec) 0.0f;
 }
