@@ -1,5 +1,5 @@
 /* The evidence is linear in labels, so that a cell that is half an object counts half. The coefficients are a logistic regression of the overlap on ten
- * sequences and on planted objects that go away, which docs/quality.md names; on twenty others the confidence was within .11 of the overlap on average (docs/make-calibration). */
+ * sequences and on planted objects that go away, which docs/quality.md names; on twenty others the confidence is within .12 of the overlap on average (docs/make-calibration). */
 #include "confidence.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/runtime/device.h"
+#include "trainer/data/sampler.h"
 #include "trainer/evaluate/suite.h"
 #include "trainer/recipes/recipe.h"
 
@@ -30,6 +31,9 @@ void rvm_command_show_notice (RvmDevice *device);
 
 /* Loads a recipe and changes the values that --set names. */
 gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);
+
+/* (transfer full): opens the files that the command line names, of each kind, without keeping a list of them. */
+RvmSampler *rvm_command_open_sampler (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error);
 
 /* Runs the suite and prints its results to standard output, and its progress to standard error; returns the exit status. */
 int rvm_command_run_suite (const RvmSuite *suite, gboolean json);

@@ -11,6 +11,9 @@
 static gboolean
 make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, RvmWeights *weights, GError **error)
 {
+  RvmRecipe with_decoder;
+  RvmTransformerConfig decoder;
+
   if (!rvm_command_make_recipe (recipe, name ? name : "cpu", settings, error) || !rvm_config_from_weights (&recipe->model, weights, TRUE, error))
     return FALSE;
   recipe->sources_min = recipe->sources_max = recipe->targets = 1;
@@ -20,22 +23,11 @@ make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, R
   if (recipe->model.decoder.layers)
     return rvm_recipe_validate (recipe, error);
   /* Of weights without decoder, all but the decoder is checked. */
-  RvmRecipe checked = *recipe;
-  RvmRecipe defaults;
-  rvm_recipe_init (&defaults);
-  checked.model.decoder = defaults.model.decoder;
-  return rvm_recipe_validate (&checked, error);
-}
-
-static RvmSampler *
-open_sampler (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
-{
-  g_autoptr (RvmMaterial) material = rvm_material_new ();
-
-  for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
-    if (!rvm_material_give (material, kind, (const char *const *) names[kind], error))
-      return NULL;
-  return rvm_sampler_new (recipe, g_steal_pointer (&material), cache_dir, error);
+  rvm_recipe_init (&with_decoder);
+  decoder = with_decoder.model.decoder;
+  with_decoder = *recipe;
+  with_decoder.model.decoder = decoder;
+  return rvm_recipe_validate (&with_decoder, error);
 }
 
 static gboolean
@@ -97,7 +89,7 @@ rvm_command_gate (int argc, char **argv)
   if (weights == NULL || !make_recipe (&recipe, name, (const char *const *) settings, weights, &error))
     return rvm_command_fail (error, weights ? 2 : 1);
   gst_init (NULL, NULL);
-  sampler = open_sampler (&recipe, (const GStrv[]){ data, photos, sprites }, cache_dir, &error);
+  sampler = rvm_command_open_sampler (&recipe, (const GStrv[]){ data, photos, sprites }, cache_dir, &error);
   if (sampler == NULL || !fit_gate (argv[1], argv[2], &recipe, weights, sampler, &(RvmModelOptions){ .device = device, .cache_dir = cache_dir }, frames, &error))
     return rvm_command_fail (error, 1);
   return 0;

@@ -10,17 +10,22 @@
 #include "trainer/recipes/trained.h"
 #include "trainer/run/sheet.h"
 
-/* Opens the files that the command line names, without keeping a list of them. */
-static RvmSource *
-open_source (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
+RvmSampler *
+rvm_command_open_sampler (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
 {
   g_autoptr (RvmMaterial) material = rvm_material_new ();
-  RvmSampler *sampler;
 
   for (guint kind = 0; kind < RVM_MATERIAL_KINDS; kind++)
     if (!rvm_material_give (material, kind, (const char *const *) names[kind], error))
       return NULL;
-  sampler = rvm_sampler_new (recipe, g_steal_pointer (&material), cache_dir, error);
+  return rvm_sampler_new (recipe, g_steal_pointer (&material), cache_dir, error);
+}
+
+static RvmSource *
+open_source (const RvmRecipe *recipe, const GStrv names[RVM_MATERIAL_KINDS], const char *cache_dir, GError **error)
+{
+  RvmSampler *sampler = rvm_command_open_sampler (recipe, names, cache_dir, error);
+
   return sampler ? rvm_source_new (recipe, sampler, NULL, 0) : NULL;
 }
 

@@ -19,11 +19,12 @@ enum {
 };
 
 #define SHARPNESS 3.0
-#define THRESHOLD (2.0 / 3)
+#define THRESHOLD 0.3
 /* A clear patch that is taken for a covered one keeps a state that no longer fits, for as long as it is; a covered one that is missed loses its state. Most
  * frames are clear. */
 #define CLEAR_BALANCE 10.0
-#define LEAST_PENALTY 1e-7 /* of the squared slope, for each row */
+/* Of the squared slope, for each row. Less would close the gate at more of the covered patches, and with steeper slopes let rounding decide at others. */
+#define LEAST_PENALTY 1e-5
 #define FIRST_PENALTY 1e-3 /* it falls by a factor of ten at a time, each fit beginning with the one before */
 
 typedef struct {

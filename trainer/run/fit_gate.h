@@ -4,7 +4,7 @@
  * which patches are, gives the logarithm z (e) of the odds that a patch is covered, where all clear patches weigh ten times as much as all covered ones;
  * it is fitted by Newton's method. The gate of every channel becomes
  *
- *   u = sigmoid (-3 (z (e) - 2/3))
+ *   u = sigmoid (-3 (z (e) - 0.3))
  *
  * and reads the state no more. Training finds this only slowly: the directions that tell covered patches apart are faint, and need large weights. */
 #pragma once
