@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """test_drawings.py SOURCE: the drawings of docs/ are what docs/make-drawings makes, and each is well-formed, as are the plots of docs/make-calibration,
-docs/make-readouts and docs/make-precision, which cannot be made again without their footage."""
+docs/make-readouts, docs/make-memory and docs/make-precision, which cannot be made again without their footage."""
 import pathlib
 import subprocess
 import sys
 import tempfile
 import xml.dom.minidom
 
-PLOTS = {"confidence.svg", "learning-curve.svg", "precision.svg"}  # of docs/make-calibration, docs/make-readouts and docs/make-precision
+PLOTS = {"confidence.svg", "learning-curve.svg", "memory.svg", "precision.svg"}  # of docs/make-calibration, -readouts, -memory and -precision
 
 docs = pathlib.Path(sys.argv[1]) / "docs"
 with tempfile.TemporaryDirectory() as folder:
