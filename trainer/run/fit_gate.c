@@ -327,24 +327,14 @@ write_gate (const Save *save, float *values, GError **error)
 {
   const RvmGateFit *fit = save->fit;
   const guint dim = fit->dim;
-  g_autofree char *scale_name = rvm_schema_format_name (rvm_initialise_encoder_norm, RVM_ROLE_SCALE);
-  g_autofree char *bias_name = rvm_schema_format_name (rvm_initialise_encoder_norm, RVM_ROLE_BIAS);
-  g_autofree float *scale = g_new (float, dim), *bias = g_new (float, dim);
   double shift = SHARPNESS * (THRESHOLD - fit->constant);
 
-  if (!rvm_weights_read (save->weights, rvm_weights_find (save->weights, scale_name), scale, error)
-      || !rvm_weights_read (save->weights, rvm_weights_find (save->weights, bias_name), bias, error))
-    return FALSE;
   for (guint i = 0; i < dim; i++) {
     shift += SHARPNESS * fit->slope[i] * fit->mean[i];
     for (guint j = 0; j < dim; j++)
       values[(gsize) i * dim + j] = -SHARPNESS * fit->slope[i];
   }
-  if (rvm_initialise_shift_gate (scale, bias, dim, shift, values))
-    return TRUE;
-  rvm_error_set (error, RVM_ERROR_ARGUMENT, "a value of %s is 0, or the values of %s divided by them sum to 0: expected others, as in weights that were trained",
-      scale_name, bias_name);
-  return FALSE;
+  return rvm_initialise_shift_gate_of (save->weights, dim, shift, values, error);
 }
 
 static gboolean

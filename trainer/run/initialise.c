@@ -67,6 +67,32 @@ rvm_initialise_shift_gate (const float *scale, const float *bias, guint dim, dou
   return TRUE;
 }
 
+/* (transfer full): a vector of the encoder's last layer norm. */
+static float *
+read_norm (RvmWeights *weights, guint dim, RvmRole role, char **name, GError **error)
+{
+  g_autofree float *values = g_new (float, dim);
+
+  *name = rvm_schema_format_name (rvm_initialise_encoder_norm, role);
+  return rvm_weights_read (weights, rvm_weights_find (weights, *name), values, error) ? g_steal_pointer (&values) : NULL;
+}
+
+gboolean
+rvm_initialise_shift_gate_of (RvmWeights *weights, guint dim, double shift, float *kernel, GError **error)
+{
+  g_autofree char *scale_name = NULL, *bias_name = NULL;
+  g_autofree float *scale = read_norm (weights, dim, RVM_ROLE_SCALE, &scale_name, error);
+  g_autofree float *bias = scale ? read_norm (weights, dim, RVM_ROLE_BIAS, &bias_name, error) : NULL;
+
+  if (bias == NULL)
+    return FALSE;
+  if (rvm_initialise_shift_gate (scale, bias, dim, shift, kernel))
+    return TRUE;
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "in the given weights, a value of %s is 0, or the values of %s divided by them sum to 0: expected others, as in "
+      "weights that were trained", scale_name, bias_name);
+  return FALSE;
+}
+
 /* With random weights the gates are nearly constant, since most of an encoder output is the same for all patches of all frames: each channel of the state
  * is replaced nearly always or nearly never. A bias of 1/4 on each output of the encoder lets the gate be shifted. */
 static void

@@ -25,6 +25,9 @@ extern const RvmSite rvm_initialise_encoder_norm;      /* the layer norm at the 
  * output. @scale, @bias: (dim), of the encoder's last layer norm. Returns FALSE, and changes nothing, if a scale or the sum of bias / scale is 0. */
 gboolean rvm_initialise_shift_gate (const float *scale, const float *bias, guint dim, double shift, float *kernel);
 
+/* The same, with the scales and biases of @weights. RVM_ERROR_ARGUMENT if they leave no shift. */
+gboolean rvm_initialise_shift_gate_of (RvmWeights *weights, guint dim, double shift, float *kernel, GError **error);
+
 /* A weight file (.npz or .safetensors) of the recipe's network. */
 gboolean rvm_initialise_file (const char *path, const RvmRecipe *recipe, GError **error);
 

@@ -214,16 +214,6 @@ typedef struct {
   GHashTable *given; /* names of the arrays of its model: others are not needed, whatever they are called */
 } Start;
 
-/* Reads a vector of the encoder's last layer norm in the given weights. */
-static float *
-read_norm (const Start *start, RvmRole role, char **name, GError **error)
-{
-  g_autofree float *values = g_new (float, start->recipe->model.encoder.dim);
-
-  *name = rvm_schema_format_name (rvm_initialise_encoder_norm, role);
-  return rvm_weights_read (start->init, rvm_weights_find (start->init, *name), values, error) ? g_steal_pointer (&values) : NULL;
-}
-
 /* Renews or shifts the update gate of given weights, if the recipe says so. */
 static gboolean
 change_gate (const Start *start, const RvmArray *array, float *values, GError **error)
@@ -233,21 +223,12 @@ change_gate (const Start *start, const RvmArray *array, float *values, GError **
   const double shift = recipe->gate_shift + (recipe->gate_renew ? recipe->update_gate : 0);
   g_autofree char *gate = rvm_schema_format_name (rvm_initialise_update_gate, RVM_ROLE_KERNEL);
   g_autofree char *state_gate = rvm_schema_format_name (rvm_initialise_update_gate_state, RVM_ROLE_KERNEL);
-  g_autofree char *scale_name = NULL, *bias_name = NULL;
-  g_autofree float *scale = NULL, *bias = NULL;
 
   if (recipe->gate_renew && (strcmp (array->name, gate) == 0 || strcmp (array->name, state_gate) == 0))
     memset (values, 0, (gsize) dim * dim * sizeof (float));
-  if (shift == 0 || strcmp (array->name, gate) != 0)
+  if (shift == 0 || strcmp (array->name, gate) != 0 || rvm_initialise_shift_gate_of (start->init, dim, shift, values, error))
     return TRUE;
-  scale = read_norm (start, RVM_ROLE_SCALE, &scale_name, error);
-  bias = scale ? read_norm (start, RVM_ROLE_BIAS, &bias_name, error) : NULL;
-  if (bias == NULL)
-    return FALSE;
-  if (rvm_initialise_shift_gate (scale, bias, dim, shift, values))
-    return TRUE;
-  rvm_error_set (error, RVM_ERROR_ARGUMENT, "training.%s: in the given weights, a value of %s is 0, or the values of %s divided by them sum to 0: expected "
-      "others, as in weights that were trained", recipe->gate_renew ? "gate-renew" : "gate-shift", scale_name, bias_name);
+  g_prefix_error (error, "training.%s: ", recipe->gate_renew ? "gate-renew" : "gate-shift");
   return FALSE;
 }
 
