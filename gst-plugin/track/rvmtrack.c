@@ -26,10 +26,10 @@
  * intersection over union). It comes from looking back at the first frame: whether what
  * was found matches the object there and nothing else does, how alike they are, how much
  * of the object is matched, whether it has swollen, and whether anything is seen there: a
- * state may remember an object behind a part of the picture that is all of one colour. A track whose confidence falls
- * below `lost-threshold` is lost: it is not visible, keeps its last place, and is found
- * again when its confidence reaches `found-threshold`. Its first frame is remembered as
- * long as the track exists.
+ * state may remember an object behind a part of the picture that is all of one colour. A
+ * track whose confidence falls below `lost-threshold` is lost: it is not visible, keeps its
+ * last place, and is found again when its confidence reaches `found-threshold`. Its first
+ * frame is remembered as long as the track exists.
  *
  * ## What is compared
  * Patches are compared by their features, and with the weights `colours` and `place` by

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from training import check_saved, endless, make_video, wait_for_steps
+from training import check_saved, endless, make_photos, make_video, wait_for_steps
 
 program = sys.argv[1]
 environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1")
@@ -53,10 +53,7 @@ if shutil.which("mpirun") is None:
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     photos = folder / "photos"
-    photos.mkdir()
-    for pattern in ("smpte", "circular"):
-        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", f"pattern={pattern}", "!", "video/x-raw,width=200,height=150",
-                        "!", "pngenc", "!", "filesink", f"location={photos / pattern}.png"], check=True, timeout=60)
+    make_photos(photos)
     common = ["synthetic=1", "batch=4", "accumulate=2", "steps=6", "checkpoint-every=3", "picture-every=0"]
 
     # One process, two, and two that stop half way and go on as one.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from training import arrays_of, header_of, metadata_of, program, run
+from training import arrays_of, header_of, make_photos, metadata_of, program, run
 
 NOTICE = re.compile(r"rvm-cl-train: precision bf16: (the processor's matrix units|operands are rounded to bfloat16 and multiplied in float32)")
 
@@ -22,10 +22,7 @@ def losses_of(folder):
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     photos = folder / "photos"
-    photos.mkdir()
-    for pattern in ("smpte", "circular"):
-        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", f"pattern={pattern}", "!", "video/x-raw,width=200,height=150",
-                        "!", "pngenc", "!", "filesink", f"location={photos / pattern}.png"], check=True, timeout=60)
+    make_photos(photos)
     tiny = ["--recipe", "tiny", "--photos", photos, "--set", "synthetic=1", "--set", "picture-every=0", "--set", "steps=6", "--set", "checkpoint-every=3"]
     bf16 = [*tiny, "--set", "precision=bf16"]
 

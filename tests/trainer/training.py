@@ -22,6 +22,14 @@ def start(*args, **options):
     return subprocess.Popen([program, *map(str, args)], **options)
 
 
+def make_photos(folder):
+    """Two pictures, for rendered samples."""
+    folder.mkdir()
+    for pattern in ("smpte", "circular"):
+        subprocess.run(["gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", f"pattern={pattern}", "!", "video/x-raw,width=200,height=150",
+                        "!", "pngenc", "!", "filesink", f"location={folder / pattern}.png"], check=True, timeout=60)
+
+
 def make_video(path, pattern="ball", frames=60, size=(96, 72)):
     # By file descriptor: the name may be one that no command line takes.
     with open(path, "wb") as file:
