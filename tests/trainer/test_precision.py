@@ -7,7 +7,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 from training import arrays_of, header_of, make_photos, metadata_of, program, run
