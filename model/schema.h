@@ -18,7 +18,8 @@ typedef enum {
   RVM_PART_READOUT,         /* an attention readout (readout/attention_readout.h) has this part, and one of the next two */
   RVM_PART_LEARNED_QUERIES,
   RVM_PART_PLACE_QUERIES,
-  RVM_PART_POOLED_LINEAR,   /* a linear readout of pooled states (readout/linear.c) */
+  RVM_PART_POOLED_LINEAR,   /* a linear readout of pooled states (readout/linear.c), which may have the next part, too */
+  RVM_PART_POOLED_CHANGES,
   RVM_PART_DISTANCE,        /* a readout that measures distances (readout/distance.c) */
   RVM_N_PARTS,
 } RvmPart;
@@ -62,6 +63,8 @@ typedef enum {
   RVM_LAYER_PLACE_IN,
   RVM_LAYER_PLACE_OUT,
   RVM_LAYER_OUTPUTS,
+  RVM_LAYER_CHANGE,
+  RVM_LAYER_TRAVEL,
   RVM_LAYER_MEAN,
   RVM_LAYER_WHITENING,
 } RvmLayer;

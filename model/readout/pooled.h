@@ -4,6 +4,11 @@
  *   pooled   each token normalised over its channels, then means over the cells of a grid of cells x cells; the class token is left out
  *   tokens   the mean of all, in the place of the class token, then the pooled state: what an attention network with few tokens reads
  *   vector   the window, less its reference, resampled in time to a fixed number of slots, the oldest state first
+ *   change   how far each cell is from the state before, as the root of the mean square over channels; the oldest state has what the second has
+ *   travel   how far each cell is from the oldest state, measured in the same way
+ *
+ * Change and travel are resampled as the states are. They say where and when something moves, whatever it looks like, and so are alike in places that
+ * look different.
  *
  * A clip that is done slowly and one that is done fast give vectors of one size, and a window that is not full yet is as good as a short
  * clip. */
@@ -20,7 +25,21 @@ void rvm_pooled_state (const float *features, guint rows, guint columns, guint d
 /* @tokens: (1 + cells * cells, dim). */
 void rvm_pooled_tokens (const float *features, guint rows, guint columns, guint dim, guint cells, float *tokens);
 
-/* @states: @n of @values values each, the oldest first. @vector: (slots, values). */
-void rvm_pooled_vector (const float *const *states, guint n, gsize values, guint slots, RvmReadoutReference reference, float *vector);
+/* What a vector is made of. */
+typedef struct {
+  guint cells; /* in all, not along a side */
+  guint dim;   /* values of a cell */
+  guint slots;
+  RvmReadoutReference reference;
+  gboolean changes; /* change and travel follow the window */
+} RvmPooledShape;
+
+/* Values of the window alone, and, if there are changes, of change or travel, which have as many. */
+gsize rvm_pooled_count_window (const RvmPooledShape *shape);
+gsize rvm_pooled_count_changes (const RvmPooledShape *shape);
+
+/* @states: @n of (cells, dim), the oldest first. @vector: the window (slots, cells, dim), and, if there are changes, change and travel,
+ * (slots, cells) each. */
+void rvm_pooled_vector (const float *const *states, guint n, const RvmPooledShape *shape, float *vector);
 
 G_END_DECLS

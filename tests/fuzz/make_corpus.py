@@ -173,7 +173,7 @@ if __name__ == "__main__":
     write("mask", "deep.png", png(3, 3, 16, colours=0))
     rng = np.random.default_rng(1)
     readouts = {"class": reference_readout.make_arrays(rng, 2, 4, 2, 2, 3), "dense": reference_readout.make_arrays(rng, 2, 4, 2, 2, 8, code=4),
-                "distance": reference_readout.make_distance(rng, 2), "linear": reference_readout.make_linear(rng, 2, 3, 2, 2)}
+                "distance": reference_readout.make_distance(rng, 2), "linear": reference_readout.make_linear(rng, 2, 3, 2, 2, changes=True)}
     more = {"class": {"classes": "a\nb\nc", "frame_rate": 25, "licence": "CC0"}, "dense": {"target": "labels", "classes": "a\nb"}, "distance": {"unit": "m"},
             "linear": {"classes": "a\nb"}}
     for kind, arrays in readouts.items():

@@ -30,8 +30,11 @@ def make_arrays(rng, dim, width, heads, window, outputs, queries=1, code=0):
     return {name: array.astype("f4") for name, array in arrays.items()}
 
 
-def make_linear(rng, dim, slots, cells, outputs):
-    return {"linear/kernel": rng.normal(0, 1, (slots, cells, cells, dim, outputs)).astype("f4"), "linear/bias": rng.normal(0, 1, outputs).astype("f4")}
+def make_linear(rng, dim, slots, cells, outputs, changes=False):
+    shapes = {"linear/kernel": (slots, cells, cells, dim, outputs), "linear/bias": (outputs,)}
+    if changes:
+        shapes.update({name: (slots, cells, cells, outputs) for name in ("linear/change", "linear/travel")})
+    return {name: rng.normal(0, 1, shape).astype("f4") for name, shape in shapes.items()}
 
 
 def make_distance(rng, dim):
@@ -126,12 +129,20 @@ def linear(arrays, states, grid, reference):
     """Logits for a window of @states (states, tokens, dim), the oldest first."""
     kernel = arrays["linear/kernel"].astype("f8")
     slots, cells = kernel.shape[:2]
-    pooled = take_reference(pool(states, grid, cells), reference)
+    pooled = pool(states, grid, cells)
     at = np.arange(slots) * (len(states) - 1) / (slots - 1) if slots > 1 else np.array([len(states) - 1.0])
-    before = np.floor(at).astype(int)
-    share = (at - before).reshape(-1, 1, 1, 1)
-    vector = (1 - share) * pooled[before] + share * pooled[np.minimum(before + 1, len(states) - 1)]
-    return (np.tensordot(vector, kernel, 4) + arrays["linear/bias"])[None]
+
+    def resample(values):
+        return np.stack([(1 - t % 1) * values[int(t)] + t % 1 * values[min(int(t) + 1, len(values) - 1)] for t in at])
+
+    logits = np.tensordot(resample(take_reference(pooled, reference)), kernel, 4) + arrays["linear/bias"]
+    if "linear/change" in arrays:
+        steps = np.sqrt((np.diff(pooled, axis=0) ** 2).mean(-1)) if len(states) > 1 else np.zeros((0, cells, cells))
+        change = np.concatenate([steps[:1], steps]) if len(states) > 1 else np.zeros((1, cells, cells))
+        travel = np.sqrt(((pooled - pooled[0]) ** 2).mean(-1))
+        logits = logits + np.tensordot(resample(change), arrays["linear/change"].astype("f8"), 3)
+        logits = logits + np.tensordot(resample(travel), arrays["linear/travel"].astype("f8"), 3)
+    return logits[None]
 
 
 def distance(arrays, states):

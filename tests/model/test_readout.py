@@ -111,9 +111,11 @@ def check_streams():
         check_stream(f"labels, {side} a side", arrays, reference.metadata("dense", target="labels", classes=classes), rng, grid, 24)
         arrays = reference.make_arrays(rng, 24, 48, 3, 4, side * side, code=16)
         check_stream(f"depth, {side} a side", arrays, reference.metadata("dense", target="depth", unit="m", reference="mean"), rng, grid, 24)
-    for slots, cells, grid, of in ((9, 1, (2, 3), "first"), (3, 2, (3, 5), "none"), (1, 4, (2, 3), "mean"), (5, 4, (4, 6), "first")):
+    for slots, cells, grid, of, changes in ((9, 1, (2, 3), "first", False), (3, 2, (3, 5), "none", True), (1, 4, (2, 3), "mean", True),
+                                            (5, 4, (4, 6), "first", False), (9, 8, (6, 9), "first", True)):
         values = reference.metadata("class", classes=classes, window=4, reference=of)
-        check_stream(f"linear of {slots} slots, {cells} cells, reference {of}", reference.make_linear(rng, 24, slots, cells, 3), values, rng, grid, 24)
+        check_stream(f"linear of {slots} slots, {cells} cells, reference {of}{', with changes' if changes else ''}",
+                     reference.make_linear(rng, 24, slots, cells, 3, changes), values, rng, grid, 24)
     check_stream("distance", reference.make_distance(rng, 24), reference.metadata("distance", window=3), rng, (2, 3), 24)
 
 
@@ -203,6 +205,10 @@ def check_bad():
     refuse("linear without bias", without(few, "linear/bias"), values, "'linear/bias'", "missing")
     refuse("linear with another bias", {**few, "linear/bias": few["linear/bias"][:2]}, values, "'linear/bias'", "(2,)", "(3,)")
     refuse("linear with other cells", {**few, "linear/kernel": few["linear/kernel"][:, :, :1]}, values, "'linear/kernel'", "(4, 2, 1, 24, 3)")
+    moving = reference.make_linear(rng, 24, 4, 2, 3, changes=True)
+    refuse("changes without travel", without(moving, "linear/travel"), values, "'linear/travel'", "missing")
+    refuse("travel without change", without(moving, "linear/change"), values, "'linear/change'", "missing")
+    refuse("change of other slots", {**moving, "linear/change": moving["linear/change"][:3]}, values, "'linear/change'", "(3, 2, 2, 3)", "(4, 2, 2, 3)")
     refuse("linear of other classes", few, {**values, "classes": "a\nb"}, "'classes'", "expected 3")
     refuse("linear and dense", few, dense, "missing")
     far = reference.make_distance(rng, 24)

@@ -95,7 +95,7 @@ def check_class():
     out = folder / "moves.safetensors"
     output = run("class", "--data", folder / "clips", "--out", out, *size, "--reversed", "--json", "--licence", "CC0")
     rows = rows_of(output)
-    assert all(clips == 24 for _, _, clips in rows.values()) and len(rows) == 10, rows
+    assert all(clips == 24 for _, _, clips in rows.values()) and len(rows) == 11, rows
     assert rows["the commonest class"] == (0.5, 0.5, 24), rows
     assert rows["grey pixels less the first, in order"][:2] == (1, 1), rows
     assert rows["the last picture, 16 x 12 grey pixels"][0] <= 0.75, rows

@@ -12,6 +12,8 @@
 #include "program/interrupts.h"
 #include "trainer/readout/learning_curve.h"
 
+enum { COLUMNS = 12, ROWS = 9 }; /* patches of a picture whose size is not said */
+
 void
 rvm_readout_arguments_clear (RvmReadoutArguments *arguments)
 {
@@ -45,8 +47,11 @@ rvm_readout_parse_size (const char *text, guint patch, guint *width, guint *heig
 {
   char rest;
 
-  if (text == NULL)
-    text = "128x96";
+  if (text == NULL) {
+    *width = COLUMNS * patch;
+    *height = ROWS * patch;
+    return TRUE;
+  }
   if (sscanf (text, "%ux%u%c", width, height, &rest) == 2 && *width >= patch && *height >= patch && *width <= 4096 && *height <= 4096
       && *width % patch == 0 && *height % patch == 0)
     return TRUE;

@@ -118,7 +118,7 @@ rvm_readout_command_class (int argc, char **argv)
       "HOW" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, "the readout (.safetensors); FILE.confusion.png beside it", "FILE" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, "weights (default: the bundled ones)", "FILE" },
-    { "size", 's', 0, G_OPTION_ARG_STRING, &options.size, "analysed pixels (default 128x96)", "WIDTHxHEIGHT" },
+    { "size", 's', 0, G_OPTION_ARG_STRING, &options.size, "analysed pixels (default 12 x 9 patches)", "WIDTHxHEIGHT" },
     { "window", 'w', 0, G_OPTION_ARG_INT, &options.window, "states to look at, 2 to 64 (default 16)", "K" },
     { "stride", 0, 0, G_OPTION_ARG_INT, &options.stride,
       "frames from one to the next (default: so that nine clips of ten fit into the window)", "N" },

@@ -80,7 +80,7 @@ rvm_readout_command_distance (int argc, char **argv)
       "which videos belong together: name (their file's name up to the first '_', the default), clip, or a CSV file: file, group", "HOW" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &arguments.out, "the readout (.safetensors)", "FILE" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &arguments.model, "weights (default: the bundled ones)", "FILE" },
-    { "size", 's', 0, G_OPTION_ARG_STRING, &arguments.size, "analysed pixels (default 128x96)", "WIDTHxHEIGHT" },
+    { "size", 's', 0, G_OPTION_ARG_STRING, &arguments.size, "analysed pixels (default 12 x 9 patches)", "WIDTHxHEIGHT" },
     { "window", 'w', 0, G_OPTION_ARG_INT, &arguments.window, "states that are averaged, 1 to 64 (default 1)", "K" },
     { "stride", 0, 0, G_OPTION_ARG_INT, &arguments.stride, "frames from one to the next (default 4)", "N" },
     { "features", 0, 0, G_OPTION_ARG_STRING, &arguments.features, "state (default) or encoder", "WHICH" },

@@ -67,23 +67,6 @@ product (const RvmClassifierData *data, const Training *training, guint i, guint
   return data->products[(gsize) training->index[i] * data->n + training->index[j]];
 }
 
-static void
-fit_means (const RvmClassifierData *data, const Training *training, double *coefficients, double *bias)
-{
-  for (guint i = 0; i < training->m; i++) {
-    const guint label = data->label[training->index[i]];
-
-    coefficients[(gsize) training->index[i] * data->classes + label] = 1.0 / training->count[label];
-  }
-  for (guint i = 0; i < training->m; i++)
-    for (guint j = 0; j < training->m; j++) {
-      const guint label = data->label[training->index[i]];
-
-      if (data->label[training->index[j]] == label)
-        bias[label] -= product (data, training, i, j) / (2.0 * training->count[label] * training->count[label]);
-    }
-}
-
 /* Products of the vectors less their weighted mean. @mean_product: (m) of each with the mean. Returns the mean of the squares. */
 static double
 centre (const RvmClassifierData *data, const Training *training, double *centred, double *mean_product)
@@ -142,10 +125,7 @@ rvm_classifier_fit (const RvmClassifierData *data, const gboolean *train, const 
   for (guint c = 0; c < data->classes; c++)
     bias[c] = 0;
   training_init (&training, data, train, method->alike);
-  if (method->nearest_mean)
-    fit_means (data, &training, coefficients, bias);
-  else
-    fit_ridge (data, &training, method->ridge, coefficients, bias);
+  fit_ridge (data, &training, method->ridge, coefficients, bias);
   for (guint c = 0; c < data->classes; c++)
     if (training.count[c] == 0)
       bias[c] = -1e30;

@@ -16,9 +16,8 @@ typedef struct {
 
 /* How a classifier is made. */
 typedef struct {
-  gboolean nearest_mean; /* the class whose mean is the nearest */
-  double ridge;          /* otherwise: the penalty of ridge regression, as a share of the mean square of the vectors less their mean */
-  gboolean alike;        /* of ridge regression: vectors weigh the same, not classes */
+  double ridge;   /* the penalty of ridge regression, as a share of the mean square of the vectors less their mean */
+  gboolean alike; /* vectors weigh the same, not classes */
 } RvmClassifierMethod;
 
 /* @product[i, j] of the vectors i and j, of @length values each. Those of two vectors from number @learned on, which are only measured, are left as they

@@ -25,6 +25,11 @@ typedef struct {
   guint stride, rows, columns;
 } Job;
 
+/* Scores of what is compared with the readout clip by clip: grey pixels less the first, alone and with their change and travel. */
+typedef struct {
+  double *plain, *with_changes;
+} Floors;
+
 static void
 row_clear (gpointer data)
 {
@@ -143,9 +148,19 @@ read_sequences (Job *job, RvmModel *model, gboolean reversed, const char *what, 
 }
 
 static RvmWindowShape
-make_shape (const Job *job, guint slots, RvmReadoutReference reference, gboolean change)
+make_shape (const Job *job, guint slots, RvmReadoutReference reference)
 {
-  return (RvmWindowShape){ job->options->window, job->stride, slots, reference, change };
+  return (RvmWindowShape){ .window = job->options->window, .stride = job->stride, .slots = slots, .reference = reference };
+}
+
+/* As the readout reads its features. */
+static RvmWindowShape
+make_readout_shape (const Job *job)
+{
+  RvmWindowShape shape = make_shape (job, SLOTS, job->options->reference);
+
+  shape.changes = TRUE;
+  return shape;
 }
 
 static void
@@ -156,8 +171,8 @@ measure_one (Job *job, const char *name, GPtrArray *sequences, RvmWindowShape sh
   add_row (job, name, held_out->scores);
 }
 
-static void
-compare_with_floor (Job *job, const double *scores, const double *floor)
+static RvmClassMargin
+compare (const Job *job, const double *scores, const double *floor)
 {
   const guint n = job->labelled->clips->len, classes = job->labelled->classes->len;
   double sum = 0, squares = 0;
@@ -170,8 +185,7 @@ compare_with_floor (Job *job, const double *scores, const double *floor)
     sum += a->accuracy - b->accuracy;
     squares += (a->accuracy - b->accuracy) * (a->accuracy - b->accuracy);
   }
-  job->report->over_floor = sum / n;
-  job->report->over_floor_error = sqrt (MAX (squares / n - (sum / n) * (sum / n), 0) / n);
+  return (RvmClassMargin){ sum / n, sqrt (MAX (squares / n - (sum / n) * (sum / n), 0) / n) };
 }
 
 /* What the scores are multiplied with, so that their softmax is as probable as possible for clips that were held out. */
@@ -207,21 +221,26 @@ find_scale (const Job *job, const double *scores)
 static void
 make_linear (Job *job, GPtrArray *sequences, const RvmHeldOut *held_out, const RvmWindowShape *shape)
 {
-  const guint classes = job->labelled->classes->len, cells = rvm_sequence_get_cells (held_out->choice.pool);
+  const guint classes = job->labelled->classes->len, cells = rvm_folds_get_cells (sequences);
+  const guint dim = ((RvmSequence *) g_ptr_array_index (sequences, 0))->dim;
   const double scale = find_scale (job, held_out->scores);
+  const gsize changes = (gsize) shape->slots * cells * cells * classes, window = changes * dim;
   g_autofree double *exact = g_new (double, classes);
-  float *bias = g_new (float, classes), *kernel;
-  gsize length;
+  g_autofree float *kernel = rvm_folds_fit_all (job->folds, job->labelled, sequences, shape, exact);
+  float *bias = g_new (float, classes);
 
-  kernel = rvm_folds_fit_all (job->folds, job->labelled, sequences, shape, &held_out->choice, &length, exact);
-  for (gsize i = 0; i < length * classes; i++)
+  for (gsize i = 0; i < window + 2 * changes; i++)
     kernel[i] *= scale;
   for (guint c = 0; c < classes; c++)
     bias[c] = scale * exact[c];
   job->report->arrays = rvm_readout_arrays_new ();
-  rvm_readout_arrays_add (job->report->arrays, "linear/kernel", kernel, 5,
-                          (guint64[]){ shape->slots, cells, cells, length / (shape->slots * cells * cells), classes });
+  rvm_readout_arrays_add (job->report->arrays, "linear/kernel", g_memdup2 (kernel, window * sizeof (float)), 5,
+                          (guint64[]){ shape->slots, cells, cells, dim, classes });
   rvm_readout_arrays_add (job->report->arrays, "linear/bias", bias, 1, (guint64[]){ classes });
+  rvm_readout_arrays_add (job->report->arrays, "linear/change", g_memdup2 (kernel + window, changes * sizeof (float)), 4,
+                          (guint64[]){ shape->slots, cells, cells, classes });
+  rvm_readout_arrays_add (job->report->arrays, "linear/travel", g_memdup2 (kernel + window + changes, changes * sizeof (float)), 4,
+                          (guint64[]){ shape->slots, cells, cells, classes });
 }
 
 static gboolean
@@ -251,12 +270,12 @@ get_mean_class (const Job *job, guint row)
   return g_array_index (job->report->rows, RvmClassRow, row).measures->mean_class;
 }
 
-/* Both networks, as far as they are wanted, and the readout of the better one. @floor: scores of grey pixels less the first. */
+/* Both networks, as far as they are wanted, and the readout of the better one. */
 static gboolean
-make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *reversed, const double *floor, GError **error)
+make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *reversed, const Floors *floors, GError **error)
 {
   const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
-  const RvmWindowShape shape = make_shape (job, SLOTS, job->options->reference, FALSE);
+  const RvmWindowShape shape = make_readout_shape (job);
   g_autofree char **classes = g_new0 (char *, job->labelled->classes->len + 1);
   const RvmReadoutInfo info = {
     .kind = (char *) "class", .classes = classes, .model = (char *) rvm_model_get_id (model), .width = job->options->width, .height = job->options->height,
@@ -268,6 +287,7 @@ make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *revers
   };
   const gboolean both = is_wanted (job, RVM_CLASS_LINEAR) && is_wanted (job, RVM_CLASS_ATTENTION);
   g_autoptr (RvmHeldOut) closed = NULL, trained = NULL;
+  const double *scores;
   guint rows[2] = { 0 };
 
   memcpy (classes, job->labelled->classes->pdata, job->labelled->classes->len * sizeof *classes);
@@ -284,7 +304,9 @@ make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *revers
   job->report->attention = trained && (!closed || get_mean_class (job, rows[1]) > get_mean_class (job, rows[0]));
   job->report->readout = rows[job->report->attention];
   job->report->other = both ? (int) rows[!job->report->attention] : -1;
-  compare_with_floor (job, (job->report->attention ? trained : closed)->scores, floor);
+  scores = (job->report->attention ? trained : closed)->scores;
+  job->report->over_floor = compare (job, scores, floors->plain);
+  job->report->over_strongest = compare (job, scores, floors->with_changes);
   if (!job->report->attention) {
     make_linear (job, sequences, closed, &shape);
     return TRUE;
@@ -296,40 +318,44 @@ make_readout (Job *job, RvmModel *model, GPtrArray *sequences, GPtrArray *revers
 
 /* The rows of features, and the readout that is kept. */
 static gboolean
-measure_features (Job *job, RvmModel *model, GPtrArray *const *sequences, GPtrArray *const *reversed, const double *floor, GError **error)
+measure_features (Job *job, RvmModel *model, GPtrArray *const *sequences, GPtrArray *const *reversed, const Floors *floors, GError **error)
 {
   const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
   const RvmSequenceSource own = encoder ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE,
                           other = encoder ? RVM_SEQUENCE_STATE : RVM_SEQUENCE_ENCODER;
 
   measure_one (job, encoder ? "the newest output of the encoder alone" : "the newest state alone", sequences[own],
-               make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
-  measure_one (job, encoder ? "a window of states" : "a window of encoder features", sequences[other],
-               make_shape (job, SLOTS, job->options->reference, FALSE));
-  return make_readout (job, model, sequences[own], reversed ? reversed[own] : NULL, floor, error);
+               make_shape (job, 1, RVM_REFERENCE_NONE));
+  measure_one (job, encoder ? "a window of states" : "a window of encoder features", sequences[other], make_readout_shape (job));
+  return make_readout (job, model, sequences[own], reversed ? reversed[own] : NULL, floors, error);
 }
 
 static void
-measure_pixels (Job *job, GPtrArray *const *sequences, double **floor)
+measure_pixels (Job *job, GPtrArray *const *sequences, Floors *floors)
 {
-  const RvmWindowShape shape = make_shape (job, SLOTS, RVM_REFERENCE_FIRST, FALSE);
-  g_autoptr (RvmHeldOut) held_out = NULL;
+  RvmWindowShape absolute = make_shape (job, SLOTS, RVM_REFERENCE_NONE), shape = make_shape (job, SLOTS, RVM_REFERENCE_FIRST);
+  GPtrArray *grey = sequences[RVM_SEQUENCE_GREY];
+  g_autoptr (RvmHeldOut) plain = NULL, with_changes = NULL;
 
+  absolute.absolute = TRUE;
   add_majority (job);
-  measure_one (job, "the last picture, 16 x 12 grey pixels", sequences[RVM_SEQUENCE_GREY], make_shape (job, 1, RVM_REFERENCE_NONE, FALSE));
-  measure_one (job, "absolute change of grey pixels, in order", sequences[RVM_SEQUENCE_GREY],
-               make_shape (job, SLOTS, RVM_REFERENCE_NONE, TRUE));
-  held_out = rvm_folds_measure (job->folds, job->labelled, sequences[RVM_SEQUENCE_GREY], FALSE, NULL, &shape);
-  job->report->floor = add_row (job, "grey pixels less the first, in order", held_out->scores);
-  *floor = g_steal_pointer (&held_out->scores);
+  measure_one (job, "the last picture, 16 x 12 grey pixels", grey, make_shape (job, 1, RVM_REFERENCE_NONE));
+  measure_one (job, "absolute change of grey pixels, in order", grey, absolute);
+  plain = rvm_folds_measure (job->folds, job->labelled, grey, FALSE, NULL, &shape);
+  job->report->floor = add_row (job, "grey pixels less the first, in order", plain->scores);
+  shape.changes = TRUE;
+  with_changes = rvm_folds_measure (job->folds, job->labelled, grey, FALSE, NULL, &shape);
+  job->report->strongest = add_row (job, "the same with their change and travel", with_changes->scores);
+  floors->plain = g_steal_pointer (&plain->scores);
+  floors->with_changes = g_steal_pointer (&with_changes->scores);
 }
 
 /* @sequences: those of the readout. */
 static gboolean
 measure_curve (Job *job, GPtrArray *sequences, GPtrArray *grey, GError **error)
 {
-  const RvmCurveSource readout = { sequences, make_shape (job, SLOTS, job->options->reference, FALSE) };
-  const RvmCurveSource pixels = { grey, make_shape (job, SLOTS, RVM_REFERENCE_FIRST, FALSE) };
+  const RvmCurveSource readout = { sequences, make_readout_shape (job) };
+  const RvmCurveSource pixels = { grey, make_shape (job, SLOTS, RVM_REFERENCE_FIRST) };
 
   job->report->curve = rvm_learning_curve_measure (job->folds, job->labelled, &readout, &pixels, error);
   return job->report->curve != NULL;
@@ -351,7 +377,7 @@ measure_untrained (Job *job, RvmModel *model, GError **error)
   rvm_interrupts_catch (); /* which rvm_initialise_model() has let go */
   good = read_sequences (job, untrained, FALSE, "clips through the untrained network", &source, 1, sequences, error);
   if (good)
-    measure_one (job, "a window of the untrained network", sequences[source], make_shape (job, SLOTS, job->options->reference, FALSE));
+    measure_one (job, "a window of the untrained network", sequences[source], make_readout_shape (job));
   g_clear_pointer (&sequences[source], g_ptr_array_unref);
   return good;
 }
@@ -361,17 +387,17 @@ run (Job *job, RvmModel *model, GError **error)
 {
   static const RvmSequenceSource sources[] = { RVM_SEQUENCE_STATE, RVM_SEQUENCE_ENCODER, RVM_SEQUENCE_GREY };
   GPtrArray *sequences[RVM_SEQUENCE_CHANGE + 1] = { NULL }, *reversed[RVM_SEQUENCE_CHANGE + 1] = { NULL };
-  g_autofree double *floor = NULL;
+  Floors floors = { NULL };
   gboolean good = read_sequences (job, model, FALSE, "clips through the model", sources, G_N_ELEMENTS (sources), sequences, error)
                   && (!job->options->reversed
                       || read_sequences (job, model, TRUE, "clips in reverse through the model", sources, 2, reversed, error));
 
   if (good) {
-    measure_pixels (job, sequences, &floor);
+    measure_pixels (job, sequences, &floors);
     good = measure_untrained (job, model, error);
   }
   if (good)
-    good = measure_features (job, model, sequences, job->options->reversed ? reversed : NULL, floor, error);
+    good = measure_features (job, model, sequences, job->options->reversed ? reversed : NULL, &floors, error);
   if (good && job->options->curve)
     good = measure_curve (job, sequences[job->options->features == RVM_READOUT_ENCODER ? RVM_SEQUENCE_ENCODER : RVM_SEQUENCE_STATE],
                           sequences[RVM_SEQUENCE_GREY], error);
@@ -379,6 +405,8 @@ run (Job *job, RvmModel *model, GError **error)
     g_clear_pointer (&sequences[i], g_ptr_array_unref);
     g_clear_pointer (&reversed[i], g_ptr_array_unref);
   }
+  g_free (floors.plain);
+  g_free (floors.with_changes);
   return good;
 }
 
@@ -410,19 +438,27 @@ rvm_class_report_save (const RvmClassReport *report, const RvmReadoutInfo *info,
 }
 
 static void
+format_margin (const RvmClassReport *report, const char *name, guint row, const RvmClassMargin *margin, GString *text)
+{
+  const double over = g_array_index (report->rows, RvmClassRow, report->readout).measures->mean_class
+                      - g_array_index (report->rows, RvmClassRow, row).measures->mean_class;
+
+  g_string_append_printf (text, "over %s: %+.1f points of the mean over classes; %+.1f +- %.1f points of accuracy, clip by clip\n", name, 100 * over,
+                          100 * margin->accuracy, 100 * margin->error);
+}
+
+static void
 format_conclusion (const RvmClassReport *report, GString *text)
 {
   const RvmMeasures *readout = g_array_index (report->rows, RvmClassRow, report->readout).measures;
-  const RvmMeasures *floor = g_array_index (report->rows, RvmClassRow, report->floor).measures;
-
   g_string_append_printf (text, "the readout: %s, %.3f of the mean over classes", report->attention ? "attention" : "closed form",
                           readout->mean_class);
   if (report->other >= 0)
     g_string_append_printf (text, "; %s has %.3f, and the better one is kept", report->attention ? "the closed form" : "attention",
                             g_array_index (report->rows, RvmClassRow, report->other).measures->mean_class);
-  g_string_append_printf (
-      text, "\nover grey pixels less the first: %+.1f points of the mean over classes; %+.1f +- %.1f points of accuracy, clip by clip\n",
-      100 * (readout->mean_class - floor->mean_class), 100 * report->over_floor, 100 * report->over_floor_error);
+  g_string_append_c (text, '\n');
+  format_margin (report, "grey pixels less the first", report->floor, &report->over_floor, text);
+  format_margin (report, "these with their change and travel", report->strongest, &report->over_strongest, text);
   if (report->mixed)
     g_string_append (text, "all clips are of one group, so clips were held out one by one: of other recordings, expect less (--groups)\n");
   for (guint c = 0; c < readout->classes; c++) {

@@ -37,11 +37,17 @@ typedef struct {
   RvmMeasures *measures;
 } RvmClassRow;
 
+/* The accuracy of the readout over that of another row, clip by clip, and its standard error. */
+typedef struct {
+  double accuracy, error;
+} RvmClassMargin;
+
 typedef struct {
   GArray *rows;                        /* (element-type RvmClassRow), the simplest first; those of the readout are the last */
   guint readout;                       /* index of the row of the readout that was kept */
   guint floor;                         /* index of the row of grey pixels less the first frame */
-  double over_floor, over_floor_error; /* accuracy of the readout over that, clip by clip, and its standard error */
+  guint strongest;                     /* the same with what changes beside them: the strongest of the cheap ways that are known */
+  RvmClassMargin over_floor, over_strongest;
   guint folds;
   gboolean mixed; /* all clips are of one group: clips of it are on both sides, which flatters */
   guint stride, frames_least, frames_most;

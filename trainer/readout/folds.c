@@ -1,26 +1,28 @@
 /* Of each clip two vectors are learned from, the second of the frames half way between those of the first, unless there are very many clips. The first is
- * what is measured, and then one of a random phase. */
+ * what is measured, and then one of a random phase.
+ *
+ * The parts of a vector weigh the same, whatever their length and unit: each is divided by the root of its variance, summed over its values, among the
+ * vectors that are learned from. */
 #include "folds.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "measures.h"
 
 enum {
   MOST_FOLDS = 10,
-  CLIP_FOLDS = 5,  /* where all clips are of one group */
-  INNER_FOLDS = 4, /* where one group is left to choose with */
+  CLIP_FOLDS = 5, /* where all clips are of one group */
   MANY_CLIPS = 1500,
   /* One and the same for all that is measured on the same clips. */
   PHASE_SEED = 1,
   DRAWING_SEED = 2,
+  MOST_PARTS = 3, /* window, change and travel */
 };
 
-/* The first of equals is taken: the stiffest. */
-static const RvmClassifierMethod methods[] = {
-  { .nearest_mean = TRUE }, { .ridge = 1 },     { .ridge = 0.3 },   { .ridge = 0.1 },    { .ridge = 0.03 },
-  { .ridge = 0.01 },        { .ridge = 0.003 }, { .ridge = 0.001 }, { .ridge = 0.0001 },
-};
+/* One for all clips and features. A penalty that is chosen among the clips that may choose, as a grid to pool over that is, costs more than it gains where
+ * these are few (docs/readouts.md). */
+#define PENALTY 0.003
 
 static const RvmLabelledClip *
 get_clip (const RvmLabelled *labelled, guint i)
@@ -70,25 +72,42 @@ rvm_held_out_free (RvmHeldOut *held_out)
   g_free (held_out);
 }
 
-/* The vectors of all clips over one pool: those to learn from, and behind them those only to measure. */
+static guint
+get_pool (GPtrArray *sequences)
+{
+  return ((RvmSequence *) g_ptr_array_index (sequences, 0))->pools - 1;
+}
+
+guint
+rvm_folds_get_cells (GPtrArray *sequences)
+{
+  return rvm_sequence_get_cells (get_pool (sequences));
+}
+
+/* The vectors of all clips: those to learn from, and behind them those only to measure. */
 typedef struct {
   guint n, clips, learn; /* vectors; clips; the first vectors, which may be learned from */
   GPtrArray *vectors;
-  gsize length;
-  double *products;
-  guint *label;         /* (n) */
-  double *coefficients; /* (n, classes), scratch */
+  guint parts;
+  gsize start[MOST_PARTS + 1];     /* of each part in a vector, and the length of a vector */
+  double *of_part[MOST_PARTS];     /* (n, n): products of a part of the vectors */
+  double scale[MOST_PARTS];        /* of the products of a part, as fit() found it last */
+  double *products;                /* (n, n): of the vectors as they were scaled for that */
+  guint *label;                    /* (n) */
+  double *coefficients;            /* (n, classes), scratch */
   double *bias;
-} Pool;
+} Vectors;
 
 static void
-pool_clear (Pool *pool)
+vectors_clear (Vectors *vectors)
 {
-  g_ptr_array_unref (pool->vectors);
-  g_free (pool->products);
-  g_free (pool->label);
-  g_free (pool->coefficients);
-  g_free (pool->bias);
+  g_ptr_array_unref (vectors->vectors);
+  for (guint part = 0; part < vectors->parts; part++)
+    g_free (vectors->of_part[part]);
+  g_free (vectors->products);
+  g_free (vectors->label);
+  g_free (vectors->coefficients);
+  g_free (vectors->bias);
 }
 
 enum { FIRST, BETWEEN, RANDOM, OTHERS, SETS }; /* vector v is of clip v mod clips, and of set v / clips */
@@ -100,121 +119,94 @@ get_phase (const RvmFolds *folds, guint set, guint clip, guint stride)
 }
 
 static void
-pool_init (Pool *pool, const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others, guint sets,
-           const RvmWindowShape *shape, guint which)
+multiply_parts (Vectors *vectors)
 {
-  const guint clips = labelled->clips->len;
+  g_autofree const float **at = g_new (const float *, vectors->n);
 
-  pool->clips = clips;
-  pool->vectors = g_ptr_array_new_with_free_func (g_free);
+  for (guint part = 0; part < vectors->parts; part++) {
+    vectors->of_part[part] = g_new0 (double, (gsize) vectors->n * vectors->n);
+    for (guint v = 0; v < vectors->n; v++)
+      at[v] = (const float *) g_ptr_array_index (vectors->vectors, v) + vectors->start[part];
+    rvm_classifier_multiply (at, vectors->n, vectors->learn, vectors->start[part + 1] - vectors->start[part], vectors->of_part[part]);
+  }
+}
+
+static void
+vectors_init (Vectors *vectors, const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, GPtrArray *others, guint sets,
+              const RvmWindowShape *shape)
+{
+  const guint clips = labelled->clips->len, pool = get_pool (sequences);
+  const RvmPooledShape pooled = rvm_sequence_get_shape (g_ptr_array_index (sequences, 0), pool, shape);
+
+  *vectors = (Vectors){ .clips = clips, .learn = clips > MANY_CLIPS ? clips : 2 * clips, .parts = shape->changes ? MOST_PARTS : 1 };
+  vectors->start[1] = rvm_pooled_count_window (&pooled);
+  for (guint part = 1; part < vectors->parts; part++)
+    vectors->start[part + 1] = vectors->start[part] + rvm_pooled_count_changes (&pooled);
+  vectors->vectors = g_ptr_array_new_with_free_func (g_free);
   for (guint set = 0; set < sets; set++)
     for (guint i = 0; i < clips; i++)
-      g_ptr_array_add (pool->vectors, rvm_sequence_make_vector (g_ptr_array_index (set == OTHERS ? others : sequences, i), which, shape,
-                                                                get_phase (folds, set, i, shape->stride), &pool->length));
-  pool->n = pool->vectors->len;
-  pool->learn = clips > MANY_CLIPS ? clips : 2 * clips;
-  pool->products = g_new0 (double, (gsize) pool->n * pool->n);
-  rvm_classifier_multiply ((const float *const *) pool->vectors->pdata, pool->n, pool->learn, pool->length, pool->products);
-  pool->label = g_new (guint, pool->n);
-  for (guint v = 0; v < pool->n; v++)
-    pool->label[v] = get_clip (labelled, v % clips)->label;
-  pool->coefficients = g_new (double, (gsize) pool->n * labelled->classes->len);
-  pool->bias = g_new (double, labelled->classes->len);
+      g_ptr_array_add (vectors->vectors, rvm_sequence_make_vector (g_ptr_array_index (set == OTHERS ? others : sequences, i), pool, shape,
+                                                                   get_phase (folds, set, i, shape->stride)));
+  vectors->n = vectors->vectors->len;
+  multiply_parts (vectors);
+  vectors->products = g_new0 (double, (gsize) vectors->n * vectors->n);
+  vectors->label = g_new (guint, vectors->n);
+  for (guint v = 0; v < vectors->n; v++)
+    vectors->label[v] = get_clip (labelled, v % clips)->label;
+  vectors->coefficients = g_new (double, (gsize) vectors->n * labelled->classes->len);
+  vectors->bias = g_new (double, labelled->classes->len);
 }
 
-static void
-fit (Pool *pool, guint classes, const gboolean *clip_is_used, const RvmClassifierMethod *method)
-{
-  g_autofree gboolean *train = g_new0 (gboolean, pool->n);
-
-  for (guint v = 0; v < pool->learn; v++)
-    train[v] = clip_is_used[v % pool->clips];
-  rvm_classifier_fit (&(RvmClassifierData){ pool->n, classes, pool->products, pool->label }, train, method, pool->coefficients, pool->bias);
-}
-
-static void
-score (const Pool *pool, guint classes, guint vector, double *scores)
-{
-  rvm_classifier_score (&(RvmClassifierData){ pool->n, classes, pool->products, pool->label }, pool->products + (gsize) vector * pool->n,
-                        pool->coefficients, pool->bias, scores);
-}
-
-/* Scores of all clips of which @used is TRUE, each by a classifier that has not seen those that have the same @inner. */
-static void
-score_within (Pool *pool, guint classes, const gboolean *used, const guint *inner, guint folds, const RvmClassifierMethod *method,
-              double *scores)
-{
-  g_autofree gboolean *train = g_new (gboolean, pool->clips);
-
-  for (guint fold = 0; fold < folds; fold++) {
-    guint to_learn = 0, to_score = 0;
-
-    for (guint i = 0; i < pool->clips; i++) {
-      train[i] = used[i] && inner[i] != fold;
-      to_learn += train[i];
-      to_score += used[i] && inner[i] == fold;
-    }
-    if (to_learn == 0 || to_score == 0)
-      continue;
-    fit (pool, classes, train, method);
-    for (guint i = 0; i < pool->clips; i++)
-      if (used[i] && inner[i] == fold)
-        score (pool, classes, i, scores + (gsize) i * classes);
-  }
-}
-
+/* The variance of the vectors in @train of which these are the products, summed over their values. */
 static double
-get_mean_class (const double *scores, const gboolean *used, const guint *label, guint clips, guint classes)
+measure_variance (const Vectors *vectors, const double *products, const gboolean *train)
 {
-  g_autofree double *kept = g_new (double, (gsize) clips *classes);
-  g_autofree guint *labels = g_new (guint, clips);
-  g_autoptr (RvmMeasures) measures = NULL;
+  double diagonal = 0, sum = 0;
   guint n = 0;
 
-  for (guint i = 0; i < clips; i++)
-    if (used[i]) {
-      memcpy (kept + (gsize) n * classes, scores + (gsize) i * classes, classes * sizeof (double));
-      labels[n++] = label[i];
-    }
-  measures = rvm_measures_new (kept, labels, n, classes);
-  return measures->mean_class;
+  for (guint i = 0; i < vectors->learn; i++) {
+    if (!train[i])
+      continue;
+    n++;
+    diagonal += products[(gsize) i * vectors->n + i];
+    for (guint j = 0; j < vectors->learn; j++)
+      sum += train[j] ? products[(gsize) i * vectors->n + j] : 0;
+  }
+  return n ? diagonal / n - sum / n / n : 0;
 }
 
-/* The choice that does best among the clips that are used. */
-static RvmChoice
-choose (Pool *pools, guint n_pools, const RvmFolds *folds, guint classes, const gboolean *used)
+static void
+join_parts (Vectors *vectors, const gboolean *train)
 {
-  const guint clips = pools->clips;
-  g_autofree guint *inner = g_memdup2 (folds->of_clip, clips * sizeof (guint)), *seen = g_new0 (guint, classes);
-  g_autofree gboolean *present = g_new0 (gboolean, folds->n);
-  g_autofree double *scores = g_new0 (double, (gsize) clips *classes);
-  guint n_folds = folds->n, left = 0;
-  double best = -1;
-  RvmChoice choice = { 0 };
+  const gsize values = (gsize) vectors->n * vectors->n;
 
-  for (guint i = 0; i < clips; i++)
-    if (used[i])
-      present[inner[i]] = TRUE;
-  for (guint fold = 0; fold < folds->n; fold++)
-    left += present[fold];
-  if (left < 2) {
-    n_folds = INNER_FOLDS;
-    for (guint i = 0; i < clips; i++)
-      if (used[i])
-        inner[i] = seen[pools->label[i]]++ % INNER_FOLDS;
+  memset (vectors->products, 0, values * sizeof (double));
+  for (guint part = 0; part < vectors->parts; part++) {
+    const double variance = measure_variance (vectors, vectors->of_part[part], train);
+
+    vectors->scale[part] = variance > 1e-30 ? 1 / variance : 0; /* a part that is the same everywhere says nothing */
+    for (gsize i = 0; i < values; i++)
+      vectors->products[i] += vectors->scale[part] * vectors->of_part[part][i];
   }
-  for (guint m = 0; m < G_N_ELEMENTS (methods); m++)
-    for (guint p = 0; p < n_pools; p++) {
-      double value;
+}
 
-      score_within (&pools[p], classes, used, inner, n_folds, &methods[m], scores);
-      value = get_mean_class (scores, used, pools->label, clips, classes);
-      if (value > best + 1e-9) {
-        best = value;
-        choice = (RvmChoice){ p, methods[m] };
-      }
-    }
-  return choice;
+static void
+fit (Vectors *vectors, guint classes, const gboolean *clip_is_used)
+{
+  g_autofree gboolean *train = g_new0 (gboolean, vectors->n);
+
+  for (guint v = 0; v < vectors->learn; v++)
+    train[v] = clip_is_used[v % vectors->clips];
+  join_parts (vectors, train);
+  rvm_classifier_fit (&(RvmClassifierData){ vectors->n, classes, vectors->products, vectors->label }, train,
+                      &(RvmClassifierMethod){ .ridge = PENALTY }, vectors->coefficients, vectors->bias);
+}
+
+static void
+score (const Vectors *vectors, guint classes, guint vector, double *scores)
+{
+  rvm_classifier_score (&(RvmClassifierData){ vectors->n, classes, vectors->products, vectors->label },
+                        vectors->products + (gsize) vector * vectors->n, vectors->coefficients, vectors->bias, scores);
 }
 
 RvmHeldOut *
@@ -222,40 +214,29 @@ rvm_folds_measure (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray
                    const RvmWindowShape *shape)
 {
   const guint clips = labelled->clips->len, classes = labelled->classes->len;
-  const guint n_pools = ((RvmSequence *) g_ptr_array_index (sequences, 0))->pools;
   const gsize values = (gsize) clips * classes;
   RvmHeldOut *held_out = g_new0 (RvmHeldOut, 1);
   g_autofree gboolean *used = g_new (gboolean, clips);
-  Pool pools[RVM_POOLS];
+  Vectors vectors;
 
-  for (guint p = 0; p < n_pools; p++)
-    pool_init (&pools[p], folds, labelled, sequences, others, others ? SETS : random ? OTHERS : RANDOM, shape, p);
+  vectors_init (&vectors, folds, labelled, sequences, others, others ? SETS : random ? OTHERS : RANDOM, shape);
   held_out->scores = g_new0 (double, values);
   held_out->random_scores = random ? g_new0 (double, values) : NULL;
   held_out->other_scores = others ? g_new0 (double, values) : NULL;
   for (guint fold = 0; fold < folds->n; fold++) {
-    RvmChoice choice;
-    Pool *pool;
-
     for (guint i = 0; i < clips; i++)
       used[i] = folds->of_clip[i] != fold;
-    choice = choose (pools, n_pools, folds, classes, used);
-    pool = &pools[choice.pool];
-    fit (pool, classes, used, &choice.method);
+    fit (&vectors, classes, used);
     for (guint i = 0; i < clips; i++)
       if (!used[i]) {
-        score (pool, classes, i, held_out->scores + (gsize) i * classes);
+        score (&vectors, classes, i, held_out->scores + (gsize) i * classes);
         if (random)
-          score (pool, classes, RANDOM * clips + i, held_out->random_scores + (gsize) i * classes);
+          score (&vectors, classes, RANDOM * clips + i, held_out->random_scores + (gsize) i * classes);
         if (others)
-          score (pool, classes, OTHERS * clips + i, held_out->other_scores + (gsize) i * classes);
+          score (&vectors, classes, OTHERS * clips + i, held_out->other_scores + (gsize) i * classes);
       }
   }
-  for (guint i = 0; i < clips; i++)
-    used[i] = TRUE;
-  held_out->choice = choose (pools, n_pools, folds, classes, used);
-  for (guint p = 0; p < n_pools; p++)
-    pool_clear (&pools[p]);
+  vectors_clear (&vectors);
   return held_out;
 }
 
@@ -281,76 +262,67 @@ draw_few (const RvmFolds *folds, const RvmLabelled *labelled, guint fold, guint 
 
 /* The mean over classes of one drawing. @scores: scratch. */
 static double
-measure_few (const RvmFolds *folds, const RvmLabelled *labelled, Pool *pools, guint n_pools, guint n, GRand *rand, double *scores)
+measure_few (const RvmFolds *folds, const RvmLabelled *labelled, Vectors *vectors, guint n, GRand *rand, double *scores)
 {
   const guint clips = labelled->clips->len, classes = labelled->classes->len;
   g_autofree gboolean *used = g_new (gboolean, clips);
+  g_autoptr (RvmMeasures) measures = NULL;
 
   for (guint fold = 0; fold < folds->n; fold++) {
-    RvmChoice choice;
-    Pool *pool;
-
     draw_few (folds, labelled, fold, n, rand, used);
-    choice = choose (pools, n_pools, folds, classes, used);
-    pool = &pools[choice.pool];
-    fit (pool, classes, used, &choice.method);
+    fit (vectors, classes, used);
     for (guint i = 0; i < clips; i++)
       if (folds->of_clip[i] == fold)
-        score (pool, classes, i, scores + (gsize) i * classes);
+        score (vectors, classes, i, scores + (gsize) i * classes);
   }
-  for (guint i = 0; i < clips; i++)
-    used[i] = TRUE;
-  return get_mean_class (scores, used, pools->label, clips, classes);
+  measures = rvm_measures_new (scores, vectors->label, clips, classes);
+  return measures->mean_class;
 }
 
 gboolean
 rvm_folds_measure_few (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmFewClips *few,
                        double *mean_class)
 {
-  const guint n_pools = ((RvmSequence *) g_ptr_array_index (sequences, 0))->pools;
   g_autofree double *scores = g_new (double, (gsize) labelled->clips->len * labelled->classes->len);
   GRand *rand = g_rand_new_with_seed (DRAWING_SEED);
   gboolean stopped = FALSE;
-  Pool pools[RVM_POOLS];
+  Vectors vectors;
 
-  for (guint p = 0; p < n_pools; p++)
-    pool_init (&pools[p], folds, labelled, sequences, NULL, RANDOM, shape, p);
+  vectors_init (&vectors, folds, labelled, sequences, NULL, RANDOM, shape);
   for (guint k = 0; k < few->n_numbers; k++)
     for (guint d = 0; !stopped && d < few->drawings; d++) {
-      mean_class[k * few->drawings + d] = measure_few (folds, labelled, pools, n_pools, few->numbers[k], rand, scores);
+      mean_class[k * few->drawings + d] = measure_few (folds, labelled, &vectors, few->numbers[k], rand, scores);
       stopped = !few->tell (few->user_data);
     }
-  for (guint p = 0; p < n_pools; p++)
-    pool_clear (&pools[p]);
+  vectors_clear (&vectors);
   g_rand_free (rand);
   return !stopped;
 }
 
 float *
-rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice, gsize *length,
-                   double *bias)
+rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, double *bias)
 {
   const guint classes = labelled->classes->len;
   g_autofree gboolean *used = g_new (gboolean, labelled->clips->len);
   g_autofree double *sum = g_new (double, classes);
   float *kernel;
-  Pool pool;
+  Vectors vectors;
 
-  pool_init (&pool, folds, labelled, sequences, NULL, RANDOM, shape, choice->pool);
-  for (guint i = 0; i < pool.clips; i++)
+  vectors_init (&vectors, folds, labelled, sequences, NULL, RANDOM, shape);
+  for (guint i = 0; i < vectors.clips; i++)
     used[i] = TRUE;
-  fit (&pool, classes, used, &choice->method);
-  memcpy (bias, pool.bias, classes * sizeof (double));
-  kernel = g_new (float, pool.length *classes);
-  for (gsize value = 0; value < pool.length; value++) {
-    memset (sum, 0, classes * sizeof (double));
-    for (guint v = 0; v < pool.learn; v++)
+  fit (&vectors, classes, used);
+  memcpy (bias, vectors.bias, classes * sizeof (double));
+  kernel = g_new (float, vectors.start[vectors.parts] * classes);
+  for (guint part = 0; part < vectors.parts; part++)
+    for (gsize value = vectors.start[part]; value < vectors.start[part + 1]; value++) {
+      memset (sum, 0, classes * sizeof (double));
+      for (guint v = 0; v < vectors.learn; v++)
+        for (guint c = 0; c < classes; c++)
+          sum[c] += vectors.coefficients[(gsize) v * classes + c] * ((const float *) vectors.vectors->pdata[v])[value];
       for (guint c = 0; c < classes; c++)
-        sum[c] += pool.coefficients[(gsize) v * classes + c] * ((const float *) pool.vectors->pdata[v])[value];
-    for (guint c = 0; c < classes; c++)
-      kernel[value * classes + c] = sum[c];
-  }
-  *length = pool.length;
-  pool_clear (&pool);
+        kernel[value * classes + c] = vectors.scale[part] * sum[c];
+    }
+  vectors_clear (&vectors);
   return kernel;
 }

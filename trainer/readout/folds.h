@@ -1,5 +1,5 @@
 /* Cross-validation over groups of clips: in turn, each group is held out, and a classifier that has seen nothing of it is measured on it.
- * How much a classifier is penalised, and how coarsely it pools, is chosen among the other groups alone. */
+ * States are pooled over the finest grid that they have, and every classifier is ridge regression with one and the same penalty, so nothing is chosen. */
 #pragma once
 
 #include "sequences.h"
@@ -21,17 +21,10 @@ RvmFolds *rvm_folds_new (const RvmLabelled *labelled);
 void rvm_folds_free (RvmFolds *folds);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmFolds, rvm_folds_free)
 
-/* The best way, of those tried, to make a classifier. */
-typedef struct {
-  guint pool;
-  RvmClassifierMethod method;
-} RvmChoice;
-
 typedef struct {
   double *scores;        /* (clips, classes) of clips that were held out */
   double *random_scores; /* of their random phase; NULL without */
   double *other_scores;  /* of other sequences of the same clips; NULL without */
-  RvmChoice choice;      /* for a classifier made of all clips */
 } RvmHeldOut;
 
 /* @sequences: (element-type RvmSequence) of the clips. @random: also measure random phases, which @others needs. @others: (nullable): of the same clips in another form, such as reversed, only to
@@ -55,8 +48,10 @@ typedef struct {
 gboolean rvm_folds_measure_few (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmFewClips *few,
                                 double *mean_class);
 
-/* The weights of @choice, learned from all clips. @kernel: (transfer full): (length, classes). @bias: (classes). */
-float *rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, const RvmChoice *choice,
-                          gsize *length, double *bias);
+/* Along each side of the grid that states are pooled over. */
+guint rvm_folds_get_cells (GPtrArray *sequences);
+
+/* A classifier learned from all clips. (transfer full): its kernel, (values of a vector, classes). @bias: (classes). */
+float *rvm_folds_fit_all (const RvmFolds *folds, const RvmLabelled *labelled, GPtrArray *sequences, const RvmWindowShape *shape, double *bias);
 
 G_END_DECLS

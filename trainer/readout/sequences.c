@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/readout/pooled.h"
-
 static const guint cells[RVM_POOLS] = { 1, 2, 4, 8 };
 
 #define MOST_VALUES 16384 /* of a pooled state */
@@ -36,6 +34,7 @@ rvm_sequence_new (const RvmClipFeatures *features, RvmSequenceSource source, gui
   sequence->n = features->n;
   sequence->frame = g_memdup2 (features->frame, features->n * sizeof (guint));
   sequence->pools = grey ? 1 : RVM_POOLS;
+  sequence->dim = grey ? 1 : features->dim;
   while (!grey && sequence->pools > 1 && (guint64) cells[sequence->pools - 1] * cells[sequence->pools - 1] * features->dim > MOST_VALUES)
     sequence->pools--;
   for (guint pool = 0; pool < sequence->pools; pool++) {
@@ -66,10 +65,17 @@ take_window (const RvmSequence *sequence, guint pool, const RvmWindowShape *shap
   return states;
 }
 
+RvmPooledShape
+rvm_sequence_get_shape (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape)
+{
+  return (RvmPooledShape){ sequence->size[pool] / sequence->dim, sequence->dim, shape->slots, shape->reference, shape->changes };
+}
+
 float *
-rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase, gsize *length)
+rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase)
 {
   const gsize size = sequence->size[pool];
+  const RvmPooledShape pooled = rvm_sequence_get_shape (sequence, pool, shape);
   g_autoptr (GPtrArray) states = take_window (sequence, pool, shape, phase);
   g_autofree float *changes = NULL;
   float *vector;
@@ -78,7 +84,7 @@ rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWind
     g_ptr_array_unref (states);
     states = take_window (sequence, pool, shape, 0);
   }
-  if (shape->change) {
+  if (shape->absolute) {
     const guint n = MAX (states->len, 2) - 1;
 
     changes = g_new0 (float, n *size);
@@ -89,8 +95,7 @@ rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWind
     for (guint i = 0; i < n; i++)
       states->pdata[i] = changes + i * size;
   }
-  *length = shape->slots * size;
-  vector = g_new (float, *length);
-  rvm_pooled_vector ((const float *const *) states->pdata, states->len, size, shape->slots, shape->reference, vector);
+  vector = g_new (float, rvm_pooled_count_window (&pooled) + 2 * rvm_pooled_count_changes (&pooled));
+  rvm_pooled_vector ((const float *const *) states->pdata, states->len, &pooled, vector);
   return vector;
 }

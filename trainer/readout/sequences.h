@@ -3,7 +3,7 @@
 #pragma once
 
 #include "features.h"
-#include "model/readout/info.h"
+#include "model/readout/pooled.h"
 
 G_BEGIN_DECLS
 
@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 typedef enum { RVM_SEQUENCE_STATE, RVM_SEQUENCE_ENCODER, RVM_SEQUENCE_GREY, RVM_SEQUENCE_CHANGE } RvmSequenceSource;
 
 typedef struct {
-  guint n, pools;
+  guint n, pools, dim; /* dim: values of a cell; grey pixels are cells of one value */
   guint *frame;             /* (n) as RvmClipFeatures.frame */
   gsize size[RVM_POOLS];    /* values of a frame */
   float *values[RVM_POOLS]; /* (n, size); NULL from `pools` on */
@@ -31,10 +31,14 @@ typedef struct {
   guint window, stride; /* states, frames from one to the next */
   guint slots;          /* see model/readout/pooled.h */
   RvmReadoutReference reference;
-  gboolean change; /* what differs from one state of the window to the next, without its sign, instead of the states */
+  gboolean absolute; /* what differs from one state of the window to the next, without its sign, instead of the states */
+  gboolean changes;  /* change and travel of the cells beside the states */
 } RvmWindowShape;
 
-/* (transfer full): of @length values. @phase: number of the first frame that is looked at, less than the stride; 0 is taken if the clip has none there. */
-float *rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase, gsize *length);
+/* What a vector of @shape is made of, over a pool of @sequence. */
+RvmPooledShape rvm_sequence_get_shape (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape);
+
+/* (transfer full): see rvm_pooled_vector(). @phase: number of the first frame that is looked at, less than the stride; 0 is taken if the clip has none there. */
+float *rvm_sequence_make_vector (const RvmSequence *sequence, guint pool, const RvmWindowShape *shape, guint phase);
 
 G_END_DECLS
