@@ -14,7 +14,7 @@
 
 enum { MOST = 1000 /* answers */ };
 
-static char *archive, *model_file, *device, *cache_dir, *box, *point, *mask, *by_name, *kind_name, *sheet;
+static char *archive, *model_file, *device, *cache_dir, *box, *point, *mask, *by_name, *kind_name, *method_name, *sheet;
 static int top = 10;
 static double gap = 2;
 static gboolean others, json;
@@ -26,6 +26,8 @@ static const GOptionEntry entries[] = {
   { "mask", 0, 0, G_OPTION_ARG_FILENAME, &mask, "only what is not 0 in this PNG of the picture's size", "FILE" },
   { "by", 0, 0, G_OPTION_ARG_STRING, &by_name, "what moments are compared by: features, colours or both (default: colours; regions: features)", "WHAT" },
   { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "which features of whole pictures: class or mean (default: mean, if the archive has it)", "KIND" },
+  { "method", 0, 0, G_OPTION_ARG_STRING, &method_name, "exact: compare all moments; faiss: those that are likely to be near, with an index that is made when it"
+      " is missing; auto: faiss where an index is there and exact would take more than a second (auto)", "HOW" },
   { "top", 0, 0, G_OPTION_ARG_INT, &top, "answers, at most (10)", "N" },
   { "gap", 0, 0, G_OPTION_ARG_DOUBLE, &gap, "moments nearer than that are one answer, and the query's own are left out (2)", "SECONDS" },
   { "others", 0, 0, G_OPTION_ARG_NONE, &others, "only in other videos than the query's", NULL },
@@ -66,25 +68,38 @@ get_model (gpointer user_data, GError **error)
   return NULL;
 }
 
+/* An RvmSearchOptions.tell. */
+static void
+tell (const char *text, gpointer user_data)
+{
+  g_printerr ("rvm-archive: %s\n", text);
+}
+
 static gboolean
-choose (const RvmSettings *settings, gboolean region, RvmSearchBy *by, RvmVectorOf *kind, GError **error)
+choose (const RvmSettings *settings, gboolean region, RvmSearchOptions *options, GError **error)
 {
   static const char *const names[] = { "features", "colours", "both" };
   const char *wanted = by_name ? by_name : region ? "features" : "colours";
 
-  for (*by = RVM_BY_FEATURES; *by <= RVM_BY_BOTH && strcmp (names[*by], wanted) != 0;)
-    ++*by;
-  if (*by > RVM_BY_BOTH) {
+  while (options->by <= RVM_BY_BOTH && strcmp (names[options->by], wanted) != 0)
+    options->by++;
+  if (options->by > RVM_BY_BOTH) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--by '%s': expected features, colours or both", by_name);
     return FALSE;
   }
-  *kind = settings->parts & RVM_PART_MEAN ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
+  options->kind = settings->parts & RVM_PART_MEAN ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
   if (kind_name && strcmp (kind_name, "class") != 0 && strcmp (kind_name, "mean") != 0) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--kind '%s': expected class or mean", kind_name);
     return FALSE;
   }
   if (kind_name)
-    *kind = strcmp (kind_name, "mean") == 0 ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
+    options->kind = strcmp (kind_name, "mean") == 0 ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
+  while (method_name && options->method < RVM_METHODS && strcmp (rvm_search_methods[options->method], method_name) != 0)
+    options->method++;
+  if (options->method == RVM_METHODS) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--method '%s': expected auto, exact or faiss", method_name);
+    return FALSE;
+  }
   if (top < 1 || top > MOST || !(gap >= 0 && gap < 1e6)) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--top is 1 to %d, --gap 0 or more seconds", MOST);
     return FALSE;
@@ -114,6 +129,8 @@ print_json (const RvmQuery *query, const RvmSearch *search, const GArray *answer
   rvm_archive_add_bytes (builder, "path", query->path);
   rvm_archive_add_number (builder, "time", query->time);
   rvm_archive_add_number (builder, "moments", search->table->n);
+  rvm_archive_add_text (builder, "method", rvm_search_methods[search->method]);
+  rvm_archive_add_number (builder, "compared", search->compared);
   rvm_archive_add_real (builder, "seconds", search->seconds);
   json_builder_set_member_name (builder, "answers");
   json_builder_begin_array (builder);
@@ -146,6 +163,8 @@ print_text (const RvmSearch *search, const GArray *answers)
   }
   if (answers->len == 0)
     g_print ("nothing: the archive has %" G_GSIZE_FORMAT " moments\n", search->table->n);
+  if (search->method == RVM_METHOD_FAISS)
+    g_print ("faiss: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " moments were compared\n", search->compared, search->table->n);
 }
 
 static gboolean
@@ -156,15 +175,14 @@ run (RvmDatabase *database, const char *what, GError **error)
   g_autoptr (RvmQuery) query = NULL;
   g_autoptr (RvmSearch) search = NULL;
   g_autoptr (GArray) answers = NULL;
-  RvmSearchBy by;
-  RvmVectorOf kind;
+  RvmSearchOptions how = { .tell = tell };
   RvmRegion region;
 
-  if (!rvm_region_parse (box, point, mask, &region, error) || !choose (rvm_database_get_settings (database), region.given, &by, &kind, error))
+  if (!rvm_region_parse (box, point, mask, &region, error) || !choose (rvm_database_get_settings (database), region.given, &how, error))
     return FALSE;
   query = rvm_query_new (database, archive, what, &region, get_model, &model, error);
   g_clear_pointer (&model.model, rvm_model_unref);
-  search = query ? rvm_search_run (database, archive, query, by, kind, error) : NULL;
+  search = query ? rvm_search_run (database, archive, query, &how, error) : NULL;
   if (search == NULL)
     return FALSE;
   options.top = top;

@@ -137,8 +137,8 @@ score (gpointer data)
   return NULL;
 }
 
-static float *
-prepare (const RvmStandard *standard, const float *query, guint dim)
+float *
+rvm_nearest_prepare (const RvmStandard *standard, const float *query, guint dim)
 {
   float *prepared = g_new (float, dim);
   double square = 0;
@@ -153,10 +153,28 @@ prepare (const RvmStandard *standard, const float *query, guint dim)
 }
 
 void
+rvm_nearest_convert (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, float *floats)
+{
+  for (gsize i = 0; i < n; i++) {
+    float *vector = floats + i * dim;
+    double square = 0;
+
+    for (guint c = 0; c < dim; c++) {
+      vector[c] = to_float (halves[i * dim + c]);
+      if (standard)
+        vector[c] = (vector[c] - standard->mean[c]) * standard->scale[c];
+      square += (double) vector[c] * vector[c];
+    }
+    for (guint c = 0; standard && square > 0 && c < dim; c++)
+      vector[c] /= sqrt (square);
+  }
+}
+
+void
 rvm_nearest_score (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, const float *query, float *scores)
 {
   const guint threads = CLAMP (n / LEAST, 1, MIN (g_get_num_processors (), MOST_THREADS));
-  g_autofree float *prepared = prepare (standard, query, dim);
+  g_autofree float *prepared = rvm_nearest_prepare (standard, query, dim);
   Share shares[MOST_THREADS];
   GThread *running[MOST_THREADS];
 

@@ -20,6 +20,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStandard, rvm_standard_free)
 /* The scalar product of two vectors of halves, without infinities and NaN. */
 float rvm_nearest_product (const guint16 *a, const guint16 *b, guint dim);
 
+/* @floats (n, dim): @halves as rvm_nearest_score() compares them: with @standard, standardised and of length 1; without it, as they are. */
+void rvm_nearest_convert (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, float *floats);
+/* (transfer full): the same of one vector of floats. */
+float *rvm_nearest_prepare (const RvmStandard *standard, const float *query, guint dim);
+
 /* @scores[n]: with @standard, the cosine of the standardised vectors; without it, the scalar product. @query: dim floats. */
 void rvm_nearest_score (const guint16 *halves, gsize n, guint dim, const RvmStandard *standard, const float *query, float *scores);
 

@@ -4,11 +4,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "approximate.h"
 #include "archive/look/features_file.h"
+#include "faiss.h"
 #include "kernels/error.h"
 #include "nearest.h"
 
 enum { SAMPLES = 65536 /* patches that say what all have in common */ };
+
+#define LONG 300000000 /* bytes of vectors that take about a second to read and compare */
+
+const char *const rvm_search_methods[] = { "auto", "exact", "faiss" };
 
 void
 rvm_search_free (RvmSearch *search)
@@ -108,32 +114,168 @@ score_regions (RvmSearch *search, RvmDatabase *database, const char *folder, con
 }
 
 static gboolean
-score_all (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, RvmSearchBy by, RvmVectorOf kind, GError **error)
+score_exactly (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, GError **error)
 {
+  const float *features = options->kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+
+  search->method = RVM_METHOD_EXACT;
   if (query->region)
     return score_regions (search, database, folder, query, error);
-  if (by == RVM_BY_COLOURS)
+  if (options->by == RVM_BY_COLOURS)
     return add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 1, error);
-  if (!add_scores (search, database, kind, kind == RVM_VECTOR_MEAN ? query->mean : query->token, by == RVM_BY_BOTH ? 0.5f : 1, error))
+  if (!add_scores (search, database, options->kind, features, options->by == RVM_BY_BOTH ? 0.5f : 1, error))
     return FALSE;
-  return by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 0.5f, error);
+  return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 0.5f, error);
 }
 
-RvmSearch *
-rvm_search_run (RvmDatabase *database, const char *folder, const RvmQuery *query, RvmSearchBy by, RvmVectorOf kind, GError **error)
+static void G_GNUC_PRINTF (2, 3)
+tell (const RvmSearchOptions *options, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  if (options->tell)
+    options->tell (text, options->user_data);
+}
+
+/* The file of FAISS, if it is up to date; NULL without an error if it should be made. @reason: why. */
+static RvmApproximate *
+open_approximate (RvmDatabase *database, const char *folder, const RvmTable *table, RvmVectorOf kind, char **reason)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (RvmApproximate) approximate = rvm_approximate_open (database, folder, kind, &problem);
+
+  if (approximate && !rvm_approximate_is_stale (approximate, table))
+    return g_steal_pointer (&approximate);
+  *reason = approximate ? g_strdup ("much has come or gone since it was made")
+      : g_error_matches (problem, RVM_ERROR, RVM_ERROR_FILE) ? g_strdup ("there is none") : g_strdup (problem->message);
+  return NULL;
+}
+
+static gboolean
+make_again (RvmDatabase *database, const char *folder, RvmVectorOf kind, const RvmSearchOptions *options, const char *reason, GError **error)
+{
+  tell (options, "%s: an index for FAISS is made of the vectors of kind %s (%s)", folder, rvm_vector_names[kind], reason);
+  return rvm_approximate_make (database, folder, kind, error);
+}
+
+/* Takes the scores from lists of FAISS. @done: FALSE without an error if there are none that are up to date. */
+static gboolean
+score_by_lists (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, RvmVectorOf kind, char **reason, gboolean *done,
+    GError **error)
+{
+  g_autoptr (RvmTable) table = rvm_table_load (database, RVM_VECTOR_TIMES, error);
+  g_autoptr (RvmApproximate) approximate = NULL;
+  const float *vector = kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+
+  *done = FALSE;
+  if (table == NULL)
+    return FALSE;
+  approximate = open_approximate (database, folder, table, kind, reason);
+  if (approximate == NULL)
+    return TRUE;
+  search->scores = g_new (float, MAX (table->n, 1));
+  search->method = RVM_METHOD_FAISS;
+  *done = TRUE;
+  if (!rvm_approximate_score (approximate, database, table, vector, search->scores, &search->compared, error))
+    return FALSE;
+  search->table = g_steal_pointer (&table);
+  return TRUE;
+}
+
+/* Whether a search in all vectors takes long. */
+static gboolean
+is_long (RvmDatabase *database, RvmVectorOf kind, gboolean *is_long, GError **error)
+{
+  g_autoptr (GPtrArray) records = rvm_database_list (database, error);
+  gint64 moments = 0;
+
+  for (guint i = 0; records && i < records->len; i++)
+    moments += ((const RvmRecord *) g_ptr_array_index (records, i))->moments;
+  *is_long = moments * (gint64) rvm_vector_get_size (rvm_database_get_settings (database), kind) > LONG;
+  return records != NULL;
+}
+
+static gboolean
+check_method (RvmDatabase *database, const RvmQuery *query, const RvmSearchOptions *options, RvmVectorOf kind, GError **error)
+{
+  const char *path = rvm_database_get_path (database);
+  const float *vector = kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+
+  if (query->region || options->by == RVM_BY_BOTH)
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--method faiss compares whole pictures, by features or by colours: --method exact does the rest");
+  else if (!rvm_faiss_is_there ())
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--method faiss: this program was built without FAISS (libfaiss-dev); --method exact finds the same, and more slowly");
+  else if (vector == NULL)
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: has no vectors of kind %s", path, rvm_vector_names[kind]);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* By lists if that is asked for, or is quicker. */
+static gboolean
+score_all (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, gboolean wanted,
+    char **reason, GError **error)
+{
+  const RvmVectorOf kind = options->by == RVM_BY_COLOURS ? RVM_VECTOR_COLOURS : options->kind;
+  gboolean by_lists = wanted, done = FALSE;
+
+  if (options->method == RVM_METHOD_AUTO && check_method (database, query, options, kind, NULL) && !is_long (database, kind, &by_lists, error))
+    return FALSE;
+  if (by_lists && !score_by_lists (search, database, folder, query, kind, reason, &done, error))
+    return FALSE;
+  if (done || wanted)
+    return TRUE;
+  if (by_lists)
+    tell (options, "%s: all moments are compared; '--method faiss' makes an index that later searches use (%s)", folder, *reason);
+  return score_exactly (search, database, folder, query, options, error);
+}
+
+/* Without scores if there are no lists that are up to date, and they are wanted: @reason says why. */
+static RvmSearch *
+search_once (RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, char **reason, GError **error)
 {
   g_autoptr (RvmSearch) search = g_new0 (RvmSearch, 1);
   const gint64 begin = g_get_monotonic_time ();
   gboolean ok;
 
-  if (query->region && by != RVM_BY_FEATURES) {
+  if (!rvm_database_hold (database, error))
+    return NULL;
+  ok = score_all (search, database, folder, query, options, options->method == RVM_METHOD_FAISS, reason, error);
+  ok = rvm_database_let_go (database, ok ? error : NULL) && ok;
+  search->seconds = (g_get_monotonic_time () - begin) / 1e6;
+  if (ok && search->method == RVM_METHOD_EXACT)
+    search->compared = search->table->n;
+  return ok ? g_steal_pointer (&search) : NULL;
+}
+
+RvmSearch *
+rvm_search_run (RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, GError **error)
+{
+  const RvmVectorOf kind = options->by == RVM_BY_COLOURS ? RVM_VECTOR_COLOURS : options->kind;
+  g_autofree char *reason = NULL, *again = NULL;
+  g_autoptr (RvmSearch) search = NULL;
+
+  if (query->region && options->by != RVM_BY_FEATURES) {
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "regions are compared by features, not by colours");
     return NULL;
   }
-  if (!rvm_database_hold (database, error))
+  if (options->method == RVM_METHOD_FAISS && !check_method (database, query, options, kind, error))
     return NULL;
-  ok = score_all (search, database, folder, query, by, kind, error);
-  ok = rvm_database_let_go (database, ok ? error : NULL) && ok;
-  search->seconds = (g_get_monotonic_time () - begin) / 1e6;
-  return ok ? g_steal_pointer (&search) : NULL;
+  search = search_once (database, folder, query, options, &reason, error);
+  if (search == NULL || search->scores)
+    return g_steal_pointer (&search);
+  g_clear_pointer (&search, rvm_search_free);
+  if (!make_again (database, folder, kind, options, reason, error))
+    return NULL;
+  search = search_once (database, folder, query, options, &again, error);
+  if (search && search->scores == NULL) {
+    rvm_error_set (error, RVM_ERROR_FILE, "%s: the index for FAISS cannot be used, although it was just made: %s", folder, again);
+    return NULL;
+  }
+  return g_steal_pointer (&search);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """test_search.py RVM-ARCHIVE DATA: what search finds is what NumPy finds in the same database; regions match regions; pictures and moments from elsewhere;
-answers are put together; and what cannot be asked is refused."""
+answers are put together; the same is found with FAISS; and what cannot be asked is refused."""
 import pathlib
 import shutil
 import struct
@@ -11,7 +11,7 @@ import zlib
 
 import numpy
 
-from archive import call, data, files, index, make_video, make_videos, rows, run, run_json, start, tiny, wait_for
+from archive import call, data, digest, files, index, make_video, make_videos, rows, run, run_json, start, tiny, wait_for
 
 MODEL = tiny[:2]
 PATTERNS = ["ball", "smpte", "snow", "circular", "zone-plate", "gamut", "blink", "spokes"]
@@ -142,6 +142,36 @@ def check_answers(folder):
     assert "keeps no patches" in run("search", long / "a.mkv@2", "--archive", archive, "--point", "1,1", *MODEL, status=2)
 
 
+def check_methods(archive, videos):
+    """A small archive is searched exactly, and says so; with FAISS it finds the same, because of few moments no list is left out."""
+    asked = ["search", f"{videos / 'ball.mkv'}@0.2", "--archive", archive, "--others"]
+    exact = run_json(*asked)
+    assert exact["method"] == "exact" and exact["compared"] == exact["moments"] == 12 * len(PATTERNS), exact
+    assert exact == {**run_json(*asked, "--method", "exact"), "seconds": exact["seconds"]} and not (archive / "nearest").exists()
+    assert call(*asked, "--method", "quick").returncode == 2
+    assert "compares whole pictures" in run(*asked, "--method", "faiss", "--by", "both", status=2)
+    assert "compares whole pictures" in run(*asked, "--method", "faiss", "--point", "1,1", status=2)
+    first = call(*asked, "--method", "faiss", "--json")
+    if first.returncode == 2:
+        assert b"built without FAISS (libfaiss-dev)" in first.stderr and not (archive / "nearest").exists(), first
+        print("without FAISS", flush=True)
+        return
+    assert first.returncode == 0 and b"an index for FAISS is made" in first.stderr and (archive / "nearest/colours.faiss").exists(), first
+    found = run_json(*asked, "--method", "faiss")
+    assert found["method"] == "faiss" and found["compared"] == found["moments"], found
+    for answer, expected in zip(found["answers"], exact["answers"], strict=True):
+        assert answer["path"] == expected["path"] and abs(answer["score"] - expected["score"]) < 2e-3, (answer, expected)
+    assert "faiss: 96 of 96 moments were compared" in run(*asked, "--method", "faiss")
+    # Neither what it is equal to nor whether it is whole depends on it.
+    before = digest(archive)
+    shutil.rmtree(archive / "nearest")
+    assert digest(archive) == before
+    (archive / "nearest").write_bytes(b"a file where the folder should be")
+    assert f"{archive}/nearest: " in run(*asked, "--method", "faiss", status=1)
+    assert run_json(*asked)["method"] == "exact"
+    (archive / "nearest").unlink()
+
+
 def check_while_writing(folder, videos):
     """Searches go on while index writes."""
     archive = folder / "growing"
@@ -167,6 +197,8 @@ with tempfile.TemporaryDirectory() as temporary:
     print("regions", flush=True)
     check_elsewhere(archive, videos, folder)
     print("elsewhere", flush=True)
+    check_methods(archive, videos)
+    print("methods", flush=True)
     check_answers(folder)
     print("answers", flush=True)
     check_while_writing(folder, videos)

@@ -59,6 +59,7 @@ search (const char *path, RvmSearchBy by, double *processors, GError **error)
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_READ, error);
   float mean[DIM], colours[COLOURS];
   const RvmQuery query = { .mean = mean, .colours = colours };
+  const RvmSearchOptions how = { .by = by, .kind = RVM_VECTOR_MEAN, .method = RVM_METHOD_EXACT };
   const RvmAnswerOptions options = { .top = 10, .gap = 2000000000 };
   g_autoptr (RvmSearch) found = NULL;
   g_autoptr (GArray) answers = NULL;
@@ -67,7 +68,7 @@ search (const char *path, RvmSearchBy by, double *processors, GError **error)
     mean[c] = c % 7 / 7.0f;
   for (guint c = 0; c < COLOURS; c++)
     colours[c] = c % 5 / 100.0f;
-  found = database ? rvm_search_run (database, "", &query, by, RVM_VECTOR_MEAN, error) : NULL;
+  found = database ? rvm_search_run (database, "", &query, &how, error) : NULL;
   if (found == NULL)
     return -1;
   answers = rvm_answers_find (found->table, found->scores, &options);

@@ -14,7 +14,7 @@ needed = re.search(r"Build-Depends:\n((?: .*\n)+)", control).group(1)
 declared = {line.split()[0].rstrip(",").split(":")[0] for line in needed.splitlines()}
 # Part of every build machine (build-essential, debhelper), brought by meson and its python, or of use beside curl where it uses HTTPS, which no
 # test does.
-given = {"gcc", "ninja-build", "gstreamer1.0-plugins-base", "ca-certificates"}
+given = {"gcc", "g++", "ninja-build", "gstreamer1.0-plugins-base", "ca-certificates"}
 missing = sorted(set(installed) - declared - given)
 unknown = sorted(declared - set(installed) - {"debhelper-compat", "dh-sequence-gir"})
 assert installed and declared
