@@ -75,6 +75,7 @@ class Archive:
         self.folder = os.fsencode(os.path.abspath(folder))
         self.database = os.path.join(self.folder, b"archive.sqlite")
         self.lock, self.working = threading.Lock(), threading.BoundedSemaphore(2)
+        self.patience = wait_seconds()
         self.basis, self.basis_files, self.stills = None, 0, collections.OrderedDict()
         with self.open() as database:
             self.check(database)
@@ -87,7 +88,7 @@ class Archive:
         name, database = urllib.parse.quote(self.database), None
         try:
             try:
-                database = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=30)
+                database = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=self.patience)
                 database.execute("SELECT 1 FROM sqlite_master").fetchone()
             except sqlite3.OperationalError:
                 if os.path.exists(self.database + b"-wal") or os.access(self.folder, os.W_OK):
@@ -95,7 +96,8 @@ class Archive:
                 database = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True)
             yield database
         except sqlite3.Error as problem:
-            raise Problem(500, f"{escape_name(self.database)}: {problem}") from problem
+            locked = isinstance(problem, sqlite3.OperationalError) and "locked" in str(problem)
+            raise Problem(500, (locked and self.explain_lock()) or f"{escape_name(self.database)}: {problem}") from problem
         finally:
             if database:
                 database.close()
@@ -103,6 +105,8 @@ class Archive:
     def check(self, database):
         application, = database.execute("PRAGMA application_id").fetchone()
         version, = database.execute("PRAGMA user_version").fetchone()
+        if application == version == 0 and database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            raise Problem(404, f"{escape_name(self.folder)}: no video is in this archive yet: rvm-archive index looks at some")
         if application != APPLICATION:
             raise Problem(500, f"{escape_name(self.database)}: is no archive of rvm-archive")
         if version != SCHEMA:
@@ -113,6 +117,18 @@ class Archive:
         with self.open() as database:
             parts, = database.execute("SELECT parts FROM archive").fetchone() or ("",)
             return {"parts": parts.split(","), "states": dict(database.execute("SELECT state, count(*) FROM files GROUP BY state"))}
+
+    def explain_lock(self):
+        """Who has the database locked, as rvm-archive says it; empty if it is free again."""
+        said = self.run([b"rvm-archive", b"status", b"--archive", self.folder, b"--json"], 60, {"RVM_ARCHIVE_WAIT": "0"})
+        return last_line(said.stderr).removeprefix("rvm-archive: ") if said.returncode else ""
+
+    def state(self):
+        """What rvm-archive says of the archive: who writes to it ("writers", None if nobody does), and what is not merged yet ("unmerged")."""
+        said = self.run([b"rvm-archive", b"status", b"--archive", self.folder, b"--json"], 60)
+        if said.returncode:
+            raise Problem(500, last_line(said.stderr))
+        return json.loads(said.stdout)
 
     def videos(self, first, count):
         with self.open() as database:
@@ -229,17 +245,35 @@ class Archive:
                 self.stills.popitem(last=False)
         return made
 
+    def run(self, command, seconds, environment=None):
+        try:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, env={**os.environ, **(environment or {})})
+        except subprocess.TimeoutExpired as problem:
+            raise Problem(500, f"there was no answer in {seconds} s") from problem
+
     def call(self, command, seconds):
         """What it prints. Two at a time."""
         with self.working:
-            try:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
-            except subprocess.TimeoutExpired as problem:
-                raise Problem(500, f"there was no answer in {seconds} s") from problem
+            done = self.run(command, seconds)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise Problem(500, said[-1] if said else f"{os.path.basename(os.fsdecode(command[0]))} ended with {done.returncode}")
+            raise Problem(500, last_line(done.stderr) or f"{os.path.basename(os.fsdecode(command[0]))} ended with {done.returncode}")
         return done.stdout
+
+
+def last_line(said):
+    return (said.decode(errors="replace").strip().splitlines() or [""])[-1]
+
+
+def wait_seconds():
+    """How long others that have the database locked are waited for: RVM_ARCHIVE_WAIT, as the commands of rvm-archive have it."""
+    text = os.environ.get("RVM_ARCHIVE_WAIT") or "30"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 1000000:
+        raise Problem(400, f"RVM_ARCHIVE_WAIT is '{text}' in the environment, expected seconds from 0 to 1000000")
+    return seconds
 
 
 def duration_of(video, times=()):

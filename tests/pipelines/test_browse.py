@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """test_browse.py RVM-ARCHIVE DATA BUILD: the page of pipelines/browse, as HTTP has it: what it shows, parts of files, timelines, stills and what is near; nothing but
-videos that are recorded and as they were recorded; nobody but this computer; names that would be HTML; an archive that is written meanwhile."""
+videos that are recorded and as they were recorded; nobody but this computer; names that would be HTML; an archive that is written meanwhile, or locked."""
 import contextlib
+import fcntl
 import html.parser
 import http.client
 import json
@@ -10,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -44,8 +46,8 @@ class Reader(html.parser.HTMLParser):
 
 
 class Browser:
-    def __init__(self, archive):
-        self.process = subprocess.Popen([BROWSE, archive, "--port", "0"], stdout=subprocess.PIPE, env={**clean, "RVM_BUILD": build}, text=True, start_new_session=True)
+    def __init__(self, archive, environment=clean):
+        self.process = subprocess.Popen([BROWSE, archive, "--port", "0"], stdout=subprocess.PIPE, env={**environment, "RVM_BUILD": build}, text=True, start_new_session=True)
         line = self.process.stdout.readline()
         assert line.startswith("http://127.0.0.1:") and line.endswith("/\n"), line
         self.port = int(line.rstrip("/\n").rsplit(":", 1)[1])
@@ -70,6 +72,15 @@ class Browser:
             assert "unsafe" not in answer.headers["Content-Security-Policy"] and "Access-Control-Allow-Origin" not in answer.headers
             return content, answer.headers
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, problem, trace):
+        if kind:
+            self.process.kill()
+        else:
+            self.end()
+
     def page(self):
         return Reader(self.ask("/")[0].decode())
 
@@ -93,7 +104,8 @@ def pixels(png):
 
 def check_wrong_use(folder, archive):
     for arguments, status, said in (([folder / "none"], 1, "no archive is in"), ([archive, "--port", "70000"], 2, "--port is"), ([], 2, "ARCHIVE"),
-                                    ([folder / "other"], 1, "is no archive of rvm-archive")):
+                                    ([folder / "other"], 1, "is no archive of rvm-archive"),
+                                    ([folder / "blank"], 1, "no video is in this archive yet")):
         done = subprocess.run([BROWSE, *arguments], capture_output=True, text=True, timeout=300, env={**clean, "RVM_BUILD": build})
         assert done.returncode == status and said in done.stderr and "Traceback" not in done.stderr, (arguments, done)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -266,6 +278,35 @@ def check_while_writing(browser, folder, archive):
     browser.ask(f"/timeline/{after['3.mkv']['id']}")
 
 
+def check_others(archive):
+    """Who indexes, what is not merged, and who has the database locked: they are named, after a wait that ends."""
+    wait = {**clean, "RVM_ARCHIVE_WAIT": "0.2"}
+    with Browser(archive, wait) as browser:
+        assert "being recorded" not in browser.page().text
+        with open(archive / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            said = browser.page().text
+            assert "More videos are being recorded by process" in said and str(os.getpid()) in said, said
+        (archive / "shards").mkdir(exist_ok=True)
+        shutil.copy(archive / "archive.sqlite", archive / "shards/0-of-2.sqlite")
+        assert "What other processes have recorded is not merged yet" in browser.page().text
+        (archive / "shards/0-of-2.sqlite").unlink()
+        # In write-ahead mode whoever has the database for itself locks readers out.
+        database = sqlite3.connect(archive / "archive.sqlite", isolation_level=None)
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN EXCLUSIVE")
+        number = database.execute("SELECT min(id) FROM files").fetchone()[0]
+        for target in "/", f"/file/{number}", f"/timeline/{number}", f"/near/{number}?time=0":
+            said = browser.ask(target, status=500)[0].decode()
+            assert f"is locked by process {os.getpid()}" in said, (target, said)
+        done = subprocess.run([BROWSE, archive, "--port", "0"], capture_output=True, text=True, timeout=60, env={**wait, "RVM_BUILD": build})
+        assert done.returncode == 1 and f"is locked by process {os.getpid()}" in done.stderr, done
+        database.close()
+        browser.ask("/")
+    done = subprocess.run([BROWSE, archive, "--port", "0"], capture_output=True, text=True, timeout=60, env={**clean, "RVM_BUILD": build, "RVM_ARCHIVE_WAIT": "soon"})
+    assert done.returncode == 1 and "RVM_ARCHIVE_WAIT is 'soon'" in done.stderr, done
+
+
 def check_many(browser, videos):
     """At the same time."""
     failures = []
@@ -290,7 +331,9 @@ with tempfile.TemporaryDirectory() as temporary:
     videos.mkdir()
     (folder / "secret.txt").write_bytes(SECRET)
     (folder / "other").mkdir()
-    (folder / "other/archive.sqlite").touch()
+    sqlite3.connect(folder / "other/archive.sqlite").execute("CREATE TABLE other (number)")
+    (folder / "blank").mkdir()
+    (folder / "blank/archive.sqlite").touch()
     make_video(videos / "ball.mkv")
     make_video(folder / "smpte.mkv", "smpte")
     for name in NAMES:
@@ -329,4 +372,5 @@ with tempfile.TemporaryDirectory() as temporary:
             browser.process.kill()
         raise
     browser.end()
+    check_others(archive)
 print("ok")
