@@ -92,6 +92,13 @@ take_region (RvmQuery *query, const RvmRegion *region, const RvmRecord *shape, g
   return TRUE;
 }
 
+static gboolean
+fail_after_end (const RvmQuery *query, GError **error)
+{
+  rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: ends before %.2f s", query->path, query->time / 1e9);
+  return FALSE;
+}
+
 /* Takes the moment from the archive. */
 static gboolean
 take_known (RvmQuery *query, RvmDatabase *database, const char *folder, const RvmRecord *record, const RvmRegion *region, GError **error)
@@ -106,6 +113,8 @@ take_known (RvmQuery *query, RvmDatabase *database, const char *folder, const Rv
 
   if (times == NULL)
     return FALSE;
+  if (query->time > MAX (each[record->moments - 1], each[0] + MAX (record->duration, 0)))
+    return fail_after_end (query, error);
   for (gint64 i = 1; i < record->moments; i++)
     if (ABS (each[i] - query->time) < ABS (each[best] - query->time))
       best = i;
@@ -144,8 +153,9 @@ push_frames (Analysis *a, RvmQuery *query, const RvmSettings *settings, guint wi
 {
   const gint64 step = settings->rate_n ? (gint64) (settings->rate_d * 1e9 / settings->rate_n) : 0;
   const gboolean is_picture = query->time < 0;
+  gboolean over = FALSE; /* the moment was read, and a frame after it */
   g_autofree guint8 *last = g_malloc ((gsize) width * height * 3);
-  gint64 due = G_MININT64, found = -1;
+  gint64 due = G_MININT64, found = -1, shown = -1, lasts = 0; /* the last frame's time and length */
   guint64 pts, frame = 0, pushed = 0;
   g_autoptr (GError) reason = NULL;
 
@@ -154,9 +164,12 @@ push_frames (Analysis *a, RvmQuery *query, const RvmSettings *settings, guint wi
     const gboolean wanted = settings->rate_n ? time >= due : frame % (settings->interval + 1) == 0;
     const guint8 *pixels;
 
-    if (!is_picture && time > query->time && pushed)
+    if (!is_picture && time > query->time && pushed) {
+      over = TRUE;
       break;
-    frame++;
+    }
+    lasts = frame++ && time > shown ? time - shown : lasts;
+    shown = time;
     if (!wanted || (!is_picture && time < query->time - BEFORE)) {
       rvm_reader_drop (a->reader);
       continue;
@@ -173,11 +186,10 @@ push_frames (Analysis *a, RvmQuery *query, const RvmSettings *settings, guint wi
     found = time;
     pushed++;
   }
-  if (pushed == 0) {
-    if (reason)
-      g_propagate_error (error, g_steal_pointer (&reason));
-    else
-      rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: ends before %.2f s", query->path, query->time / 1e9);
+  if (pushed == 0 || (!over && !is_picture && query->time > shown + lasts)) {
+    if (reason == NULL)
+      return fail_after_end (query, error);
+    g_propagate_error (error, g_steal_pointer (&reason));
     return FALSE;
   }
   query->time = found;

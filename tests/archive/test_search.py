@@ -117,6 +117,11 @@ def check_elsewhere(archive, videos, folder):
     box = run_json("search", folder / "picture.png", "--archive", archive, *MODEL, "--box", "0,0,32,24")["answers"]
     assert str(videos / "smpte.mkv") in [answer["path"] for answer in box[:2]], box
     assert "is a video: VIDEO@SECONDS" in run("search", folder / "copy.mkv", "--archive", archive, *MODEL, status=2)
+    # Twelve frames of 40 ms, whether the archive has them or not: after them there is nothing that could be meant.
+    for video in videos / "smpte.mkv", folder / "copy.mkv":
+        assert run_json("search", f"{video}@0.47", "--archive", archive, *MODEL)["time"] == 440000000
+        for late in "0.5", "3", "99":
+            assert "ends before" in run("search", f"{video}@{late}", "--archive", archive, *MODEL, status=2), (video, late)
     assert "expected VIDEO@SECONDS" in run("search", "video.mp4@x", "--archive", archive, status=2)
     assert "was made with model" in run("search", folder / "copy.mkv@0.2", "--archive", archive, "--model", data / ".." / ".." / "model" / "default" / "rvm-cpu.safetensors", status=2)
     run("search", folder / "copy.mkv@0.2", "--archive", archive, *MODEL, "--sheet", folder / "sheet.png", "--top", "3")
