@@ -21,10 +21,75 @@
 namespace {
 
 constexpr std::size_t WIDE = 8, HIGH = 4, BLOCK = 64 * HIGH; /* centroids and vectors of a tile; vectors for which a panel of centroids stays in the cache */
-constexpr std::size_t LEAST_LISTS = 4, MOST_LISTS = 4096, SAMPLES_FOR_EACH = 64;
+constexpr std::size_t LEAST_LISTS = 4, MOST_LISTS = 1024, SAMPLES_FOR_EACH = 64;
 constexpr std::size_t LISTS_TO_A_PROBE = 32, LEAST_PROBES = 16;
 
 typedef float Lanes __attribute__ ((vector_size (WIDE * sizeof (float))));
+
+struct Work {
+  const float *panels, *vectors;
+  std::size_t dim, centroids, n; /* n: of vectors */
+};
+
+/* Two compilations of the same tiles: for registers that any processor has, and for those that most have. */
+__attribute__ ((always_inline)) static inline void
+find_in_tiles (const Work &work, float *scores, std::int64_t *labels)
+{
+  for (std::size_t block = 0; block < work.n; block += BLOCK)
+    for (std::size_t c = 0; c < work.centroids; c += WIDE)
+      for (std::size_t v = block; v < std::min (work.n, block + BLOCK); v += HIGH) {
+        const float *panel = work.panels + c * work.dim, *row[HIGH];
+        Lanes sums[HIGH] = {};
+
+        for (std::size_t h = 0; h < HIGH; h++)
+          row[h] = work.vectors + std::min (v + h, work.n - 1) * work.dim;
+        for (std::size_t i = 0; i < work.dim; i++) {
+          Lanes values;
+
+          __builtin_memcpy (&values, panel + i * WIDE, sizeof values);
+          for (std::size_t h = 0; h < HIGH; h++)
+            sums[h] += row[h][i] * values;
+        }
+        for (std::size_t h = 0; h < HIGH && v + h < work.n; h++)
+          for (std::size_t w = 0; w < WIDE && c + w < work.centroids; w++)
+            if (sums[h][w] > scores[v + h]) {
+              scores[v + h] = sums[h][w];
+              labels[v + h] = c + w;
+            }
+      }
+}
+
+void
+find_anywhere (const Work &work, float *scores, std::int64_t *labels)
+{
+  find_in_tiles (work, scores, labels);
+}
+
+#ifdef __x86_64__
+__attribute__ ((target ("avx2,fma"))) void
+find_wide (const Work &work, float *scores, std::int64_t *labels)
+{
+  find_in_tiles (work, scores, labels);
+}
+
+bool
+has_wide_registers ()
+{
+  return __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma");
+}
+#else
+void
+find_wide (const Work &work, float *scores, std::int64_t *labels)
+{
+  find_in_tiles (work, scores, labels);
+}
+
+bool
+has_wide_registers ()
+{
+  return false;
+}
+#endif
 
 /* The centroids of the lists. Finds the nearest one of many vectors in tiles of WIDE centroids and HIGH vectors. */
 struct Centroids : faiss::IndexFlatIP {
@@ -74,32 +139,9 @@ private:
   void
   find (const float *panels, const float *vectors, std::size_t n, float *scores, std::int64_t *labels) const
   {
-    const std::size_t size = d;
-
     std::fill (scores, scores + n, -HUGE_VALF);
     std::fill (labels, labels + n, 0);
-    for (std::size_t block = 0; block < n; block += BLOCK)
-      for (std::size_t c = 0; c < (std::size_t) ntotal; c += WIDE)
-        for (std::size_t v = block; v < std::min (n, block + BLOCK); v += HIGH) {
-          const float *panel = panels + c * size, *row[HIGH];
-          Lanes sums[HIGH] = {};
-
-          for (std::size_t h = 0; h < HIGH; h++)
-            row[h] = vectors + std::min (v + h, n - 1) * size;
-          for (std::size_t i = 0; i < size; i++) {
-            Lanes values;
-
-            __builtin_memcpy (&values, panel + i * WIDE, sizeof values);
-            for (std::size_t h = 0; h < HIGH; h++)
-              sums[h] += row[h][i] * values;
-          }
-          for (std::size_t h = 0; h < HIGH && v + h < n; h++)
-            for (std::size_t w = 0; w < WIDE && c + w < (std::size_t) ntotal; w++)
-              if (sums[h][w] > scores[v + h]) {
-                scores[v + h] = sums[h][w];
-                labels[v + h] = c + w;
-              }
-        }
+    (has_wide_registers () ? find_wide : find_anywhere) ({ panels, vectors, (std::size_t) d, (std::size_t) ntotal, n }, scores, labels);
   }
 };
 
