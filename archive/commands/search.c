@@ -194,7 +194,7 @@ run (RvmDatabase *database, const char *what, GError **error)
     print_json (query, search, answers);
   else
     print_text (search, answers);
-  return sheet == NULL || rvm_sheet_write (sheet, query->path, query->time, answers, error);
+  return sheet == NULL || rvm_sheet_write (sheet, query->path, query->time, &region, answers, search->best, error);
 }
 
 int

@@ -100,6 +100,16 @@ def check_regions(archive, videos):
     # A pixel of a mask belongs to one patch, a box may end within one.
     for box, masked in zip(*asked):
         assert abs(box["score"] - masked["score"]) < 0.05, asked
+    # The sheet shows what was asked for, and where it was found.
+    for option, cells in ([], 0), (["--box", "0,0,32,24"], 2), (["--point", "60,40"], 2), (["--mask", videos.parent / "mask.png"], 1):
+        sheet = videos.parent / "marked.png"
+        run("search", f"{own}@0.2", "--archive", archive, *option, "--others", "--top", "1", "--sheet", sheet)
+        shown = subprocess.run(f"gst-launch-1.0 -q filesrc location={sheet} ! pngdec ! videoconvert ! video/x-raw,format=RGB ! fdsink".split(), check=True, timeout=60,
+                               stdout=subprocess.PIPE).stdout
+        width = 6 + 4 * (224 + 6)
+        pixels = numpy.frombuffer(shown, "u1").reshape(len(shown) // (4 * (3 * width // 4 + (3 * width % 4 > 0))), -1)[:, : 3 * width].reshape(-1, width, 3)
+        yellow = (pixels == (255, 204, 0)).all(2)
+        assert sum(bool(yellow[:, 6 + cell * 230 : 230 + cell * 230].sum() > 20) for cell in range(4)) == cells, (option, yellow.sum())
     assert "lies outside" in run("search", f"{own}@0.2", "--archive", archive, "--box", "100,100,5,5", status=2)
     write_png(videos.parent / "mask.png", numpy.ones((10, 10)))
     assert "expected those of the picture, 64 x 48" in run("search", f"{own}@0.2", "--archive", archive, "--mask", videos.parent / "mask.png", status=1)
