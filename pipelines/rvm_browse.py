@@ -210,8 +210,6 @@ class Archive:
     def search(self, number, time, box=None):
         """The moments that rvm-archive finds near that of a video at @time (nanoseconds), or near what is in @box (x, y, width, height of its pixels)."""
         video = self.find(number)
-        if is_address(video.path):
-            raise Problem(400, "what is near can be asked for moments of files only")
         if box and not video.features:
             raise Problem(400, "the archive keeps no patches, which regions are compared by: rvm-archive index --parts class,mean,patches makes one that does")
         command = [b"rvm-archive", b"search", video.path + f"@{time // SECOND}.{time % SECOND:09d}".encode(), b"--archive", self.folder, b"--json", b"--top", b"12"]

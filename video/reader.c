@@ -222,11 +222,11 @@ build (RvmReader *reader, const char *uri, GError **error)
 }
 
 static char *
-get_uri (const char *name, gboolean may_be_address, GError **error)
+get_uri (const char *name, GError **error)
 {
   g_autofree char *absolute = NULL;
 
-  if (may_be_address && strstr (name, "://") && gst_uri_is_valid (name))
+  if (strstr (name, "://") && gst_uri_is_valid (name))
     return g_strdup (name);
   absolute = g_canonicalize_filename (name, NULL);
   return g_filename_to_uri (absolute, NULL, error);
@@ -237,7 +237,7 @@ static RvmReader *
 open_file (const char *path, RvmReaderFormat format, guint patch, guint short_side, guint width, guint height, GError **error)
 {
   g_autoptr (RvmReader) reader = g_new0 (RvmReader, 1);
-  g_autofree char *uri = get_uri (path, patch > 0, error);
+  g_autofree char *uri = get_uri (path, error);
 
   g_mutex_init (&reader->lock);
   reader->path = g_strdup (path);

@@ -75,8 +75,10 @@ rvm_archive_open (const char *folder, GError **error)
 static gboolean
 mark (const RvmTable *table, const char *name, gboolean *marked, GError **error)
 {
-  g_autofree char *path = strstr (name, "://") ? g_strdup (name) : g_canonicalize_filename (name, NULL);
+  g_autofree char *path = rvm_record_get_path_of (name, error);
 
+  if (path == NULL)
+    return FALSE;
   for (guint s = 0; s < table->spans->len; s++)
     if (strcmp (g_array_index (table->spans, RvmTableSpan, s).record->path, path) == 0) {
       marked[s] = TRUE;

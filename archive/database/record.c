@@ -99,6 +99,28 @@ rvm_vector_get_size (const RvmSettings *settings, RvmVectorOf kind)
   return (kind == RVM_VECTOR_COLOURS ? settings->colours : settings->dim) * sizeof (guint16);
 }
 
+gboolean
+rvm_record_is_address (const char *name)
+{
+  return !g_str_has_prefix (name, "file://") && strstr (name, "://") && !g_file_test (name, G_FILE_TEST_EXISTS);
+}
+
+char *
+rvm_record_get_path_of (const char *name, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  char *path;
+
+  if (rvm_record_is_address (name))
+    return g_strdup (name);
+  if (!g_str_has_prefix (name, "file://"))
+    return g_canonicalize_filename (name, NULL);
+  path = g_filename_from_uri (name, NULL, &reason);
+  if (path == NULL)
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: %s", name, reason->message);
+  return path;
+}
+
 RvmRecord *
 rvm_record_new (const char *path)
 {

@@ -50,6 +50,11 @@ typedef struct {
   GBytes *vectors[RVM_VECTOR_KINDS]; /* of all moments; NULL: not kept, or not read */
 } RvmRecord;
 
+/* Whether a user means an address (http://...) and no file. */
+gboolean rvm_record_is_address (const char *name);
+/* (transfer full): the path that a record has of what a user names @name: absolute, also of "file://..."; addresses as they are. RVM_ERROR_ARGUMENT. */
+char *rvm_record_get_path_of (const char *name, GError **error);
+
 /* Without a picture, in state "failed". */
 RvmRecord *rvm_record_new (const char *path);
 void rvm_record_free (RvmRecord *record);

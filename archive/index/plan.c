@@ -45,7 +45,7 @@ expand (const char *const *names, const char *archive, GError **error)
 
     if (path == NULL)
       return NULL;
-    g_ptr_array_add (strstr (path, "://") && !g_file_test (path, G_FILE_TEST_EXISTS) ? addresses : files, path);
+    g_ptr_array_add (rvm_record_is_address (path) ? addresses : files, path);
   }
   g_ptr_array_add (files, NULL);
   paths = rvm_files_expand ((const char *const *) files->pdata, error);

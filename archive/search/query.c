@@ -47,8 +47,8 @@ parse (const char *what, char **path, gint64 *time, GError **error)
     *time = llrint (seconds * 1e9);
     name = g_strndup (what, at - what);
   }
-  *path = g_canonicalize_filename (name ? name : what, NULL);
-  return TRUE;
+  *path = rvm_record_get_path_of (name ? name : what, error);
+  return *path != NULL;
 }
 
 static float *

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""test_search.py RVM-ARCHIVE DATA: what search finds is what NumPy finds in the same database; regions match regions; pictures and moments from elsewhere;
+"""test_search.py RVM-ARCHIVE DATA: what search finds is what NumPy finds in the same database; regions match regions; pictures, addresses and moments from elsewhere;
 answers are put together; the same is found with FAISS; and what cannot be asked is refused."""
+import http.server
 import pathlib
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import zlib
 
 import numpy
@@ -157,6 +159,28 @@ def check_answers(folder):
     assert "keeps no patches" in run("search", long / "a.mkv@2", "--archive", archive, "--point", "1,1", *MODEL, status=2)
 
 
+def check_addresses(folder, videos):
+    """What was indexed by its address is asked for by it, and drawn."""
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Quiet(*args, directory=videos)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address, archive = f"http://127.0.0.1:{server.server_port}/smpte.mkv", folder / "addressed"
+        assert index(address, archive)["done"] == 1
+        assert index(videos / "ball.mkv", archive)["done"] == 1
+        sheets = [folder / "from-address.png", folder / "from-nowhere.png"]
+        found = run_json("search", f"{address}@0.2", "--archive", archive, "--others", "--sheet", sheets[0])
+        assert found["path"] == address and [answer["path"] for answer in found["answers"]] == [str(videos / "ball.mkv")], found
+        # Its file is another video to the archive, and the same to the eye.
+        answers = run_json("search", (videos / "smpte.mkv").as_uri() + "@0.2", "--archive", archive, *MODEL)["answers"]
+        assert answers[0]["path"] == address and answers[0]["score"] > 0.99, answers
+        assert address in run("scenes", address, "--archive", archive) and "is not in the archive" in run("scenes", address + "x", "--archive", archive, status=2)
+        server.shutdown()
+    run("search", f"{address}@0.2", "--archive", archive, "--others", "--sheet", sheets[1])
+    assert len(sheets[0].read_bytes()) > len(sheets[1].read_bytes()), "the picture was fetched"
+
+
 def check_methods(archive, videos):
     """A small archive is searched exactly, and says so; with FAISS it finds the same, because of few moments no list is left out."""
     asked = ["search", f"{videos / 'ball.mkv'}@0.2", "--archive", archive, "--others"]
@@ -214,6 +238,8 @@ with tempfile.TemporaryDirectory() as temporary:
     print("elsewhere", flush=True)
     check_methods(archive, videos)
     print("methods", flush=True)
+    check_addresses(folder, videos)
+    print("addresses", flush=True)
     check_answers(folder)
     print("answers", flush=True)
     check_while_writing(folder, videos)
