@@ -1,8 +1,8 @@
 /* Gives a process matrix units: a part of a test program, which exports its symbols, or a library to be preloaded (LD_PRELOAD).
  *
  * On a processor without AMX each of its instructions raises SIGILL. The handler here decodes it, does what the processor would have done with tiles
- * that the thread keeps, and goes on after it, so that the kernels of cl/matrix_units.cl run and their numbers can be checked; at some microseconds an
- * instruction, so their speed cannot. What would be a fault of the program on a real processor (tiles that are not configured or do not fit together,
+ * that the thread keeps, likewise those that follow without another instruction between them, and goes on after them, so that the kernels of
+ * cl/matrix_units.cl run and their numbers can be checked; their speed cannot. What would be a fault of the program on a real processor (tiles that are not configured or do not fit together,
  * a reserved byte in a configuration) is printed and aborts, and so is a process that exits with tiles that were not released.
  *
  *   cc -O2 -shared -fPIC -I. $(pkg-config --cflags glib-2.0) -o /tmp/emulator.so tests/kernels/matrix_units_emulator.c
@@ -46,7 +46,7 @@ typedef struct {
 
 /* Not allocated when it is first used, which would be in the handler. */
 static __thread Units units __attribute__ ((tls_model ("initial-exec")));
-static int emulated;
+static int emulated, are_wrong, are_dropped; /* what MATRIX_UNITS said of products when they were permitted */
 static atomic_ulong products;
 static atomic_int configured; /* threads */
 
@@ -126,7 +126,8 @@ decode_memory (Instruction *i, const ucontext_t *context, const uint8_t *at, int
   return at + displacement;
 }
 
-/* 0 if the bytes are not an instruction with a VEX prefix of three bytes in the map 0f 38, with W and L zero. */
+/* 0 if the bytes are not an instruction with a VEX prefix of three bytes in the map 0f 38, with W and L zero. Of another instruction no more than its
+ * first bytes are read, which may be the last ones of their page. */
 static int
 decode (Instruction *i, const ucontext_t *context)
 {
@@ -217,51 +218,60 @@ widen (uint32_t bits)
   return value;
 }
 
-/* As Intel describes it: sums of even and of odd k, then both; rounded to nearest, without subnormal numbers. */
+/* A row of a tile of sums. */
+typedef float Row __attribute__ ((vector_size (BYTES)));
+
+/* The first and the second of each pair of bfloat16s of a row of B. */
+static void
+widen_row (const uint8_t *pairs, Row *low, Row *high)
+{
+  typedef uint32_t Bits __attribute__ ((vector_size (BYTES)));
+  Bits bits, shifted, masked;
+
+  memcpy (&bits, pairs, sizeof bits);
+  shifted = bits << 16;
+  masked = bits & 0xffff0000u;
+  memcpy (low, &shifted, sizeof shifted);
+  memcpy (high, &masked, sizeof masked);
+}
+
+/* As Intel describes it: sums of even and of odd k, then both; rounded to nearest, without subnormal numbers. Columns that a tile lacks are computed from
+ * zeros and not stored. */
 static void
 multiply (int to, int a, int b)
 {
   const unsigned mode = _mm_getcsr ();
-  float low[ROWS][BYTES / 4], high[ROWS][BYTES / 4];
-  int pairs, columns;
+  Row low[ROWS], high[ROWS];
+  int pairs;
 
   check_tile (to);
   check_tile (a);
   check_tile (b);
   if (to == a || to == b || a == b)
     fault ("tdpbf16ps: the same tile twice");
-  pairs = units.bytes[a] / 4, columns = units.bytes[to] / 4;
+  pairs = units.bytes[a] / 4;
   if (units.rows[to] != units.rows[a] || units.bytes[to] != units.bytes[b] || units.rows[b] != pairs || units.bytes[to] % 4 || units.bytes[a] % 4)
     fault ("tdpbf16ps: tiles whose sizes do not fit together");
   atomic_fetch_add (&products, 1);
-  if (is_asked ("dropped"))
+  if (are_dropped)
     return;
   _mm_setcsr (0x9fc0); /* all exceptions masked, subnormal numbers are zeros */
   for (int k = 0; k < pairs; k++)
-    for (int n = 0; n < columns; n++) {
-      uint32_t pair;
-      memcpy (&pair, units.data[b][k] + 4 * n, 4);
-      low[k][n] = widen (pair << 16);
-      high[k][n] = widen (pair & 0xffff0000u);
-    }
+    widen_row (units.data[b][k], &low[k], &high[k]);
   for (int m = 0; m < units.rows[to]; m++) {
-    float even[BYTES / 4] = { 0 }, odd[BYTES / 4] = { 0 }, sums[BYTES / 4];
+    Row even = { 0 }, odd = { 0 }, sums;
 
     for (int k = 0; k < pairs; k++) {
       uint32_t pair;
       memcpy (&pair, units.data[a][m] + 4 * k, 4);
-      const float x = widen (pair << 16), y = widen (pair & 0xffff0000u);
-      for (int n = 0; n < columns; n++) {
-        even[n] += x * low[k][n];
-        odd[n] += y * high[k][n];
-      }
+      even += widen (pair << 16) * low[k];
+      odd += widen (pair & 0xffff0000u) * high[k];
     }
-    memcpy (sums, units.data[to][m], sizeof sums);
-    for (int n = 0; n < columns; n++)
-      sums[n] += even[n] + odd[n];
-    memcpy (units.data[to][m], sums, columns * 4);
+    memcpy (&sums, units.data[to][m], sizeof sums);
+    sums += even + odd;
+    memcpy (units.data[to][m], &sums, units.bytes[to]);
   }
-  if (is_asked ("wrong"))
+  if (are_wrong)
     units.data[to][0][3] ^= 1;
   _mm_setcsr (mode);
 }
@@ -301,7 +311,10 @@ handle (int number, siginfo_t *info, void *data)
     signal (number, SIG_DFL); /* the instruction raises it again */
     return;
   }
-  context->uc_mcontext.gregs[REG_RIP] += instruction.length;
+  /* A signal takes longer than what it is for. */
+  do
+    context->uc_mcontext.gregs[REG_RIP] += instruction.length;
+  while (decode (&instruction, context) && emulate (&instruction));
 }
 
 /* The true answers. */
@@ -338,6 +351,8 @@ request (void)
   struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_NODEFER };
   stack_t stack;
 
+  are_wrong = is_asked ("wrong");
+  are_dropped = is_asked ("dropped");
   sigaction (SIGILL, &action, NULL);
   return sigaltstack (NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE) && stack.ss_size < 12 * 1024 ? ENOSPC : 0;
 }
