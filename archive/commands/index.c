@@ -100,6 +100,26 @@ choose_settings (const RvmSettings *known, RvmModel *model, RvmSettings *setting
   return (rate == NULL || parse_rate (settings, error)) && (parts == NULL || rvm_parts_parse (parts, &settings->parts, error));
 }
 
+static void
+tell (const char *text, gpointer user_data)
+{
+  g_printerr ("rvm-archive: %s\n", text);
+}
+
+/* What the user should know of the device, and of the arithmetic of bf16. */
+static void
+tell_notices (const RvmModel *model)
+{
+  RvmDevice *used = rvm_model_get_device (model);
+  g_autofree char *of_device = rvm_device_take_notice (used);
+  g_autofree char *of_precision = rvm_gemm_take_notice (used, rvm_model_get_gemm (model), rvm_model_get_precision (model));
+
+  if (of_device)
+    tell (of_device, NULL);
+  if (of_precision)
+    tell (of_precision, NULL);
+}
+
 static RvmModel *
 load_model (const RvmSettings *known, GError **error)
 {
@@ -114,6 +134,8 @@ load_model (const RvmSettings *known, GError **error)
   model = rvm_model_load (model_file ? model_file : rvm_default_model_get_path (), &options, error);
   if (model == NULL && model_file == NULL)
     rvm_default_model_explain (error);
+  if (model)
+    tell_notices (model);
   return model;
 }
 
@@ -127,12 +149,6 @@ settle_settings (RvmFolder *folder, const RvmSettings *settings, GError **error)
     if (rvm_database_get_settings (each[i]) && !rvm_settings_check_equal (rvm_database_get_settings (each[i]), settings, archive, error))
       return FALSE;
   return rvm_database_get_settings (target) || rvm_database_set_settings (target, settings, error);
-}
-
-static void
-tell (const char *text, gpointer user_data)
-{
-  g_printerr ("rvm-archive: %s\n", text);
 }
 
 typedef struct {

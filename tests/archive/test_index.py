@@ -97,6 +97,10 @@ def test_rate(folder):
         archive = folder / option.strip("-").replace("/", "_")
         run_json("index", videos, "--archive", archive, *tiny[:4], option)
         assert features_of(archive, "times")[str(videos / "a.mkv")].ravel().tolist() == [40000000 * i for i in expected], option
+    # What bf16 means on this processor is said once.
+    for precision, times in (("f16", 0), ("bf16", 1)):
+        text = run("index", videos, "--archive", folder / precision, *tiny[:4], "--precision", precision)
+        assert text.count("rvm-archive: precision bf16: ") == times, text
     for wrong in ("--rate=0", "--rate=x", "--rate=1/0", "--rate=-5", "--rate=nan", "--parts=all", "--parts=", "--precision=f8", "--size=99999"):
         assert call("index", videos, "--archive", folder / "none", *tiny[:2], wrong).returncode == 2, wrong
     assert call("index", videos, "--archive", folder / "none", *tiny[:2], "--rate=5", "--interval=2").returncode == 2
