@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/runtime/device.h"
+#include "model/model.h"
 #include "trainer/data/sampler.h"
 #include "trainer/evaluate/suite.h"
 #include "trainer/recipes/recipe.h"
@@ -28,6 +29,8 @@ int rvm_command_fail (const GError *error, int status);
 #define RVM_CACHE_DIR_HELP "folder for compiled kernels and the index of videos (default: the user's cache directory)"
 /* Prints to standard error what the user should know about the device that was opened, once. */
 void rvm_command_show_notice (RvmDevice *device);
+/* The same, in which arithmetic a model is computed that was loaded in bf16. */
+void rvm_command_show_arithmetic (const RvmModel *model);
 
 /* Loads a recipe and changes the values that --set names. */
 gboolean rvm_command_make_recipe (RvmRecipe *recipe, const char *name, const char *const *settings, GError **error);

@@ -147,7 +147,7 @@ add_untrained (GPtrArray *models, char ***files, const RvmModelOptions *options,
 /* What the command line says. */
 typedef struct {
   GStrv files;
-  char *davis, *actions, *clips, *points, *size, *only, *device, *cache_dir;
+  char *davis, *actions, *clips, *points, *size, *only, *precision, *device, *cache_dir;
   gboolean untrained, standardise, suite, json;
   int frames, warm_up, every, context, radius, top;
   double temperature, colours, place, refine;
@@ -157,7 +157,7 @@ static void
 arguments_clear (Arguments *arguments)
 {
   char *const texts[] = { arguments->davis, arguments->actions, arguments->clips, arguments->points, arguments->size, arguments->only,
-    arguments->device, arguments->cache_dir };
+    arguments->precision, arguments->device, arguments->cache_dir };
 
   g_strfreev (arguments->files);
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -191,6 +191,7 @@ parse (Arguments *a, int *argc, char ***argv, GError **error)
     { "colours", 0, 0, G_OPTION_ARG_DOUBLE, &a->colours, "weight of mean colours of patches beside features (default 0, as published)", "W" },
     { "place", 0, 0, G_OPTION_ARG_DOUBLE, &a->place, "weight of positions of patches beside features (default 0, as published)", "W" },
     { "refine", 0, 0, G_OPTION_ARG_DOUBLE, &a->refine, "how far, in patches, edges of masks follow the picture (default 0, as published)", "R" },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &a->precision, "of the model, as rvmencode has it: f32, f16 or bf16 (default f32)", "PRECISION" },
     { "device", 'd', 0, G_OPTION_ARG_STRING, &a->device, "index or part of a device's name", "DEVICE" },
     { "cache-dir", 0, 0, G_OPTION_ARG_FILENAME, &a->cache_dir, RVM_CACHE_DIR_HELP, "FOLDER" },
     G_OPTION_ENTRY_NULL,
@@ -230,6 +231,7 @@ load_models (Arguments *arguments, const RvmModelOptions *options, GPtrArray *mo
     }
     g_ptr_array_add (models, model);
     rvm_command_show_notice (rvm_model_get_device (model));
+    rvm_command_show_arithmetic (model);
   }
   return !arguments->untrained || add_untrained (models, &arguments->files, options, error);
 }
@@ -274,6 +276,10 @@ rvm_command_evaluate (int argc, char **argv)
   gst_init (NULL, NULL);
   options.device = arguments.device;
   options.cache_dir = arguments.cache_dir;
+  if (arguments.precision && !rvm_element_from_name (arguments.precision, &options.precision)) {
+    g_set_error (&error, RVM_ERROR, RVM_ERROR_ARGUMENT, "--precision '%s': expected %s", arguments.precision, RVM_ELEMENT_NAMES);
+    return rvm_command_fail (error, 2);
+  }
   if (!load_models (&arguments, &options, models, &error))
     return rvm_command_fail (error, 1);
   if (arguments.suite)

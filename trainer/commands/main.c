@@ -33,6 +33,15 @@ rvm_command_show_notice (RvmDevice *device)
     g_printerr ("rvm-cl-train: %s\n", text);
 }
 
+void
+rvm_command_show_arithmetic (const RvmModel *model)
+{
+  g_autofree char *text = rvm_gemm_take_notice (rvm_model_get_device (model), rvm_model_get_gemm (model), rvm_model_get_precision (model));
+
+  if (text)
+    g_printerr ("rvm-cl-train: %s\n", text);
+}
+
 int
 main (int argc, char **argv)
 {
