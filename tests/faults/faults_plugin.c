@@ -1,4 +1,4 @@
-/* faults_plugin [--every N] [--gemm NAME] [--readout FILE...] [--readout-then FILE] WEIGHTS: a pipeline of rvmencode and rvmtrack, or of rvmencode
+/* faults_plugin [--every N] [--gemm NAME] [--precision NAME] [--readout FILE...] [--readout-then FILE] WEIGHTS: a pipeline of rvmencode and rvmtrack, or of rvmencode
  * and an rvmreadout for each FILE, on a few frames, each of its OpenCL calls failing in turn. The pipeline must post an error and stop, or a warning
  * where a readout is set while playing; its result is a hash of the features, tracks and answers. Programs come from a cache, and once from the
  * compiler. */
@@ -14,7 +14,7 @@
 #include "tests/folder.h"
 
 typedef struct {
-  const char *weights, *gemm, *cache;
+  const char *weights, *gemm, *precision, *cache;
   char **readouts;          /* (nullable) */
   const char *readout_then; /* (nullable): the first rvmreadout's before the third frame */
 } Job;
@@ -108,8 +108,8 @@ run_pipeline (gpointer user_data, GError **error)
   g_autofree char *rest = describe_rest (job);
   g_autofree char *launch = g_strdup_printf (
       "videotestsrc num-buffers=%d ! video/x-raw,format=RGB,width=64,height=48 ! "
-      "rvmencode model-file=\"%s\" gemm=%s cache-dir=\"%s\" ! %sappsink name=sink sync=false wait-on-eos=false",
-      job->readout_then ? 4 : 3, job->weights, job->gemm, job->cache, rest);
+      "rvmencode model-file=\"%s\" gemm=%s precision=%s cache-dir=\"%s\" ! %sappsink name=sink sync=false wait-on-eos=false",
+      job->readout_then ? 4 : 3, job->weights, job->gemm, job->precision, job->cache, rest);
   g_autoptr (GstElement) pipeline = gst_parse_launch_full (launch, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
   guint64 hash;
 
@@ -131,13 +131,14 @@ run_pipeline (gpointer user_data, GError **error)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *gemm = NULL, *readout_then = NULL, *cache = NULL;
+  g_autofree char *gemm = NULL, *precision = NULL, *readout_then = NULL, *cache = NULL;
   g_auto (GStrv) readouts = NULL;
   gint every = 1;
   gboolean compiler = FALSE;
   const GOptionEntry entries[] = {
     { "every", 0, 0, G_OPTION_ARG_INT, &every, "fail every N-th call (1); 0: of each place in the program that calls, the first and the last", "N" },
-    { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, "auto, native or clblast", "NAME" },
+    { "gemm", 0, 0, G_OPTION_ARG_STRING, &gemm, "auto, native, clblast or matrix-units", "NAME" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "f32, f16 or bf16", "NAME" },
     { "readout", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &readouts, "rvmreadout instead of rvmtrack; may be given several times", "FILE" },
     { "readout-then", 0, 0, G_OPTION_ARG_FILENAME, &readout_then, "what the first of them reads from the third frame on", "FILE" },
     { "compiler", 0, 0, G_OPTION_ARG_NONE, &compiler, "also without the cache of programs: the compiler's calls", NULL },
@@ -160,7 +161,7 @@ main (int argc, char **argv)
     g_printerr ("faults_plugin: %s\n", error->message);
     return 2;
   }
-  job = (Job){ .weights = argv[1], .gemm = gemm ? gemm : "auto", .cache = cache, .readouts = readouts, .readout_then = readout_then };
+  job = (Job){ .weights = argv[1], .gemm = gemm ? gemm : "auto", .precision = precision ? precision : "f32", .cache = cache, .readouts = readouts, .readout_then = readout_then };
   faults = faults_run ("pipeline", run_pipeline, &job, every);
   if (compiler) {
     job.cache = "";
