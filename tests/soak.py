@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""soak.py WEIGHTS [--frames 100000] [--cycles 1000] [--all] [--readouts]: a long run and many short ones in one process: memory, file descriptors, threads and the
+"""soak.py WEIGHTS [--frames 100000] [--cycles 1000] [--all] [--readouts] [--settings SETTINGS]: a long run and many short ones in one process: memory, file descriptors, threads and the
 time of a frame are printed as they go, and must be flat: what the first tenth has, within 2 MB and 3 %, no descriptor and no thread more.
 
 Memory is told twice: what of the heap is in use, which is judged, and what is resident after malloc_trim(). The latter also has what malloc keeps of
@@ -119,8 +119,12 @@ def disturb(pipeline, files):
     return counts
 
 
-def frames(weights, count, everything, readouts=()):
-    pipeline = Gst.parse_launch(READOUTS.format(count, weights, *readouts[:3]) if readouts else (ALL if everything else ALONE).format(count, weights))
+def launch(text, settings, *values):
+    return Gst.parse_launch(text.replace("rvmencode ", f"rvmencode {settings} ").format(*values))
+
+
+def frames(weights, count, everything, settings, readouts=()):
+    pipeline = launch(READOUTS if readouts else ALL if everything else ALONE, settings, count, weights, *readouts[:3])
     counts = disturb(pipeline, readouts) if readouts else {}
     encode, first, shown = pipeline.get_by_name("encode"), None, 0
     start = time.monotonic()
@@ -142,10 +146,10 @@ def frames(weights, count, everything, readouts=()):
     return check(f"{count} frames", first, now)
 
 
-def cycles(weights, count):
+def cycles(weights, count, settings):
     first, start = None, time.monotonic()
     for i in range(1, count + 1):
-        pipeline = Gst.parse_launch(ALL.format(3, weights))
+        pipeline = launch(ALL, settings, 3, weights)
         pipeline.set_state(Gst.State.PLAYING)
         # Some are stopped in the middle.
         if i % 3 and not wait(pipeline, 600 * Gst.SECOND):
@@ -166,16 +170,17 @@ def main():
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--all", action="store_true", help="the long run with rvmtrack and rvmoverlay, too; the short ones always have them")
     parser.add_argument("--readouts", action="store_true", help="the long run with three rvmreadout whose files change, and with resets and gaps")
+    parser.add_argument("--settings", default="", help="more of rvmencode, such as precision=bf16")
     options = parser.parse_args()
     Gst.init(None)
     good = True
     if options.frames and options.readouts:
         with tempfile.TemporaryDirectory() as folder:
-            good &= frames(options.weights, options.frames, False, write_readouts(options.weights, pathlib.Path(folder)))
+            good &= frames(options.weights, options.frames, False, options.settings, write_readouts(options.weights, pathlib.Path(folder)))
     elif options.frames:
-        good &= frames(options.weights, options.frames, options.all)
+        good &= frames(options.weights, options.frames, options.all, options.settings)
     if options.cycles:
-        good &= cycles(options.weights, options.cycles)
+        good &= cycles(options.weights, options.cycles, options.settings)
     sys.exit(not good)
 
 

@@ -3,7 +3,7 @@
  * FORWARD.npz holds, for each clip X, X/frames (T, H, W, 3) uint8 and X/features (T, N + 1, D) float32 after each frame with the
  * state carried from zeros; optionally, for frame 1, X/frame1_tokens (h, w, D), _encoder_block0, _encoded, _update_gate,
  * _reset_gate, _core_block0 and _candidate (N + 1, D). Prints the largest error per clip, relative to the largest magnitude of the
- * reference, and fails beyond the tolerance. */
+ * reference, and fails beyond the tolerance. Also prints that of each frame, and the L2 norm of the difference over that of the reference. */
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -56,6 +56,18 @@ relative_error (const float *got, const float *expected, gsize count)
     largest = MAX (largest, fabs (expected[i]));
   }
   return largest > 0 ? worst / largest : worst;
+}
+
+static double
+l2_error (const float *got, const float *expected, gsize count)
+{
+  double difference = 0, all = 0;
+
+  for (gsize i = 0; i < count; i++) {
+    difference += ((double) got[i] - expected[i]) * ((double) got[i] - expected[i]);
+    all += (double) expected[i] * expected[i];
+  }
+  return all > 0 ? sqrt (difference / all) : sqrt (difference);
 }
 
 /* The intermediates of frame 1, each if present. Returns how many are beyond the tolerance, -1 on error. */
@@ -113,6 +125,7 @@ check_clip (RvmNpz *npz, const char *clip, RvmModel *model, GError **error)
   g_autofree float *features = frames ? read_array (npz, features_name, RVM_DTYPE_F32, &features_shape, error) : NULL;
   g_autoptr (RvmStream) stream = NULL;
   g_autofree float *got = NULL;
+  g_autoptr (GString) each = g_string_new (NULL);
   double worst = 0;
   gsize count, picture;
   int failed = 0;
@@ -138,7 +151,9 @@ check_clip (RvmNpz *npz, const char *clip, RvmModel *model, GError **error)
   for (gsize t = 0; t < shape->dims[0]; t++) {
     if (!rvm_stream_push (stream, frames + t * picture, shape->dims[2] * 3, 1, got, NULL, error))
       return -1;
-    worst = MAX (worst, relative_error (got, features + t * count, count));
+    const double error_here = relative_error (got, features + t * count, count);
+    g_string_append_printf (each, " %.2e (%.2e)", error_here, l2_error (got, features + t * count, count));
+    worst = MAX (worst, error_here);
     if (t == 1) {
       const int beyond = check_intermediates (npz, clip, stream, error);
       if (beyond < 0)
@@ -146,6 +161,7 @@ check_clip (RvmNpz *npz, const char *clip, RvmModel *model, GError **error)
       failed += beyond;
     }
   }
+  g_print ("  %-24s%s\n", "each frame (L2)", each->str);
   g_print ("  %-24s %.2e%s\n", "features, worst frame", worst, worst <= tolerance ? "" : "  FAILED");
   return failed + !(worst <= tolerance);
 }
