@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Times a training step of this project and of the same step in JAX, side by side in one run.
+"""Times a training step of this project and of the same step in JAX and PyTorch, side by side in one run.
 
-    peers_training.py --trainer BUILD/trainer/rvm-cl-train [--recipe cpu] [--batch N] [--sources N]
+    peers_training.py --trainer BUILD/trainer/rvm-cl-train [--precision f32 --precision bf16] [--batch N] [--sources N]
 
 The JAX step (rvm_jax_training.py) is first checked against the recorded training of the authors' model in tests/data: losses and gradient
-norms of ten steps. Then both steps are timed in turn, in several rounds, on all processors; medians and their ratio are printed. numpy
-and jax are installed from PyPI into --environment when they are missing.
+norms of ten steps, and so is PyTorch's (rvm_torch_training.py) in float32 and, with what it then differs by, with torch.autocast in bfloat16. Then
+all steps are timed in turn, in several rounds, on all processors; medians and their ratios are printed. numpy and jax are installed from PyPI
+into --environment when they are missing. PyTorch is left out, with a line that says so, unless the Python that --torch names has it
+(Debian's python3-torch).
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -45,6 +48,67 @@ def check():
     print(f"JAX's losses and gradient norms of ten recorded steps: within {worst:.1e}")
 
 
+def write_case(path, weights, batches, size, kept, clip, rates):
+    """What rvm_torch_training.py reads."""
+    import numpy as np
+    import rvm_jax_training as training
+    from rvm_weights import token_table
+
+    rows, columns = (side // weights["tokenizer/patch_embedding/Conv_0/kernel"].shape[1] for side in reversed(size))
+    bare = {**weights, "cls_token": 0 * weights["cls_token"], "tokenizer/patch_embedding/Conv_0/bias": 0 * weights["tokenizer/patch_embedding/Conv_0/bias"]}
+    np.savez(path, **{f"weights/{name}": value for name, value in weights.items()}, table=token_table(bare, rows, columns)[1:],
+             code=training.position_code(rows * columns, weights["decoder_embedder/kernel"].shape[1]), kept=kept, clip=clip, rates=rates,
+             **{f"batch{i}/{name}": value for i, batch in enumerate(batches) for name, value in zip(("source", "target", "gaps", "order"), batch)})
+
+
+class Torch:
+    """rvm_torch_training.py in a process of the Python that has PyTorch."""
+
+    def __init__(self, python, case, autocast):
+        command = [python, str(pathlib.Path(__file__).with_name("rvm_torch_training.py")), str(case)] + ["--autocast"] * autocast
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.version = self.read()["version"]
+        self.name = f"PyTorch {self.version}, {'bf16 autocast' if autocast else 'float32'}"
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"rvm_torch_training.py ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def run(self, steps):
+        print(steps, file=self.process.stdin, flush=True)
+        return self.read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def has_torch(python):
+    try:
+        return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def check_torch(python, folder):
+    """The step in PyTorch does what the authors' model did. Returns how far autocast is from it."""
+    import numpy as np
+
+    recorded = np.load(DATA / "tiny_pretrain.npz")
+    batches = [[recorded[f"batch{i}/{name}"] for name in ("source", "target", "deltas", "order")] for i in range(2)]
+    write_case(folder / "tiny.npz", dict(np.load(DATA / "tiny.npz")), batches, batches[0][0].shape[3:1:-1], 3, 0.5, recorded["adamw/learning_rates"])
+    for autocast, most in ((False, 1e-4), (True, 0.5)): # old versions sum bfloat16 in bfloat16 where the processor has no instructions for it
+        peer = Torch(python, folder / "tiny.npz", autocast)
+        answer = peer.run(10)
+        peer.close()
+        worst = max(np.abs(np.array(answer[mine]) / recorded[f"adamw/{name}"][:10] - 1).max() for mine, name in (("losses", "losses"), ("norms", "grad_norms")))
+        if not worst < most:
+            sys.exit(f"the step of {peer.name} differs from the recorded training by {worst:.1e}")
+        print(f"{peer.name}: losses and gradient norms of ten recorded steps within {worst:.1e}")
+
+
 class Jax:
     def __init__(self, weights, size, samples, sources, targets, kept):
         import numpy as np
@@ -69,9 +133,9 @@ class Jax:
         return (time.perf_counter() - start) * 1e3
 
 
-def time_ours(args, model, steps):
+def time_ours(args, model, steps, precision):
     command = [args.trainer, "bench", model, "--size", args.size, "--batch", str(args.batch), "--sources", str(args.sources), "--targets",
-               str(args.targets), "--mask-ratio", str(args.mask_ratio), "--steps", str(steps)] + (["--device", args.device] if args.device else [])
+               str(args.targets), "--mask-ratio", str(args.mask_ratio), "--steps", str(steps), "--precision", precision] + (["--device", args.device] if args.device else [])
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [float(x) for x in re.search(r"step ([0-9.]+) ms .* = ([0-9.]+) of the GEMM rate, ([0-9.]+)", output).groups()], output.splitlines()[0]
 
@@ -80,6 +144,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trainer", required=True, help="rvm-cl-train")
     parser.add_argument("--device", help="OpenCL device of this project: index or part of its name")
+    parser.add_argument("--precision", action="append", choices=["f32", "bf16"], help="of this project; may be repeated (default: f32)")
+    parser.add_argument("--torch", default="/usr/bin/python3", help="a Python that has PyTorch (default: Debian's)")
     parser.add_argument("--model", help="weights with a decoder (.npz); default: the sizes of the recipe cpu")
     parser.add_argument("--size", default="64x64")
     parser.add_argument("--batch", type=int, default=32)
@@ -102,19 +168,39 @@ def main():
         weights = dict(np.load(model))
         size = [int(x) for x in args.size.split("x")]
         patches = np.prod([x // weights["tokenizer/patch_embedding/Conv_0/kernel"].shape[1] for x in size])
-        peer = Jax(weights, size, args.batch, args.sources, args.targets, max(int(patches * (1 - args.mask_ratio)), 1))
-        peer.run()
-        ours, theirs = [], []
+        kept = max(int(patches * (1 - args.mask_ratio)), 1)
+        jax_peer = Jax(weights, size, args.batch, args.sources, args.targets, kept)
+        jax_peer.run()
+        torch_peers = []
+        if has_torch(args.torch):
+            check_torch(args.torch, pathlib.Path(folder))
+            write_case(f"{folder}/case.npz", weights, [jax_peer.batch], size, kept, 1.0, np.array([1e-5]))
+            torch_peers = [Torch(args.torch, f"{folder}/case.npz", autocast) for autocast in (False, True)]
+            for peer in torch_peers:
+                peer.run(1)
+        else:
+            print(f"{args.torch} has no PyTorch (Debian: python3-torch): it is left out")
+        precisions = args.precision or ["f32"]
+        ours, theirs = {precision: [] for precision in precisions}, {f"JAX {jax.__version__}, float32": []}
         for _ in range(args.rounds):
-            figures, device = time_ours(args, model, args.steps)
-            ours.append(figures)
-            theirs += [peer.run() for _ in range(args.steps)]
-    ms, of_gemm, gemm = (statistics.median(column) for column in zip(*ours))
-    other = statistics.median(theirs)
+            for precision in precisions:
+                figures, device = time_ours(args, model, args.steps, precision)
+                ours[precision].append(figures)
+            theirs[f"JAX {jax.__version__}, float32"] += [jax_peer.run() for _ in range(args.steps)]
+            for peer in torch_peers:
+                theirs.setdefault(peer.name, []).extend(peer.run(args.steps)["ms"])
+        for peer in torch_peers:
+            peer.close()
     print(f"{args.batch} samples of {args.sources} + {args.targets} frames of {args.size}, {args.rounds} rounds of {args.steps} steps, medians\n"
-          f"| engine | ms a step | samples/s | this project is faster by |\n| --- | --- | --- | --- |\n"
-          f"| rvm-cl-train on {device} | {ms:.0f} | {args.batch / ms * 1e3:.1f} | {of_gemm:.2f} of the GEMM rate, {gemm:.0f} GFLOP/s |\n"
-          f"| JAX {jax.__version__} | {other:.0f} | {args.batch / other * 1e3:.1f} | {other / ms:.2f} |")
+          f"| engine | ms a step | samples/s | this project in {precisions[0]} is faster by |\n| --- | --- | --- | --- |")
+    first = None
+    for precision, figures in ours.items():
+        ms, of_gemm, gemm = (statistics.median(column) for column in zip(*figures))
+        first = first or ms
+        print(f"| rvm-cl-train, {precision}, on {device} | {ms:.0f} | {args.batch / ms * 1e3:.1f} | {ms / first:.2f}; {of_gemm:.2f} of the GEMM rate, {gemm:.0f} GFLOP/s |")
+    for name, times in theirs.items():
+        ms = statistics.median(times)
+        print(f"| {name} | {ms:.0f} | {args.batch / ms * 1e3:.1f} | {ms / first:.2f} |")
 
 
 if __name__ == "__main__":
