@@ -10,11 +10,11 @@ import threading
 import numpy as np
 
 NOTHING = "nothing"
-WINDOW, SLOTS, CELLS, MOST_STRIDE = 16, 9, 4, 8
+WINDOW, SLOTS, CELLS, MOST_STRIDE = 16, 9, 8, 8
 ENDS = 8  # windows that are taken of a stretch, or of a pause between two
 CHUNK, LEAD, CHUNKS = 1500, WINDOW * MOST_STRIDE, 6  # frames of a run, those of the run before that it begins with, and runs that are kept without a stretch
 SETTLING = 0.2  # of the window: how long after a stretch nothing is learnt
-PENALTIES = (1.0, 0.1, 0.01)
+PENALTY = 0.003  # as rvm-cl-train readout class has it
 FOLDS = 10
 PLAIN_SCALE = 8  # of the scores, where nothing could be held out to find a better one
 SCALES = 2 * 1.15 ** np.arange(20)
@@ -51,7 +51,7 @@ class History:
         if features.carried or (key, features.update) == (self.key, self.update):
             return
         patches = np.frombuffer(features.get_patches().get_data(), np.float32).reshape(features.rows, features.columns, features.dim)
-        state = pool(patches)
+        state = pool(patches).astype(np.float16)  # half the memory
         with self.lock:
             self.about = {"model": features.model_id, "width": features.analysis_width, "height": features.analysis_height}
             run = self.runs[-1] if self.runs else None
@@ -162,13 +162,34 @@ def find_windows(runs, stretches, stride):
 
 
 def make_vector(states, end, stride):
-    """(SLOTS * CELLS * CELLS * dim): the window that ends with frame @end, less its first state, as rvm_pooled_vector() makes it."""
+    """The window that ends with frame @end, less its first state, its change and its travel, one behind the other, as rvm_pooled_vector() makes them."""
     n = min(WINDOW, end // stride + 1)
-    window = np.stack([states[end - stride * age] for age in range(n - 1, -1, -1)]).reshape(n, -1)
+    window = np.stack([states[end - stride * age] for age in range(n - 1, -1, -1)]).astype(np.float32)
+    steps = np.sqrt((np.diff(window, axis=0) ** 2).mean(-1))
+    change = np.concatenate([steps[:1], steps]) if n > 1 else np.zeros(window.shape[:-1], np.float32)
+    travel = np.sqrt(((window - window[0]) ** 2).mean(-1))
     at = np.arange(SLOTS) * (n - 1) / (SLOTS - 1)
     before = at.astype(int)
-    share = (at - before)[:, None]
-    return ((1 - share) * window[before] + share * window[np.minimum(before + 1, n - 1)] - window[0]).astype(np.float32).reshape(-1)
+    after = np.minimum(before + 1, n - 1)
+    share = (at - before).astype(np.float32)[:, None]
+    flat = [part.reshape(n, -1) for part in (window - window[0], change, travel)]
+    return np.concatenate([((1 - share) * part[before] + share * part[after]).reshape(-1) for part in flat])
+
+
+def divide(vectors):
+    """Where the parts of @vectors lie in them: window, change and travel."""
+    cells = SLOTS * CELLS * CELLS
+    return [slice(0, vectors.shape[-1] - 2 * cells), slice(vectors.shape[-1] - 2 * cells, vectors.shape[-1] - cells), slice(vectors.shape[-1] - cells, None)]
+
+
+def level(vectors):
+    """Divides each part by the root of its variance, in place, so that all parts weigh the same. Returns what each value was divided by."""
+    scale = np.ones(vectors.shape[1], np.float32)
+    for part in divide(vectors):
+        variance = vectors[:, part].var(0).sum()
+        scale[part] = math.sqrt(variance) if variance > 0 else 1
+    vectors /= scale
+    return scale
 
 
 def fit(products, label, classes, penalty):
@@ -185,18 +206,17 @@ def fit(products, label, classes, penalty):
 
 
 def hold_out(products, label, group, classes):
-    """For each penalty, the mean scores of every group that was held out and is of a class that others are of, too; and the classes of these groups."""
+    """The mean scores of every group that was held out and is of a class that others are of, too; and the classes of these groups."""
     first = {g: label[group == g][0] for g in range(group.max() + 1)}
     groups = [g for g in first if list(first.values()).count(first[g]) > 1]
-    scores, right = {penalty: [] for penalty in PENALTIES}, []
+    scores, right = [], []
     for out in (groups[fold::FOLDS] for fold in range(min(FOLDS, len(groups)))):
         train = ~np.isin(group, out)
-        fits = {penalty: fit(products[np.ix_(train, train)], label[train], classes, penalty) for penalty in PENALTIES}
+        coefficients, bias = fit(products[np.ix_(train, train)], label[train], classes, PENALTY)
         for g in (g for g in out if first[g] in label[train]):
             right.append(first[g])
-            for penalty, (coefficients, bias) in fits.items():
-                scores[penalty].append((products[np.ix_(group == g, train)] @ coefficients + bias).mean(0))
-    return {penalty: np.array(rows) for penalty, rows in scores.items()}, np.array(right, int)
+            scores.append((products[np.ix_(group == g, train)] @ coefficients + bias).mean(0))
+    return np.array(scores), np.array(right, int)
 
 
 def loss(scores, label, scale):
@@ -205,13 +225,12 @@ def loss(scores, label, scale):
     return (top + np.log(np.exp(x - top[:, None]).sum(1)) - x[np.arange(len(label)), label]).mean()
 
 
-def choose(products, label, group, classes):
-    """Penalty and scale that make what is held out most likely; how many stretches were recognised, of how many."""
+def choose_scale(products, label, group, classes):
+    """The scale that makes what is held out most likely; how many stretches were recognised, of how many."""
     scores, right = hold_out(products, label, group, classes)
     if not len(right):
-        return PENALTIES[1], PLAIN_SCALE, 0, 0
-    _, penalty, scale = min(((loss(scores[penalty], right, scale), penalty, scale) for penalty in PENALTIES for scale in SCALES), key=lambda found: found[0])
-    return penalty, scale, scores[penalty].argmax(1) == right, len(right)
+        return PLAIN_SCALE, 0, 0
+    return min(SCALES, key=lambda scale: loss(scores, right, scale)), scores.argmax(1) == right, len(right)
 
 
 def learn(history, lesson):
@@ -230,12 +249,17 @@ def learn(history, lesson):
     label = np.array([names.index(name) for _, _, name, _ in windows])
     numbers = {key: i for i, key in enumerate(dict.fromkeys(window[3] for window in windows))}
     group = np.array([numbers[window[3]] for window in windows])
+    unit = level(vectors)
     products = (vectors @ vectors.T).astype(np.float64)
-    penalty, scale, right, tried = choose(products, label, group, len(names))
-    coefficients, bias = fit(products, label, len(names), penalty)
-    kernel = scale * (vectors.T.astype(np.float64) @ coefficients)
+    scale, right, tried = choose_scale(products, label, group, len(names))
+    coefficients, bias = fit(products, label, len(names), PENALTY)
+    kernel = scale * (vectors.T.astype(np.float64) @ coefficients) / unit[:, None]
+    window, change, travel = (kernel[part] for part in divide(vectors))
     counts = {name: sum(1 for _, _, other in stretches if other == name) for name in names if name != NOTHING}
-    arrays = {"linear/kernel": kernel.reshape(SLOTS, CELLS, CELLS, -1, len(names)).astype(np.float32), "linear/bias": (scale * bias).astype(np.float32)}
+    grid = SLOTS, CELLS, CELLS
+    arrays = {"linear/kernel": window.reshape(*grid, -1, len(names)), "linear/bias": scale * bias,
+              "linear/change": change.reshape(*grid, len(names)), "linear/travel": travel.reshape(*grid, len(names))}
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     readout = Readout(names, arrays, None, counts, int(np.sum(right)), tried)
     steps = np.concatenate([np.diff(times) for times, _, _ in runs])
     metadata = {"format": "rvm-readout", "version": "1", "kind": "class", "features": "state", **about, "window": WINDOW, "stride": stride, "reference": "first",

@@ -79,11 +79,17 @@ def check_arithmetic():
         states = rng.normal(size=(40, 1 + grid[0] * grid[1], 24)).astype("f4")
         pooled = [rvm_teach.pool(state[1:].reshape(*grid, -1)) for state in states]
         for end, stride, n in ((39, 2, 16), (20, 3, 7), (0, 1, 1)):
-            arrays = reference.make_linear(rng, 24, rvm_teach.SLOTS, rvm_teach.CELLS, 3)
+            arrays = reference.make_linear(rng, 24, rvm_teach.SLOTS, rvm_teach.CELLS, 3, changes=True)
+            kernel = np.concatenate([arrays[f"linear/{part}"].reshape(-1, 3) for part in ("kernel", "change", "travel")]).astype("f8")
             window = np.stack([states[end - stride * age] for age in range(n - 1, -1, -1)])
             expected = reference.linear(arrays, window, grid, "first")[0]
-            got = rvm_teach.make_vector(pooled, end, stride) @ arrays["linear/kernel"].reshape(-1, 3).astype("f8") + arrays["linear/bias"]
+            got = rvm_teach.make_vector(pooled, end, stride) @ kernel + arrays["linear/bias"]
             assert np.abs(got - expected).max() < 1e-3, (grid, end, got, expected)
+    vectors = rng.normal(size=(30, rvm_teach.SLOTS * rvm_teach.CELLS ** 2 * 5)).astype("f4") * 7
+    before = vectors.copy()
+    unit = rvm_teach.level(vectors)
+    assert np.abs(vectors * unit - before).max() < 1e-3
+    assert all(abs(vectors[:, part].var(0).sum() - 1) < 1e-3 for part in rvm_teach.divide(vectors))
     # Ridge regression with weights, solved in the other way: by the vectors' own coefficients.
     x, label = rng.normal(size=(40, 6)) + 1, rng.integers(0, 3, 40)
     coefficients, bias = rvm_teach.fit(x @ x.T, label, 3, 0.1)
