@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""archive_throughput.py BUILD VIDEOS [--files N] [--rounds N] [--interval N] [--size N]: how fast `rvm-archive index` is, compared with what it cannot be faster than. The same
+"""archive_throughput.py BUILD VIDEOS [--files N] [--rounds N] [--minutes N] [--interval N] [--size N]: how fast `rvm-archive index` is, compared with what it cannot be faster than. The same
 files, every frame or one of interval + 1, class tokens and means kept, in four ways, one after the other in each round, so that what else the machine does hits all:
   bare       filesrc ! decodebin ! rvmencode ! fakesink, file after file in one process
   index -j1  rvm-archive index --jobs 1
   index      rvm-archive index, as it is by default
   2 ranks    mpirun -np 2 rvm-archive index, both on this computer, with the merge
 A round takes four times as long as the model needs for all frames; a first one that fills the cache of kernels is not counted. Whole processes are timed, with the
-start of each. Prints frames a second: of each round, the median and the best; then the ratios of both. Run it alone: other work on the processors makes it worthless."""
+start of each, but for that of Python. Prints frames a second: of each round, the median and the best; then the ratios of both. Run it alone: other work on the processors makes it worthless."""
 import argparse
 import json
 import os
@@ -22,11 +22,12 @@ VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
 
 
 def run_bare(args):
-    """In a process of its own: prints the number of frames that reached the sink with features of their own."""
+    """In a process of its own: prints the number of frames that reached the sink, and the time without Python's own start."""
     import gi
     gi.require_version("Gst", "1.0")
     from gi.repository import Gst
 
+    begin = time.monotonic()
     Gst.init(None)
     frames = 0
     # The weights are shared by all elements of a process, and stay as long as there is one.
@@ -48,7 +49,7 @@ def run_bare(args):
             sys.exit(f"{path}: {message.parse_error()[0].message}")
         pipeline.set_state(Gst.State.NULL)
     keeper.set_state(Gst.State.NULL)
-    print(frames)
+    print(frames, time.monotonic() - begin)
 
 
 def time_of(command, environment):
@@ -65,8 +66,9 @@ def measure(args, name, folder):
     environment |= {"GST_PLUGIN_PATH": str(args.build / "gst-plugin"), "GST_REGISTRY": str(folder.parent / "registry.bin"),
                     "RVM_DEFAULT_MODEL": str(args.model), "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     if name == "bare":
-        seconds, said = time_of([sys.executable, __file__, args.build, "--bare", "--size", str(args.size), "--interval", str(args.interval), *args.material], environment)
-        return seconds, None, int(said)
+        _, said = time_of([sys.executable, __file__, args.build, "--bare", "--size", str(args.size), "--interval", str(args.interval), *args.material], environment)
+        frames, seconds = said.split()
+        return float(seconds), None, int(frames)
     index = [program, "index", *args.material, "--archive", archive, "--size", str(args.size), "--interval", str(args.interval), "--parts", "class,mean", "--json"]
     before = {"index -j1": [], "index": [], "2 ranks": ["mpirun", "-np", "2", "--oversubscribe", "--bind-to", "none"]}[name]
     seconds, _ = time_of([*before, *index, *(["--jobs", "1"] if name == "index -j1" else [])], environment)
@@ -87,8 +89,11 @@ def main(args):
         measure(args, "bare", folder)
         measure(args, "index", folder)
         args.material = whole
-        counts = set()
+        counts, begin = set(), time.monotonic()
         for number in range(args.rounds):
+            if number and (time.monotonic() - begin) * (number + 1) / number > args.minutes * 60:
+                print(f"{number} of {args.rounds} rounds: another one would take longer than --minutes {args.minutes:g}")
+                break
             # Each way is first, second, ... equally often.
             for name in ways[number % len(ways):] + ways[:number % len(ways)]:
                 seconds, _, frames = measure(args, name, folder)
@@ -108,6 +113,7 @@ parser.add_argument("build", type=pathlib.Path)
 parser.add_argument("videos", nargs="+", help="files, and folders of files")
 parser.add_argument("--files", type=int, default=0, help="only so many of them, by name (all)")
 parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--minutes", type=float, default=60, help="no round begins that would end later (60)")
 parser.add_argument("--interval", type=int, default=0)
 parser.add_argument("--size", type=int, default=128)
 parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2] / "model/default/rvm-cpu.safetensors")
