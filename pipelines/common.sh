@@ -290,14 +290,14 @@ rvm_encode_to() {
     # JPEG has the full range of levels, to which videoconvert brings YUV only by way of RGB.
     *.avi) encode=(videoconvert ! "video/x-raw,format=BGRx" ! videoconvert ! "video/x-raw,format=I420,colorimetry=1:4:0:0" ! jpegenc ! avimux) ;;
     *.mp4)
-      for name in x264enc openh264enc avenc_mpeg4; do
+      # Not avenc_mpeg4, of which GStreamer gives frames without times: the file would last no time at all.
+      for name in x264enc openh264enc; do
         [ -n "$h264" ] || ! gst-inspect-1.0 --exists $name || h264=$name
       done
       case $h264 in
         x264enc) encode=(x264enc speed-preset=veryfast bitrate=3000 ! h264parse) ;;
         openh264enc) encode=(openh264enc bitrate=3000000 ! h264parse) ;;
-        avenc_mpeg4) encode=(avenc_mpeg4 bitrate=4000000) ;;
-        *) rvm_fail "there is no encoder for .mp4 here (Debian's gstreamer1.0-plugins-ugly, gstreamer1.0-plugins-bad or gstreamer1.0-libav has one): .webm, .mkv or .avi work" ;;
+        *) rvm_fail "there is no encoder for .mp4 here (Debian's gstreamer1.0-plugins-ugly and gstreamer1.0-plugins-bad have one): .webm, .mkv or .avi work" ;;
       esac
       encode=(videoconvert ! "${encode[@]}" ! mp4mux faststart=true) ;;
   esac

@@ -80,6 +80,10 @@ def commands(text):
             yield "sh", code
 
 
+# Not avenc_mpeg4, whose frames have no times: all of them would be shown at once.
+MP4 = "! videoconvert ! video/x-raw,format=I420 ! x264enc speed-preset=ultrafast ! h264parse ! mp4mux"
+
+
 def launch(*elements):
     subprocess.run(["gst-launch-1.0", "-q", *" ".join(elements).split()], check=True, timeout=60)
 
@@ -90,7 +94,7 @@ def make_material(folder):
         (folder / name).mkdir(parents=True)
     video = "video/x-raw,width=320,height=240,framerate=30/1"
     for name, frames in ("video.mp4", 30), ("videos/ball.mp4", 90):
-        launch(f"videotestsrc num-buffers={frames} pattern=ball !", video, f"! videoconvert ! avenc_mpeg4 bitrate=2000000 ! mp4mux ! filesink location={folder}/{name}")
+        launch(f"videotestsrc num-buffers={frames} pattern=ball !", video, f"{MP4} ! filesink location={folder}/{name}")
     shutil.copy(folder / "video.mp4", folder / "other.mp4")
     launch("videotestsrc num-buffers=1 pattern=ball !", video, f"! videoconvert ! video/x-raw,format=GRAY8 ! pngenc ! filesink location={folder}/mask.png")
     for pattern in "smpte", "circular":
@@ -98,7 +102,7 @@ def make_material(folder):
     launch("videotestsrc num-buffers=1 pattern=ball ! video/x-raw,width=96,height=96,format=BGRA ! alpha method=custom target-r=0 target-g=0 target-b=0 "
            f"! videoconvert ! pngenc ! filesink location={folder}/cut-outs/ball.png")
     (folder / "DAVIS/video").mkdir()
-    launch("videotestsrc num-buffers=6 pattern=ball !", video, f"! videoconvert ! avenc_mpeg4 bitrate=2000000 ! mp4mux ! filesink location={folder}/DAVIS/video/ball.mp4")
+    launch("videotestsrc num-buffers=6 pattern=ball !", video, f"{MP4} ! filesink location={folder}/DAVIS/video/ball.mp4")
     launch("videotestsrc num-buffers=6 pattern=ball !", video, f"! videoconvert ! video/x-raw,format=GRAY8 ! pngenc ! multifilesink location={folder}/DAVIS/masks/ball/%05d.png")
     (folder / "DAVIS/points").mkdir()
     marked = [{"frame": frame, "xy": [[160, 120], [150, 110]], "visible": [True, True]} for frame in (0, 2, 4)]
@@ -130,7 +134,7 @@ def make_labelled(folder):
         (folder / "gestures" / name).mkdir(parents=True)
         for group in "kitchen", "garden":
             clip = f"gestures/{name}/{group}_01.mp4"
-            launch(f"videotestsrc num-buffers=30 pattern={pattern} !", video, f"! videoconvert ! avenc_mpeg4 bitrate=1000000 ! mp4mux ! filesink location={folder / clip}")
+            launch(f"videotestsrc num-buffers=30 pattern={pattern} !", video, f"{MP4} ! filesink location={folder / clip}")
             lines.append(f"{clip},0,1.2,{name},{group}")
     (folder / "gestures.csv").write_text("\n".join(lines) + "\n")
     (folder / "other-gestures").symlink_to(folder / "gestures")
