@@ -20,6 +20,7 @@ typedef enum {
   RVM_PART_PLACE_QUERIES,
   RVM_PART_POOLED_LINEAR,   /* a linear readout of pooled states (readout/linear.c), which may have the next part, too */
   RVM_PART_POOLED_CHANGES,
+  RVM_PART_PATCH_LINEAR,    /* a linear readout of each patch (readout/patches.c) */
   RVM_PART_DISTANCE,        /* a readout that measures distances (readout/distance.c) */
   RVM_N_PARTS,
 } RvmPart;
@@ -84,6 +85,7 @@ typedef enum {
   RVM_SIZE_GAPS,     /* length of the one-hot encoding of a frame gap */
   RVM_SIZE_WINDOW,   /* most states that a readout looks at */
   RVM_SIZE_CELLS,    /* along each side of the grid that a linear readout pools over */
+  RVM_SIZE_RINGS,    /* surroundings of a patch that a linear readout looks at, the patch itself among them */
   RVM_SIZE_QUERIES,  /* learned queries of a readout */
   RVM_SIZE_CODE,     /* width of the Fourier code of a place */
   RVM_SIZE_OUTPUTS,  /* of each query of a readout */

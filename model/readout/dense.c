@@ -1,4 +1,5 @@
-/* Readouts of kind `dense`: a query for each cell of the grid, whose outputs are the values of a square block of places in that cell.
+/* Readouts of kind `dense`: a query for each cell of the grid, or the patch there with its surroundings (patches.c), gives the values of a square block of
+ * places in that cell.
  *
  *   outputs of a cell   (block, block, channels), row-major
  *   target "depth"      1 channel: the logarithm of the depth
@@ -54,8 +55,8 @@ check (const RvmReadout *readout, GError **error)
     return FALSE;
   }
   if (get_block (readout) == 0) {
-    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array 'Dense_1/kernel': expected outputs for a square of places with %u values each, found %u",
-        readout->path, get_channels (readout), readout->outputs);
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: array '%s/kernel': expected outputs for a square of places with %u values each, found %u",
+        readout->path, readout->functions == &rvm_patches_network ? "patches" : "Dense_1", get_channels (readout), readout->outputs);
     return FALSE;
   }
   return TRUE;
@@ -96,7 +97,7 @@ interpret (const RvmReadout *readout, const RvmReadoutAnswer *shape, const float
 
 const RvmReadoutKind rvm_readout_dense = {
   .name = "dense",
-  .networks = { &rvm_attention_network },
+  .networks = { &rvm_patches_network, &rvm_attention_network },
   .check = check,
   .get_shape = get_shape,
   .has_logits = has_logits,

@@ -16,7 +16,8 @@
  * Kinds (a file each; the table is in readout.c):
  *
  *   class     probabilities of classes, from an attention network, or, with few clips, a linear one on pooled states
- *   dense     the attention network, asked once for every cell of the grid: a map of depths, or of probabilities of labels
+ *   dense     a map of depths, or of probabilities of labels: from the attention network, asked once for every cell of the grid, or, with few pictures, a
+ *             linear one of the patch there and its surroundings
  *   distance  nothing trained: how far the features are from those of normal footage
  *
  * The caller checks that the features are those of the readout's model: rvm_readout_info_check_model(). */

@@ -51,7 +51,7 @@ struct _RvmReadout {
   GPtrArray *parameters; /* (element-type RvmParameter), only of a trainable readout */
 };
 
-extern const RvmReadoutNetwork rvm_attention_network, rvm_linear_network, rvm_distance_network;
+extern const RvmReadoutNetwork rvm_attention_network, rvm_linear_network, rvm_patches_network, rvm_distance_network;
 extern const RvmReadoutKind rvm_readout_class, rvm_readout_dense, rvm_readout_distance;
 
 /* A readout whose weights may change: of precision f32, with its parameters. RVM_ERROR_ARGUMENT if nothing of it can be trained. */

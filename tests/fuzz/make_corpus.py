@@ -173,9 +173,11 @@ if __name__ == "__main__":
     write("mask", "deep.png", png(3, 3, 16, colours=0))
     rng = np.random.default_rng(1)
     readouts = {"class": reference_readout.make_arrays(rng, 2, 4, 2, 2, 3), "dense": reference_readout.make_arrays(rng, 2, 4, 2, 2, 8, code=4),
-                "distance": reference_readout.make_distance(rng, 2), "linear": reference_readout.make_linear(rng, 2, 3, 2, 2, changes=True)}
+                "distance": reference_readout.make_distance(rng, 2), "linear": reference_readout.make_linear(rng, 2, 3, 2, 2, changes=True),
+                "patches": reference_readout.make_patches(rng, 2, 2, 4, 8)}
     more = {"class": {"classes": "a\nb\nc", "frame_rate": 25, "licence": "CC0"}, "dense": {"target": "labels", "classes": "a\nb"}, "distance": {"unit": "m"},
-            "linear": {"classes": "a\nb"}}
+            "linear": {"classes": "a\nb"}, "patches": {"target": "labels", "classes": "a\nb", "window": 1}}
+    kinds = {"linear": "class", "patches": "dense"}
     for kind, arrays in readouts.items():
-        write("readout", f"{kind}.safetensors", safetensors(arrays, metadata=reference_readout.metadata(kind.replace("linear", "class"), window=2, **more[kind])))
+        write("readout", f"{kind}.safetensors", safetensors(arrays, metadata=reference_readout.metadata(kinds.get(kind, kind), **{"window": 2, **more[kind]})))
     write("basis", "basis.safetensors", safetensors({"mean": np.zeros(2), "components": np.ones((3, 2)), "deviation": np.ones(3)}))

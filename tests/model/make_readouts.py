@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """make_readouts.py FOLDER: readouts with random weights for the features of tests/data/tiny.npz at 64 x 48, for tests of C: windows less their first state and
-their mean, a map of depths, a linear one, a distance, and one of another number of classes. Always the same."""
+their mean, a map of depths, a linear one, a linear one of labels of places, a distance, and one of another number of classes. Always the same."""
 import pathlib
 import sys
 
@@ -17,5 +17,6 @@ for name, arrays, values in (
         ("depth", reference.make_arrays(rng, DIM, 32, 2, WINDOW, 4, code=16), {"kind": "dense", "target": "depth"}),
         ("linear", reference.make_linear(rng, DIM, 2, 2, 3), {"kind": "class", "reference": "first", "classes": names}),
         ("distance", reference.make_distance(rng, DIM), {"kind": "distance"}),
+        ("patches", reference.make_patches(rng, DIM, 2, 8, 12), {"kind": "dense", "target": "labels", "classes": names, "window": 1}),
         ("five", reference.make_arrays(rng, DIM, 32, 2, WINDOW, 5), {"kind": "class", "classes": "a\nb\nc\nd\ne"})):
-    reference.write(folder / f"readout_{name}.safetensors", arrays, reference.metadata(values.pop("kind"), window=WINDOW, **values))
+    reference.write(folder / f"readout_{name}.safetensors", arrays, reference.metadata(values.pop("kind"), **{"window": WINDOW, **values}))

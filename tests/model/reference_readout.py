@@ -37,6 +37,11 @@ def make_linear(rng, dim, slots, cells, outputs, changes=False):
     return {name: rng.normal(0, 1, shape).astype("f4") for name, shape in shapes.items()}
 
 
+def make_patches(rng, dim, rings, code, outputs):
+    return {"patches/kernel": rng.normal(0, 1 / math.sqrt(dim), (rings, dim, outputs)).astype("f4"), "patches/bias": rng.normal(0, 1, outputs).astype("f4"),
+            "places/kernel": rng.normal(0, 1, (code, outputs)).astype("f4")}
+
+
 def make_distance(rng, dim):
     return {"mean": rng.normal(0, 1, dim).astype("f4"), "whitening": rng.normal(0, 1, (dim, dim)).astype("f4")}
 
@@ -143,6 +148,18 @@ def linear(arrays, states, grid, reference):
         logits = logits + np.tensordot(resample(change), arrays["linear/change"].astype("f8"), 3)
         logits = logits + np.tensordot(resample(travel), arrays["linear/travel"].astype("f8"), 3)
     return logits[None]
+
+
+def patches(arrays, state, grid):
+    """Outputs (cells, outputs) for one state (tokens, dim): of the patch of each cell, and of the means around it."""
+    kernel, places = arrays["patches/kernel"].astype("f8"), arrays["places/kernel"].astype("f8")
+    x = state[1:].astype("f8").reshape(*grid, -1)
+
+    def around(reach):
+        return np.array([[x[max(r - reach, 0):r + reach + 1, max(c - reach, 0):c + reach + 1].mean((0, 1)) for c in range(grid[1])] for r in range(grid[0])])
+
+    out = sum(around(2 * ring) @ kernel[ring] for ring in range(len(kernel))).reshape(grid[0] * grid[1], -1)
+    return out + code_places(len(places), *grid) @ places + arrays["patches/bias"]
 
 
 def distance(arrays, states):

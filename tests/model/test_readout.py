@@ -65,7 +65,10 @@ def expect_stream(arrays, values, states, grid, kind):
                 logits = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]))
             parts = [reference.softmax(logits), logits]
         else:
-            outputs = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]), grid)
+            if "patches/kernel" in arrays:
+                outputs = reference.patches(arrays, seen[-1], grid)
+            else:
+                outputs = reference.attention_readout(arrays, reference.take_reference(seen, values["reference"]), grid)
             logits = reference.rearrange(outputs, grid, classes or 1)
             parts = [reference.softmax(logits), logits] if classes else [np.exp(logits)]
         out.append((len(window), parts))
@@ -116,6 +119,11 @@ def check_streams():
         values = reference.metadata("class", classes=classes, window=4, reference=of)
         check_stream(f"linear of {slots} slots, {cells} cells, reference {of}{', with changes' if changes else ''}",
                      reference.make_linear(rng, 24, slots, cells, 3, changes), values, rng, grid, 24)
+    for grid, side, rings, code, stride in (((2, 3), 2, 2, 20, 1), ((7, 9), 2, 3, 4, 2), ((1, 1), 1, 1, 8, 1), ((3, 8), 3, 4, 4, 1)):
+        values = reference.metadata("dense", target="labels", classes=classes, window=1, stride=stride)
+        check_stream(f"labels, linear, {rings} surroundings", reference.make_patches(rng, 24, rings, code, side * side * 3), values, rng, grid, 24)
+        check_stream(f"depth, linear, {rings} surroundings", reference.make_patches(rng, 24, rings, code, side * side),
+                     reference.metadata("dense", target="depth", unit="m", window=1, stride=stride), rng, grid, 24)
     check_stream("distance", reference.make_distance(rng, 24), reference.metadata("distance", window=3), rng, (2, 3), 24)
 
 
@@ -211,6 +219,19 @@ def check_bad():
     refuse("change of other slots", {**moving, "linear/change": moving["linear/change"][:3]}, values, "'linear/change'", "(3, 2, 2, 3)", "(4, 2, 2, 3)")
     refuse("linear of other classes", few, {**values, "classes": "a\nb"}, "'classes'", "expected 3")
     refuse("linear and dense", few, dense, "missing")
+    near, newest = reference.make_patches(rng, 24, 2, 4, 12), {**dense, "window": "1"}
+    for name in ("patches/bias", "places/kernel"):
+        refuse(f"patches without {name}", without(near, name), newest, f"'{name}'", "missing")
+    refuse("patches with another bias", {**near, "patches/bias": near["patches/bias"][:2]}, newest, "'patches/bias'", "(2,)", "(12,)")
+    refuse("patches with other places", {**near, "places/kernel": near["places/kernel"][:, :4]}, newest, "'places/kernel'", "(4, 4)", "(4, 12)")
+    refuse("patches with an odd code", {**near, "places/kernel": near["places/kernel"][:3]}, newest, "'places/kernel'", "multiple of 4", "found 3")
+    refuse("patches without dimensions", {**near, "patches/kernel": near["patches/kernel"][0]}, newest, "'patches/kernel'", "3 dimensions")
+    refuse("patches with NaN", {**near, "places/kernel": near["places/kernel"] * np.nan}, newest, "'places/kernel'", "NaN")
+    refuse("patches of a window", near, dense, "'window'", "expected 1", "found 4")
+    refuse("patches less a reference", near, {**newest, "reference": "mean"}, "'reference'", "expected none")
+    refuse("patches of no square", near, {**newest, "classes": "a\nb"}, "'patches/kernel'", "square")
+    refuse("patches of pooled states", near, {**newest, "cells": "4"}, "'cells'", "not pooled")
+    refuse("patches of a class", near, {**values, "window": "1"}, "missing")
     far = reference.make_distance(rng, 24)
     for name in far:
         refuse(f"distance without {name}", without(far, name), reference.metadata("distance"), f"'{name}'", "missing")

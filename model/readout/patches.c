@@ -1,0 +1,260 @@
+/* The linear network of readouts of kind `dense`, which few pictures can train in closed form:
+ *
+ *   outputs of a cell  (patch and surroundings) . kernel + (code of the place) . places + bias
+ *
+ * It looks at the newest state only. This is little arithmetic, in double precision on the host. */
+#include "patches.h"
+
+#include <string.h>
+
+#include "kernels/error.h"
+#include "readout_private.h"
+
+enum { STEP = 2 }; /* rows and columns by which each surroundings reach further than those before */
+
+typedef struct {
+  guint rings, code, outputs;
+  float *kernel; /* (rings * dim, outputs) */
+  float *places; /* (code, outputs) */
+  float *bias;   /* (outputs) */
+} Network;
+
+typedef struct {
+  RvmReadout *readout;  /* (transfer none) */
+  guint cells;
+  RvmPatchSums sums;
+  float *vector;        /* (rings, dim) */
+  double *place_values; /* (cells, outputs): what the code of each place and the bias give */
+  double *sum;          /* (outputs) */
+  float *outputs;       /* (cells, outputs) */
+} Window;
+
+static const RvmSite patch_site = { RVM_PART_PATCH_LINEAR, RVM_LAYER_OUTPUTS, 0 }, place_site = { RVM_PART_PATCH_LINEAR, RVM_LAYER_PLACE_OUT, 0 };
+
+gboolean
+rvm_patch_sums_init (RvmPatchSums *sums, guint rows, guint columns, guint dim)
+{
+  *sums = (RvmPatchSums){ .rows = rows, .columns = columns, .dim = dim, .sums = g_try_new0 (double, (gsize) (rows + 1) * (columns + 1) * dim) };
+  return sums->sums != NULL;
+}
+
+void
+rvm_patch_sums_clear (RvmPatchSums *sums)
+{
+  g_clear_pointer (&sums->sums, g_free);
+}
+
+static double *
+get_sums (const RvmPatchSums *sums, guint row, guint column)
+{
+  return sums->sums + ((gsize) row * (sums->columns + 1) + column) * sums->dim;
+}
+
+void
+rvm_patch_sums_set (RvmPatchSums *sums, const float *features)
+{
+  for (guint row = 0; row < sums->rows; row++)
+    for (guint column = 0; column < sums->columns; column++) {
+      const float *patch = features + ((gsize) 1 + row * sums->columns + column) * sums->dim;
+      const double *above = get_sums (sums, row, column + 1), *left = get_sums (sums, row + 1, column), *both = get_sums (sums, row, column);
+      double *sum = get_sums (sums, row + 1, column + 1);
+
+      for (guint c = 0; c < sums->dim; c++)
+        sum[c] = patch[c] + above[c] + left[c] - both[c];
+    }
+}
+
+void
+rvm_patch_sums_get (const RvmPatchSums *sums, const float *features, guint cell, guint rings, float *vector)
+{
+  const guint row = cell / sums->columns, column = cell % sums->columns, dim = sums->dim;
+
+  memcpy (vector, features + ((gsize) 1 + cell) * dim, dim * sizeof *vector);
+  for (guint ring = 1; ring < rings; ring++) {
+    const guint reach = STEP * ring, top = row - MIN (row, reach), left = column - MIN (column, reach);
+    const guint bottom = MIN (row + reach + 1, sums->rows), right = MIN (column + reach + 1, sums->columns);
+    const double *a = get_sums (sums, top, left), *b = get_sums (sums, top, right), *c = get_sums (sums, bottom, left), *d = get_sums (sums, bottom, right);
+    const double count = (double) (bottom - top) * (right - left);
+
+    for (guint i = 0; i < dim; i++)
+      vector[(gsize) ring * dim + i] = (d[i] - b[i] - c[i] + a[i]) / count;
+  }
+}
+
+static void
+unload (RvmReadout *readout)
+{
+  Network *network = g_steal_pointer (&readout->network);
+
+  if (network == NULL)
+    return;
+  g_free (network->kernel);
+  g_free (network->places);
+  g_free (network->bias);
+  g_free (network);
+}
+
+static gboolean
+claims (const RvmWeights *weights)
+{
+  g_autofree char *name = rvm_schema_format_name (patch_site, RVM_ROLE_KERNEL);
+
+  return rvm_weights_find (weights, name) != NULL;
+}
+
+static gboolean
+check (const RvmReadout *readout, const Network *network, GError **error)
+{
+  if (network->code % 4 != 0) {
+    rvm_error_set (error, RVM_ERROR_MODEL, "%s: array 'places/kernel': expected a multiple of 4 rows, found %u", readout->path, network->code);
+    return FALSE;
+  }
+  if (readout->info->window != 1) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'window': expected 1, found %u: a linear readout of kind 'dense' looks at the newest state only",
+        readout->path, readout->info->window);
+    return FALSE;
+  }
+  if (readout->info->reference != RVM_REFERENCE_NONE) {
+    rvm_error_set (error, RVM_ERROR_FORMAT, "%s: metadata 'reference': expected none: a linear readout of kind 'dense' looks at the newest state only",
+        readout->path);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options, GPtrArray **parameters, GError **error)
+{
+  static const RvmSize sizes[] = { RVM_SIZE_RINGS, RVM_SIZE_DIM, RVM_SIZE_OUTPUTS };
+  g_autoptr (GArray) arrays = NULL;
+  RvmSchema schema = { 0 };
+  guint *found = schema.sizes[RVM_PART_PATCH_LINEAR];
+  Network *network;
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    if ((found[sizes[i]] = rvm_config_read_size (weights, patch_site, RVM_ROLE_KERNEL, sizes[i], error)) == 0)
+      return FALSE;
+  found[RVM_SIZE_CODE] = rvm_config_read_size (weights, place_site, RVM_ROLE_KERNEL, RVM_SIZE_CODE, error);
+  if (found[RVM_SIZE_CODE] == 0)
+    return FALSE;
+  rvm_schema_complete (&schema);
+  arrays = rvm_schema_list_arrays (&schema, RVM_PART_PATCH_LINEAR, RVM_PART_PATCH_LINEAR);
+  if (!rvm_config_check_arrays (arrays, weights, error))
+    return FALSE;
+  readout->dim = found[RVM_SIZE_DIM];
+  readout->queries = 0;
+  readout->outputs = found[RVM_SIZE_OUTPUTS];
+  readout->network = network = g_new0 (Network, 1);
+  network->rings = found[RVM_SIZE_RINGS];
+  network->code = found[RVM_SIZE_CODE];
+  network->outputs = readout->outputs;
+  network->kernel = rvm_readout_read_array (weights, patch_site, RVM_ROLE_KERNEL, (gsize) network->rings * readout->dim * network->outputs, error);
+  network->places = network->kernel
+                        ? rvm_readout_read_array (weights, place_site, RVM_ROLE_KERNEL, (gsize) network->code * network->outputs, error) : NULL;
+  network->bias = network->places ? rvm_readout_read_array (weights, patch_site, RVM_ROLE_BIAS, network->outputs, error) : NULL;
+  return network->bias != NULL && check (readout, network, error);
+}
+
+static void
+stop (gpointer data)
+{
+  Window *window = data;
+
+  if (window == NULL)
+    return;
+  rvm_patch_sums_clear (&window->sums);
+  g_free (window->vector);
+  g_free (window->place_values);
+  g_free (window->sum);
+  g_free (window->outputs);
+  g_free (window);
+}
+
+/* sum += x . kernel of (n, outputs). */
+static void
+multiply (const float *x, gsize n, const float *kernel, guint outputs, double *sum)
+{
+  for (gsize i = 0; i < n; i++) {
+    const double value = x[i];
+    const float *row = kernel + i * outputs;
+
+    for (guint o = 0; o < outputs; o++)
+      sum[o] += value * row[o];
+  }
+}
+
+/* The places of a grid are always the same. */
+static gboolean
+set_places (Window *window, guint rows, guint columns)
+{
+  const Network *network = window->readout->network;
+  const guint code = network->code, outputs = network->outputs;
+  g_autofree float *codes = g_try_new (float, (gsize) window->cells * code);
+
+  if (codes == NULL)
+    return FALSE;
+  rvm_attention_readout_code_places (code, rows, columns, codes);
+  for (guint cell = 0; cell < window->cells; cell++) {
+    double *values = window->place_values + (gsize) cell * outputs;
+
+    for (guint o = 0; o < outputs; o++)
+      values[o] = network->bias[o];
+    multiply (codes + (gsize) cell * code, code, network->places, outputs, values);
+  }
+  return TRUE;
+}
+
+static gpointer
+start (RvmReadout *readout, guint rows, guint columns, GError **error)
+{
+  const Network *network = readout->network;
+  Window *window = g_new0 (Window, 1);
+  const gsize values = (gsize) rows * columns * network->outputs;
+  const gboolean summed = rvm_patch_sums_init (&window->sums, rows, columns, readout->dim);
+
+  window->readout = readout;
+  window->cells = rows * columns;
+  window->vector = g_try_new (float, (gsize) network->rings * readout->dim);
+  window->place_values = g_try_new (double, values);
+  window->sum = g_try_new (double, network->outputs);
+  window->outputs = g_try_new (float, values);
+  if (summed && window->vector && window->place_values && window->sum && window->outputs && set_places (window, rows, columns))
+    return window;
+  rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a grid of %u x %u patches", readout->path, columns, rows);
+  stop (window);
+  return NULL;
+}
+
+static void
+reset (gpointer data)
+{
+}
+
+static const float *
+push (gpointer data, const float *features, guint *states, GError **error)
+{
+  Window *window = data;
+  const Network *network = window->readout->network;
+  const guint outputs = network->outputs;
+
+  rvm_patch_sums_set (&window->sums, features);
+  for (guint cell = 0; cell < window->cells; cell++) {
+    memcpy (window->sum, window->place_values + (gsize) cell * outputs, outputs * sizeof *window->sum);
+    rvm_patch_sums_get (&window->sums, features, cell, network->rings, window->vector);
+    multiply (window->vector, (gsize) network->rings * window->readout->dim, network->kernel, outputs, window->sum);
+    for (guint o = 0; o < outputs; o++)
+      window->outputs[(gsize) cell * outputs + o] = window->sum[o];
+  }
+  *states = 1;
+  return window->outputs;
+}
+
+static guint64
+get_bytes (gconstpointer window)
+{
+  return 0; /* of the device's */
+}
+
+const RvmReadoutNetwork rvm_patches_network = {
+  .claims = claims, .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push, .get_bytes = get_bytes,
+};
