@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""test_readout_dense.py RVM-CL-TRAIN WEIGHTS: readouts of labels and of depth, from rendered pictures of a square that is somewhere else in each: what is where
-cannot be known without looking. Pictures and videos, other pictures to measure on, the same bytes twice, and bad input, which is refused by name."""
+"""test_readout_dense.py RVM-CL-TRAIN WEIGHTS: readouts of labels and of depth, in closed form and with attention, from rendered pictures of a square that is
+somewhere else in each: what is where cannot be known without looking. The better of the two is kept, and attention ends where it is best for pictures that
+are held out. Pictures and videos, other pictures to measure on, the same bytes twice, and bad input, which is refused by name."""
 import json
 import pathlib
 import random
@@ -103,22 +104,33 @@ def metadata_of(path):
     return json.loads(content[8:8 + int.from_bytes(content[:8], "little")])["__metadata__"]
 
 
+ATTENTION, CLOSED = "the readout: attention to states", "the readout: closed form of states"
+CONSTANT, MEAN_MAP = "the commonest label everywhere", "the mean map of the training pictures"
+
+
+def shapes_of(path):
+    content = path.read_bytes()
+    header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+    return {name: array["shape"] for name, array in header.items() if name != "__metadata__"}
+
+
 def check_labels():
+    """Attention."""
     out, again = folder / "labels.safetensors", folder / "again.safetensors"
-    args = ("labels", "--data", folder / "pictures", *SIZE, "--groups", "clip", "--classes", "ground,square", "--void", 255, "--steps", 200)
+    args = ("labels", "--data", folder / "pictures", *SIZE, "--groups", "clip", "--classes", "ground,square", "--void", 255, "--network", "attention", "--steps", 120)
     output = run(*args, "--out", out, "--json", "--licence", "CC0")
     rows = table_of(output)
     assert len(rows) == 5 and all(n == 8 for _, _, n in rows.values()), rows
-    readout, constant, mean_map = rows["the readout: attention to states"], rows["the commonest label everywhere"], rows["the mean map of the training pictures"]
+    readout, constant, mean_map = rows[ATTENTION], rows[CONSTANT], rows[MEAN_MAP]
     assert constant[0] < 0.5 and readout[0] > mean_map[0] + 0.1, rows
-    gain = [line.split() for line in output.splitlines() if line.startswith("  the mean map of the training pictures")]
+    gain = [line.split() for line in output.splitlines() if line.startswith(f"  {MEAN_MAP}")]
     assert len(gain) == 1 and abs(float(gain[0][-3]) - (readout[0] - mean_map[0])) < 2e-3 and 0 < float(gain[0][-1]) < 0.5, output
     last = json.loads(output.splitlines()[-1])
     assert abs(last["mean_iou"] - readout[0]) < 1e-3 and abs(last["accuracy"] - readout[1]) < 1e-3 and last["n"] == 8, last
-    assert "square" in output and "step 200/200" in output and "left" in output, output
+    assert "square" in output and "how many steps are enough" in output and "left" in output, output
     values = metadata_of(out)
     assert values["kind"] == "dense" and values["target"] == "labels" and values["classes"] == "ground\nsquare" and values["licence"] == "CC0", values
-    assert "40 pictures" in values["material"] and "the mean map" in values["measured"], values
+    assert "40 pictures" in values["material"] and "the mean map" in values["measured"] and "attention," in values["measured"], values
 
     short, written = (*args[:-1], 5), []
     for more in ((), (), ("--seed", 1)):
@@ -129,8 +141,9 @@ def check_labels():
     evaluate = ("evaluate", out, "--groups", "clip", "--void", 255, "--json")
     last = json.loads(run(*evaluate, "--data", folder / "others").splitlines()[-1])
     assert last["mean_iou"] > mean_map[0] + 0.05 and last["n"] == 12, last
-    output = run("labels", "--data", folder / "pictures", "--test", folder / "others", *SIZE, "--groups", "clip", "--void", 255, "--steps", 5, "--out", again)
-    assert table_of(output)["the readout: attention to states"][2] == 12 and "40 pictures to learn from" in output, output
+    output = run("labels", "--data", folder / "pictures", "--test", folder / "others", *SIZE, "--groups", "clip", "--void", 255, "--network", "attention",
+                 "--steps", 5, "--out", again)
+    assert table_of(output)[ATTENTION][2] == 12 and "40 pictures to learn from" in output and "attention, 5 steps" in output, output
     assert metadata_of(again)["classes"] == "0\n1", metadata_of(again)
     text = subprocess.run([program, "info", str(out)], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "dense" in text and "ground, square" in text and "labels" in text, text
@@ -140,28 +153,68 @@ def check_labels():
     refuse(*evaluate, "--data", folder / "others", model=other, expected=("labels.safetensors", "expected one of"))
 
 
+def check_closed():
+    """The default: few pictures are learned from in closed form, with what is measured being what the file does; of many, attention is tried, too."""
+    out, again = folder / "closed.safetensors", folder / "again.safetensors"
+    args = ("labels", "--data", folder / "pictures", "--test", folder / "others", *SIZE, "--groups", "clip", "--void", 255)
+    output = run(*args, "--out", out, "--window", 4, "--reference", "mean")
+    rows = table_of(output)
+    assert list(rows)[2:] == ["closed form of the untrained network", "closed form of encoder features", CLOSED], rows
+    assert rows[CLOSED][0] > rows[MEAN_MAP][0] + 0.2 and rows[CLOSED][2] == 12, rows
+    assert set(shapes_of(out)) == {"patches/kernel", "patches/bias", "places/kernel"}, shapes_of(out)
+    values = metadata_of(out)  # it looks at the newest state only
+    assert values["window"] == "1" and values["reference"] == "none" and "closed form, penalty" in values["measured"], values
+    last = json.loads(run("evaluate", out, "--data", folder / "others", "--groups", "clip", "--void", 255, "--json").splitlines()[-1])
+    assert abs(last["mean_iou"] - rows[CLOSED][0]) < 2e-3 and abs(last["accuracy"] - rows[CLOSED][1]) < 2e-3, (last, rows)
+    run(*args, "--out", again)
+    assert shapes_of(again) == shapes_of(out) and again.read_bytes()[-1000:] == out.read_bytes()[-1000:]
+
+    make("many", 60, 5)
+    args = ("labels", "--data", folder / "many", "--test", folder / "others", *SIZE, "--groups", "clip", "--void", 255, "--out", out)
+    output = run(*args, "--steps", 25)
+    rows = table_of(output)
+    assert "attention to states" in rows and CLOSED in rows and len(rows) == 6 and "the closed form is kept" in output, output
+    assert "attention, 25 steps" in output and "patches/kernel" in shapes_of(out), output
+    output = run("labels", "--data", folder / "pictures", *SIZE, "--groups", "clip", "--void", 255, "--network", "linear", "--out", out)
+    assert "40 pictures" in metadata_of(out)["material"] and table_of(output)[CLOSED][2] == 8, output
+    # A picture in each of two groups is enough to learn, but not to choose much.
+    output = run("labels", "--data", folder / "two", *SIZE, "--groups", "clip", "--void", 255, "--out", out)
+    assert table_of(output)[CLOSED][2] == 1, output
+
+
+def check_early_end():
+    """Attention that is trained for long on few pictures learns them by heart: it stops long before."""
+    output = run("labels", "--data", folder / "random", "--test", folder / "others", *SIZE, "--groups", "clip", "--void", 255, "--network", "attention",
+                 "--steps", 400, "--out", folder / "early.safetensors")
+    steps = int(output.split("attention, ")[1].split(" steps")[0])
+    assert 25 <= steps <= 175, output  # 2 x 175 + 25 is less than 400
+
+
 def check_windows():
     """A window of several states, less their mean or not, of features of the encoder."""
     out = folder / "window.safetensors"
     for more in (("--reference", "mean"), ("--features", "encoder", "--stride", 2)):
-        output = run("labels", "--data", folder / "pictures", *SIZE, "--groups", "name", "--void", 255, "--steps", 5, "--window", 4, "--out", out, *more)
+        output = run("labels", "--data", folder / "pictures", *SIZE, "--groups", "name", "--void", 255, "--network", "attention", "--steps", 5, "--window", 4,
+                     "--out", out, *more)
         assert metadata_of(out)[more[0][2:]] == more[1] and len(table_of(output)) == 5, output
 
 
 def check_depth():
     out = folder / "depth.safetensors"
-    args = ("depth", "--data", folder / "film", "--test", folder / "film2", *SIZE, "--steps", 500, "--out", out)
+    args = ("depth", "--data", folder / "film", "--test", folder / "film2", *SIZE, "--out", out)
     output = run(*args, "--json")
     rows = table_of(output)
-    readout, mean_map = rows["the readout: attention to states"], rows["the mean map of the training pictures"]
+    readout, mean_map = rows[CLOSED], rows[MEAN_MAP]
     assert len(rows) == 5 and readout[0] < mean_map[0] - 0.05 and readout[1] > mean_map[1] and readout[2] == 8, rows
     values = metadata_of(out)
     assert values["target"] == "depth" and values["unit"] == "m" and "classes" not in values and abs(float(values["frame-rate"]) - 10) < 0.1, values
     last = json.loads(run("evaluate", out, "--data", folder / "film2", "--json").splitlines()[-1])
     assert abs(last["abs_rel"] - readout[0]) < 0.01 and abs(last["delta1"] - readout[1]) < 0.01 and last["n"] == 8, (last, rows)
+    rows = table_of(run(*args, "--network", "attention", "--steps", 25))
+    assert rows[ATTENTION][2] == 8 and rows[ATTENTION][0] < rows["the mean depth everywhere"][0] + 0.05, rows
 
     # Pictures beside depth, in other units: the same scale gives the same depth.
-    run("depth", "--data", folder / "pictures", *SIZE, "--groups", "clip", "--steps", 400, "--unit", 0.1, "--out", out)
+    run("depth", "--data", folder / "pictures", *SIZE, "--groups", "clip", "--unit", 0.1, "--out", out)
     last = json.loads(run("evaluate", out, "--data", folder / "others", "--groups", "clip", "--unit", 0.1, "--json").splitlines()[-1])
     wrong = json.loads(run("evaluate", out, "--data", folder / "others", "--groups", "clip", "--json").splitlines()[-1])
     assert last["abs_rel"] < 0.3 and wrong["abs_rel"] > 50, (last, wrong)
@@ -213,6 +266,7 @@ def check_bad_input():
     refuse(*depth_of_bad, expected=("bad", "one video", "found 2"))
     for option in (("--void", 300), ("--classes", "a,a"), ("--classes", "a"), ("--window", 65), ("--steps", 0)):
         refuse("labels", "--data", folder / "pictures", "--out", out, *option, status=2, expected=("expected",))
+    refuse("labels", "--data", folder / "pictures", "--out", out, "--network", "both", status=2, expected=("--network 'both'", "auto, linear, attention"))
     refuse("depth", "--data", folder / "film", "--out", out, "--unit", 0, status=2, expected=("--unit",))
     refuse("depth", "--data", folder / "film", "--out", out, "--size", "60x48", status=2, expected=("--size '60x48'",))
     refuse("labels", "--data", folder / "pictures", "--out", out, "--groups", "day", status=2, expected=("--groups 'day'", "name or clip"))
@@ -223,7 +277,8 @@ def check_interrupt():
     """Ctrl-C while it trains: nothing is left but the features."""
     out, home = folder / "late.safetensors", folder / "temporary"
     home.mkdir()
-    process = subprocess.Popen([program, "readout", "labels", "--data", str(folder / "pictures"), *SIZE, "--groups", "clip", "--void", "255", "--steps", "100000",
+    process = subprocess.Popen([program, "readout", "labels", "--data", str(folder / "pictures"), *SIZE, "--groups", "clip", "--void", "255", "--network",
+                                "attention", "--steps", "100000",
                                 "--out", str(out), "--cache-dir", str(cache), "--model", weights], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env={**__import__("os").environ, "TMPDIR": str(home)})
     deadline = time.monotonic() + 600
@@ -238,10 +293,17 @@ def check_interrupt():
 try:
     make("pictures", 40, 1)
     make("others", 12, 2)
+    make("two", 2, 6)
+    make("random", 20, 7)
+    for path in (folder / "random/labels").iterdir():  # nothing to be seen in the pictures tells them
+        place = scene(random.Random(path.name))
+        write_png(path, labels(place), 0, 8)
     make_video("film", 40, 3)
     make_video("film2", 16, 4)
     check_bad_input()
     check_labels()
+    check_closed()
+    check_early_end()
     check_windows()
     check_depth()
     check_interrupt()

@@ -32,9 +32,9 @@ save (const RvmReadoutArguments *arguments, const RvmDenseOptions *settings, Rvm
     .features = settings->features,
     .width = settings->width,
     .height = settings->height,
-    .window = settings->window,
+    .window = report->linear ? 1 : settings->window,
     .stride = settings->stride,
-    .reference = settings->reference,
+    .reference = report->linear ? RVM_REFERENCE_NONE : settings->reference,
     .frame_rate = report->rate,
     .classes = report->kind.depth ? NULL : classes,
     .target = (char *) (report->kind.depth ? "depth" : "labels"),
@@ -54,14 +54,17 @@ save (const RvmReadoutArguments *arguments, const RvmDenseOptions *settings, Rvm
 static gboolean
 read_settings (const RvmReadoutArguments *arguments, RvmDenseOptions *settings, GError **error)
 {
-  static const char *const references[] = { "none", "first", "mean", NULL }, *const features[] = { "state", "encoder", NULL };
-  guint reference = RVM_REFERENCE_NONE, which = RVM_READOUT_STATE;
+  static const char *const references[] = { "none", "first", "mean", NULL }, *const features[] = { "state", "encoder", NULL },
+                           *const networks[] = { "auto", "linear", "attention", NULL };
+  guint reference = RVM_REFERENCE_NONE, which = RVM_READOUT_STATE, network = RVM_DENSE_AUTO;
 
   if (!rvm_readout_parse_word ("--reference", arguments->reference, references, &reference, error)
-      || !rvm_readout_parse_word ("--features", arguments->features, features, &which, error))
+      || !rvm_readout_parse_word ("--features", arguments->features, features, &which, error)
+      || !rvm_readout_parse_word ("--network", arguments->network, networks, &network, error))
     return FALSE;
   settings->reference = reference;
   settings->features = which;
+  settings->network = network;
   settings->window = arguments->window;
   settings->stride = arguments->stride;
   settings->steps = arguments->steps;
@@ -138,7 +141,9 @@ run (int argc, char **argv, gboolean depth)
     { "reference", 0, 0, G_OPTION_ARG_STRING, &arguments.reference,
       "what is subtracted from the states of a window: none (default), first or mean", "WHAT" },
     { "features", 0, 0, G_OPTION_ARG_STRING, &arguments.features, "state (default) or encoder", "WHICH" },
-    { "steps", 0, 0, G_OPTION_ARG_INT, &arguments.steps, "of each training, with four pictures each (default 500)", "N" },
+    { "network", 0, 0, G_OPTION_ARG_STRING, &arguments.network,
+      "linear (in closed form, of the newest state), attention, or auto: linear, with 50 pictures or more attention too, the better is kept (default)", "WHICH" },
+    { "steps", 0, 0, G_OPTION_ARG_INT, &arguments.steps, "of attention, at most, with four pictures each (default 500)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &arguments.seed, "of the random numbers (default 0)", "N" },
     { "licence", 0, 0, G_OPTION_ARG_STRING, &arguments.licence, "of the pictures, for the file", "TEXT" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &arguments.json, "end with the measures as a line of JSON", NULL },

@@ -153,9 +153,12 @@ get_rate (const RvmAttentionOptions *options, guint64 step)
 gboolean
 rvm_attention_training_run (RvmAttentionTraining *training, const RvmWindowSource *source, RvmTrainingProgress *progress, GError **error)
 {
+  const RvmTrainingJudge *judge = training->options.judge;
+  const guint64 steps = training->options.end ? MIN (training->options.end, training->options.steps) : training->options.steps;
   double average = 0;
+  gboolean end = FALSE;
 
-  for (guint64 step = 0; step < training->options.steps; step++) {
+  for (guint64 step = 0; step < steps && !end; step++) {
     const guint batches = source->draw (source->user_data, training->rand);
     g_autofree char *text = NULL;
     double loss = 0, norm;
@@ -179,6 +182,8 @@ rvm_attention_training_run (RvmAttentionTraining *training, const RvmWindowSourc
     average = step == 0 ? loss : 0.9 * average + 0.1 * loss;
     text = g_strdup_printf ("%s, loss %.3f", progress->what, average);
     rvm_progress_update (progress->progress, ++progress->done, 0, text);
+    if (judge && !judge->judge (judge->user_data, step + 1, &end, error))
+      return FALSE;
   }
   return TRUE;
 }

@@ -40,6 +40,12 @@ typedef struct {
  * and behind the last. Returns how many batches. */
 guint rvm_training_make_batches (RvmDrawnWindow *windows, guint n_windows, guint *start);
 
+/* Says in the midst of a training, after @steps steps, whether it shall end there. */
+typedef struct {
+  gboolean (*judge) (gpointer user_data, guint64 steps, gboolean *end, GError **error);
+  gpointer user_data;
+} RvmTrainingJudge;
+
 typedef struct {
   RvmDevice *device;
   guint dim;                  /* channels of a token */
@@ -48,6 +54,8 @@ typedef struct {
   guint width, mlp;           /* of the readout; its heads have 64 channels or fewer */
   RvmReadoutBatchShape shape; /* the largest batch */
   guint64 steps, seed;
+  guint64 end;                /* steps after which it ends, whatever the rate is by then; 0: all of them */
+  const RvmTrainingJudge *judge; /* (nullable): called after each step */
   double rate;                /* the largest: it rises over the first twentieth of the steps, and falls to 0 as a cosine does */
   double decay;               /* of kernels */
 } RvmAttentionOptions;

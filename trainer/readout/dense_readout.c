@@ -1,63 +1,28 @@
-/* Every row of the table that is an attention readout is trained in the same way, on features of another kind. */
+/* The readout's network, attention or the closed form, is chosen on pictures that are held out of those that are learned from. Every row of the table that is
+ * of features of another kind is made in the same way, with the same network. */
 #include "dense_readout.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "dense_windows.h"
+#include "dense_job.h"
 #include "kernels/error.h"
-#include "place_start.h"
 #include "program/interrupts.h"
 #include "trainer/run/initialise.h"
 
-enum {
-  BATCH = 4,
-  BLOCK = 2,         /* places along a side of a patch */
-  CODE = 20,         /* five octaves of each coordinate */
-  START_STATES = 40, /* that the closed form at the beginning is found from */
-};
+enum { MANY = 50 /* pictures to learn from, from which on attention is tried, too */ };
 
-#define RATE 4e-3
-#define DECAY 0.05
 #define HELD_OUT 0.2 /* of the pictures */
-#define FIRST_OUTPUTS 0.1 /* how large random outputs are, besides the mean of the training pictures */
 
-typedef struct {
-  const RvmDenseOptions *options;
-  RvmTargets *targets;
-  RvmClipFrames *frames;
-  RvmDenseReport *report;
-  gboolean *test;    /* (targets): which are held out */
-  guint rows, columns;
-  GPtrArray *features; /* (element-type RvmClipFeatures) of the model that is measured at the time */
-} Job;
+typedef RvmDenseJob Job;
 
-static void
-row_clear (gpointer data)
-{
-  RvmDenseRow *row = data;
-
-  g_free (row->name);
-  rvm_dense_measures_free (row->measures);
-}
-
-void
-rvm_dense_report_free (RvmDenseReport *report)
-{
-  if (report == NULL)
-    return;
-  g_array_unref (report->rows);
-  g_free (report->split);
-  g_clear_pointer (&report->arrays, g_ptr_array_unref);
-  g_free (report);
-}
-
+/* Before the last @back rows. */
 static RvmDenseMeasures *
-add_row (Job *job, const char *name)
+add_row (Job *job, const char *name, guint back)
 {
   RvmDenseRow row = { g_strdup (name), rvm_dense_measures_new (&job->report->kind) };
 
-  g_array_append_val (job->report->rows, row);
+  g_array_insert_val (job->report->rows, job->report->rows->len - back, row);
   return row.measures;
 }
 
@@ -175,133 +140,67 @@ load_features (Job *job, RvmModel *model, const char *what, GError **error)
   return TRUE;
 }
 
-static RvmDenseWindows *
-make_windows (Job *job, gboolean encoder, const gboolean *used, GError **error)
-{
-  return rvm_dense_windows_new (&(RvmDenseWindowsOptions){
-                                    .targets = job->targets, .kind = &job->report->kind, .features = job->features, .encoder = encoder, .used = used,
-                                    .window = job->options->window, .stride = job->options->stride, .rows = job->rows, .columns = job->columns,
-                                    .block = BLOCK, .batch = BATCH,
-                                },
-                                error);
-}
-
-/* The first guess of all outputs is about what the training pictures are on average. */
 static gboolean
-start_outputs (const Job *job, RvmReadoutStep *step, guint width, const RvmDenseWindows *windows, GError **error)
+make_windows (Job *job, GError **error)
 {
-  const guint channels = job->report->kind.depth ? 1 : job->report->kind.classes, outputs = BLOCK * BLOCK * channels;
-  g_autofree float *map = g_new (float, (gsize) job->rows *job->columns *outputs), *constant = g_new (float, channels);
-  g_autofree float *bias = g_new (float, outputs), *kernel = g_new (float, (gsize) width *outputs);
-
-  rvm_dense_windows_average (windows, map, constant);
-  for (guint i = 0; i < outputs; i++)
-    bias[i] = job->report->kind.depth ? constant[0] : logf (constant[i % channels] + 1e-4f);
-  if (!rvm_readout_step_read (step, "Dense_1/kernel", kernel, error))
-    return FALSE;
-  for (gsize i = 0; i < (gsize) width * outputs; i++)
-    kernel[i] *= FIRST_OUTPUTS;
-  return rvm_readout_step_write (step, "Dense_1/kernel", kernel, error) && rvm_readout_step_write (step, "Dense_1/bias", bias, error);
-}
-
-/* The states are as they come, so it is only done where no reference is subtracted from them. */
-static gboolean
-start (const Job *job, RvmAttentionTraining *training, const RvmAttentionOptions *of, const RvmDenseWindows *windows, const gboolean *used,
-       GError **error)
-{
-  const guint n = job->targets->targets->len, heads = rvm_attention_training_count_heads (of->width);
-  const RvmPlaceStart place = { of->dim, of->code, of->mlp, of->width, heads, job->rows, job->columns };
-  RvmReadoutStep *step = rvm_attention_training_get_step (training);
-  g_autoptr (GPtrArray) states = g_ptr_array_new ();
-
-  for (guint i = 0; i < n; i++)
-    if (used == NULL || used[i])
-      g_ptr_array_add (states, (gpointer) rvm_dense_windows_get_state (windows, i));
-  for (guint i = 0; states->len > START_STATES && i < START_STATES; i++) /* from all of the material */
-    states->pdata[i] = states->pdata[(guint64) i * states->len / START_STATES];
-  if (job->options->reference == RVM_REFERENCE_NONE && of->code <= of->width / heads && 2 * of->code <= of->mlp
-      && !rvm_place_start (step, &place, (const float *const *) states->pdata, MIN (states->len, START_STATES), error))
-    return FALSE;
-  if (!start_outputs (job, step, of->width, windows, error))
-    return FALSE;
-  rvm_readout_step_begin (step);
-  return TRUE;
-}
-
-/* An attention readout from the targets of which @used is TRUE. */
-static RvmAttentionTraining *
-train (Job *job, RvmModel *model, RvmDenseWindows *windows, const gboolean *used, const char *what, GError **error)
-{
-  const RvmDenseOptions *options = job->options;
-  const RvmTargetKind *kind = &job->report->kind;
-  const guint dim = rvm_model_get_config (model)->encoder.dim, channels = kind->depth ? 1 : kind->classes;
-  g_auto (GStrv) names = g_new0 (char *, channels + 1);
-  const RvmReadoutInfo info = {
-    .kind = (char *) "dense", .model = (char *) rvm_model_get_id (model), .width = options->width, .height = options->height,
-    .window = options->window, .stride = options->stride, .reference = options->reference, .classes = kind->depth ? NULL : names,
-    .target = (char *) (kind->depth ? "depth" : "labels"),
-  };
-  const RvmAttentionOptions of = {
-    .device = rvm_model_get_device (model), .dim = dim, .outputs = BLOCK * BLOCK * channels, .width = dim, .mlp = 2 * dim,
-    .code = CLAMP (dim / rvm_attention_training_count_heads (dim) / 4 * 4, 4, CODE),
-    .shape = { BATCH, options->window, job->rows, job->columns }, .steps = options->steps, .seed = options->seed, .rate = RATE, .decay = DECAY,
-  };
-  g_autoptr (RvmAttentionTraining) training = NULL;
-  g_autoptr (RvmProgress) progress = rvm_progress_new (0, options->steps, TRUE);
-  RvmTrainingProgress told = { progress, 0, what };
-  const RvmWindowSource source = rvm_dense_windows_get_source (windows);
-
-  for (guint c = 0; c < channels; c++)
-    names[c] = g_strdup_printf ("%u", c);
-  training = rvm_attention_training_new (&of, &info, error);
-  if (training == NULL || !start (job, training, &of, windows, used, error) || !rvm_attention_training_run (training, &source, &told, error))
-    return NULL;
-  return g_steal_pointer (&training);
+  job->windows = rvm_dense_windows_new (&(RvmDenseWindowsOptions){
+                                            .targets = job->targets, .kind = &job->report->kind, .features = job->features,
+                                            .window = job->options->window, .stride = job->options->stride, .rows = job->rows,
+                                            .columns = job->columns, .block = RVM_DENSE_BLOCK, .batch = RVM_DENSE_BATCH,
+                                        },
+                                        error);
+  return job->windows != NULL;
 }
 
 static gboolean
-measure (Job *job, RvmAttentionTraining *training, RvmDenseWindows *windows, const char *name, GError **error)
+choose (Job *job, RvmModel *model, gboolean encoder, gboolean linear, RvmDenseChoice *choice, GError **error)
 {
-  const RvmTargetKind *kind = &job->report->kind;
-  const guint rows = job->rows * BLOCK, columns = job->columns * BLOCK;
-  g_autofree float *values = g_new (float, (gsize) rows *columns *(kind->depth ? 1 : kind->classes));
-  RvmDenseMeasures *measures = add_row (job, name);
+  rvm_dense_windows_use (job->windows, job->features, encoder, NULL);
+  return linear ? rvm_dense_closed_choose (job, choice, error) : rvm_dense_attention_choose (job, model, encoder, choice, error);
+}
 
-  for (guint i = 0; i < job->targets->targets->len; i++) {
-    g_autoptr (RvmTargetMap) map = NULL;
-    RvmReadoutBatch batch;
-    double loss;
+/* Trained on the targets of which @used is TRUE. Measured on those that are held out if there are @measures, and read to @arrays, unless that is NULL. */
+static gboolean
+fit (Job *job, RvmModel *model, gboolean encoder, const RvmDenseChoice *choice, const gboolean *used, const char *what, RvmDenseMeasures *measures,
+     GPtrArray **arrays, GError **error)
+{
+  rvm_dense_windows_use (job->windows, job->features, encoder, used);
+  if (choice->linear) {
+    g_autoptr (RvmDenseLinear) linear = rvm_dense_closed_fit (job, choice, used, error);
+    RvmDenseClosed closed = { linear, job->windows };
 
-    if (!job->test[i])
-      continue;
-    map = rvm_target_load (g_ptr_array_index (job->targets->targets, i), kind, error);
-    if (map == NULL)
+    if (linear == NULL || (measures && !rvm_dense_job_measure (job, job->test, 0, rvm_dense_closed_answer, &closed, measures, error)))
       return FALSE;
-    rvm_dense_windows_take (windows, i, &batch);
-    if (!rvm_readout_step_forward (rvm_attention_training_get_step (training), &batch, &loss, values, error))
+    if (arrays)
+      *arrays = rvm_dense_closed_read (linear);
+  } else {
+    g_autoptr (RvmAttentionTraining) training = rvm_dense_attention_fit (job, model, encoder, choice, used, what, error);
+    RvmDenseAttention attention = { training, job->windows };
+
+    if (training == NULL || (measures && !rvm_dense_job_measure (job, job->test, 0, rvm_dense_attention_answer, &attention, measures, error)))
       return FALSE;
-    rvm_dense_measures_add (measures, map, kind, values, rows, columns);
+    if (arrays)
+      *arrays = rvm_attention_training_read (training, 1, error);
   }
-  return TRUE;
+  return !arrays || *arrays;
 }
 
-/* One row: trained on what is not held out, measured on the rest. @training: (out) (nullable). */
-static gboolean
-add_attention (Job *job, RvmModel *model, gboolean encoder, const char *name, RvmAttentionTraining **out, GError **error)
+static char *
+name_row (gboolean linear, const char *of, gboolean readout)
 {
-  g_autofree gboolean *used = g_new (gboolean, job->targets->targets->len);
-  g_autoptr (RvmAttentionTraining) training = NULL;
-  g_autoptr (RvmDenseWindows) windows = NULL;
+  return g_strdup_printf ("%s%s %s", readout ? "the readout: " : "", linear ? "closed form of" : "attention to", of);
+}
 
-  for (guint i = 0; i < job->targets->targets->len; i++)
-    used[i] = !job->test[i];
-  windows = make_windows (job, encoder, used, error);
-  training = windows ? train (job, model, windows, used, name, error) : NULL;
-  if (training == NULL || !measure (job, training, windows, name, error))
-    return FALSE;
-  if (out)
-    *out = g_steal_pointer (&training);
-  return TRUE;
+/* A row of other features, with the network that was chosen: the closed form with a penalty of its own, attention for as many steps as the readout. */
+static gboolean
+add_other (Job *job, RvmModel *model, gboolean encoder, const RvmDenseChoice *readout, const char *of, guint back, GError **error)
+{
+  g_autofree char *name = name_row (readout->linear, of, FALSE);
+  g_autofree gboolean *used = rvm_dense_job_select (job, G_MAXUINT);
+  RvmDenseChoice choice = *readout;
+
+  return (!readout->linear || choose (job, model, encoder, TRUE, &choice, error))
+         && fit (job, model, encoder, &choice, used, name, add_row (job, name, back), NULL, error);
 }
 
 /* What needs no network: the same answer everywhere, and a map that is always the same. */
@@ -309,25 +208,20 @@ static gboolean
 add_constants (Job *job, GError **error)
 {
   const RvmTargetKind *kind = &job->report->kind;
-  const guint rows = job->rows * BLOCK, columns = job->columns * BLOCK, channels = kind->depth ? 1 : kind->classes;
+  const guint rows = job->rows * RVM_DENSE_BLOCK, columns = job->columns * RVM_DENSE_BLOCK, channels = kind->depth ? 1 : kind->classes;
   const gsize values = (gsize) rows * columns * channels;
-  g_autofree gboolean *used = g_new (gboolean, job->targets->targets->len);
+  g_autofree gboolean *used = rvm_dense_job_select (job, G_MAXUINT);
   g_autofree float *map = g_new (float, values), *constant = g_new (float, channels), *flat = g_new (float, values);
-  g_autoptr (RvmDenseWindows) windows = NULL;
   RvmDenseMeasures *of_constant, *of_map;
 
-  for (guint i = 0; i < job->targets->targets->len; i++)
-    used[i] = !job->test[i];
-  windows = make_windows (job, FALSE, used, error);
-  if (windows == NULL)
-    return FALSE;
-  rvm_dense_windows_average (windows, map, constant);
+  rvm_dense_windows_use (job->windows, job->features, FALSE, used);
+  rvm_dense_windows_average (job->windows, map, constant);
   for (gsize i = 0; i < values; i++) {
     flat[i] = kind->depth ? expf (constant[0]) : constant[i % channels];
     map[i] = kind->depth ? expf (map[i]) : map[i];
   }
-  of_constant = add_row (job, kind->depth ? "the mean depth everywhere" : "the commonest label everywhere");
-  of_map = add_row (job, "the mean map of the training pictures");
+  of_constant = add_row (job, kind->depth ? "the mean depth everywhere" : "the commonest label everywhere", 0);
+  of_map = add_row (job, "the mean map of the training pictures", 0);
   for (guint i = 0; i < job->targets->targets->len; i++) {
     g_autoptr (RvmTargetMap) truth = job->test[i] ? rvm_target_load (g_ptr_array_index (job->targets->targets, i), kind, error) : NULL;
 
@@ -342,9 +236,9 @@ add_constants (Job *job, GError **error)
 }
 
 static gboolean
-add_untrained (Job *job, RvmModel *model, gboolean encoder, GError **error)
+add_untrained (Job *job, gboolean encoder, const RvmDenseChoice *readout, guint back, GError **error)
 {
-  RvmConfig config = *rvm_model_get_config (model);
+  RvmConfig config = *rvm_model_get_config (job->model);
   g_autoptr (RvmModel) untrained = NULL;
 
   config.decoder.layers = 0;
@@ -353,103 +247,92 @@ add_untrained (Job *job, RvmModel *model, gboolean encoder, GError **error)
     return FALSE;
   rvm_interrupts_catch (); /* which rvm_initialise_model() has let go */
   return load_features (job, untrained, "pictures through the untrained network", error)
-         && add_attention (job, untrained, encoder, "attention to the untrained network", NULL, error);
+         && add_other (job, untrained, encoder, readout, "the untrained network", back, error);
 }
 
-/* The readout is made from all pictures, unless what was held out is only to measure. */
-static gboolean
-make_readout (Job *job, RvmModel *model, gboolean encoder, gboolean test_given, RvmAttentionTraining *measured, GError **error)
+/* What was chosen, for people. */
+static void
+describe (Job *job, const RvmDenseChoice *choices, const gboolean *tried, guint best)
 {
-  g_autoptr (RvmDenseWindows) windows = NULL;
-  g_autoptr (RvmAttentionTraining) training = NULL;
+  GString *text = g_string_new (NULL);
+  const char *measure = rvm_dense_measure_name (&job->report->kind, 0);
 
-  if (!test_given) {
-    windows = make_windows (job, encoder, NULL, error);
-    training = windows ? train (job, model, windows, NULL, "the readout of all pictures", error) : NULL;
-    if (training == NULL)
+  for (guint i = 0; i < 2; i++)
+    if (tried[i]) {
+      g_string_append_printf (text, "%s%s, ", text->len ? "; " : "", i ? "attention" : "closed form");
+      if (i)
+        g_string_append_printf (text, "%" G_GUINT64_FORMAT " steps", choices[i].steps);
+      else
+        g_string_append_printf (text, job->report->kind.depth ? "penalty %g" : "penalty %g, shares to the power of %g", choices[i].ridge, choices[i].prior);
+      if (job->folds > 1)
+        g_string_append_printf (text, ": %s %.3f", measure, fabs (choices[i].score));
+    }
+  if (job->folds > 1)
+    g_string_append_printf (text, " on pictures held out of those that are learned from%s",
+                            tried[0] && tried[1] ? (best ? "; attention is kept" : "; the closed form is kept") : "");
+  job->report->choice = g_string_free (text, FALSE);
+}
+
+/* The readout is made from all pictures, unless what was held out is only to measure. The rows are in order: the network that was not kept before the other. */
+static gboolean
+make_readout (Job *job, gboolean encoder, gboolean test_given, RvmDenseChoice *kept, GError **error)
+{
+  const char *of = encoder ? "encoder features" : "states";
+  const RvmDenseNetwork network = job->options->network;
+  const gboolean tried[] = { network != RVM_DENSE_ATTENTION, network == RVM_DENSE_ATTENTION || (network == RVM_DENSE_AUTO && job->report->learned >= MANY) };
+  g_autofree gboolean *used = rvm_dense_job_select (job, G_MAXUINT), *all = g_new (gboolean, job->targets->targets->len);
+  RvmDenseChoice choices[2];
+  guint best;
+
+  for (guint i = 0; i < job->targets->targets->len; i++)
+    all[i] = TRUE;
+  for (guint i = 0; i < 2; i++)
+    if (tried[i] && !choose (job, job->model, encoder, i == 0, &choices[i], error))
+      return FALSE;
+  best = !tried[0] || (tried[1] && job->folds > 1 && choices[1].score > choices[0].score);
+  *kept = choices[best];
+  describe (job, choices, tried, best);
+  for (guint turn = 0; turn < 2; turn++) {
+    const guint i = turn ? best : !best;
+    g_autofree char *name = name_row (i == 0, of, turn);
+
+    if (tried[i] && !fit (job, job->model, encoder, &choices[i], used, name, add_row (job, name, 0), turn && test_given ? &job->report->arrays : NULL, error))
       return FALSE;
   }
-  job->report->arrays = rvm_attention_training_read (training ? training : measured, 1, error);
-  return job->report->arrays != NULL;
+  job->report->linear = best == 0;
+  job->rows_of_readout = tried[0] + tried[1];
+  return test_given
+         || fit (job, job->model, encoder, kept, all, "the readout of all pictures", NULL, &job->report->arrays, error);
 }
 
 static gboolean
-run (Job *job, RvmModel *model, RvmTargets *test, GError **error)
+run (Job *job, RvmTargets *test, GError **error)
 {
   const gboolean encoder = job->options->features == RVM_READOUT_ENCODER;
-  g_autoptr (RvmAttentionTraining) measured = NULL;
+  RvmDenseChoice kept;
 
-  return prepare (job, test, error) && load_features (job, model, "pictures through the model", error) && add_constants (job, error)
-         && add_untrained (job, model, encoder, error) && load_features (job, model, "pictures through the model", error)
-         && add_attention (job, model, !encoder, encoder ? "attention to states" : "attention to encoder features", NULL, error)
-         && add_attention (job, model, encoder, encoder ? "the readout: attention to encoder features" : "the readout: attention to states",
-                           &measured, error)
-         && make_readout (job, model, encoder, test != NULL, measured, error);
+  if (!prepare (job, test, error) || !load_features (job, job->model, "pictures through the model", error) || !make_windows (job, error)
+      || !add_constants (job, error))
+    return FALSE;
+  rvm_dense_job_divide (job);
+  return make_readout (job, encoder, test != NULL, &kept, error)
+         && add_other (job, job->model, !encoder, &kept, encoder ? "states" : "encoder features", job->rows_of_readout, error)
+         && add_untrained (job, encoder, &kept, job->rows_of_readout + 1, error);
 }
 
 RvmDenseReport *
 rvm_dense_readout_train (const RvmDenseOptions *options, RvmModel *model, RvmTargets *data, RvmTargets *test, GError **error)
 {
   const guint patch = rvm_model_get_config (model)->patch;
-  g_autoptr (RvmDenseReport) report = g_new0 (RvmDenseReport, 1);
-  Job job = { options, data, .report = report, .rows = options->height / patch, .columns = options->width / patch };
+  g_autoptr (RvmDenseReport) report = rvm_dense_report_new ();
+  Job job = { .options = options, .targets = data, .model = model, .report = report, .rows = options->height / patch, .columns = options->width / patch };
   gboolean good;
 
-  report->rows = g_array_new (FALSE, TRUE, sizeof (RvmDenseRow));
-  g_array_set_clear_func (report->rows, row_clear);
-  good = run (&job, model, test, error);
+  good = run (&job, test, error);
+  g_clear_pointer (&job.windows, rvm_dense_windows_free);
   g_clear_pointer (&job.features, g_ptr_array_unref);
   g_free (job.frames);
   g_free (job.test);
+  g_free (job.fold);
   return good ? g_steal_pointer (&report) : NULL;
-}
-
-/* The readout less each other row, on the same pictures. */
-static void
-format_gains (const RvmDenseReport *report, GString *text)
-{
-  const RvmDenseRow *last = &g_array_index (report->rows, RvmDenseRow, report->rows->len - 1);
-
-  g_string_append_printf (text, "\n%s of the readout less that of\n", rvm_dense_measure_name (&report->kind, 0));
-  for (guint i = 0; i + 1 < report->rows->len; i++) {
-    const RvmDenseRow *row = &g_array_index (report->rows, RvmDenseRow, i);
-
-    g_string_append_printf (text, "  %-42s %+.3f +- %.3f\n", row->name,
-                            rvm_dense_measure_get (last->measures, &report->kind, 0) - rvm_dense_measure_get (row->measures, &report->kind, 0),
-                            rvm_dense_measure_get_error (last->measures, row->measures, &report->kind, 0));
-  }
-}
-
-char *
-rvm_dense_report_format (const RvmDenseReport *report, const char *const *classes)
-{
-  GString *text = g_string_new (NULL);
-  const RvmDenseRow *last = &g_array_index (report->rows, RvmDenseRow, report->rows->len - 1);
-
-  g_string_append_printf (text, "%u pictures to learn from; measured on %u that were held out, %s\n\n%-44s %-15s %-15s %s\n", report->learned,
-                          report->held_out, report->split, "", rvm_dense_measure_name (&report->kind, 0),
-                          rvm_dense_measure_name (&report->kind, 1), "pictures");
-  for (guint i = 0; i < report->rows->len; i++) {
-    const RvmDenseRow *row = &g_array_index (report->rows, RvmDenseRow, i);
-
-    g_string_append_printf (text, "%-44s", row->name);
-    for (guint which = 0; which < 2; which++)
-      g_string_append_printf (text, " %.3f +- %.3f ", rvm_dense_measure_get (row->measures, &report->kind, which),
-                              rvm_dense_measure_get_error (row->measures, NULL, &report->kind, which));
-    g_string_append_printf (text, " %u\n", row->measures->n);
-  }
-  format_gains (report, text);
-  if (report->near)
-    g_string_append (text, "\nall pictures are of one group, so what was held out is like what was learned: of other places, expect less\n");
-  if (!report->kind.depth)
-    g_string_append (text, "\nintersection over union of the readout, by label:\n");
-  for (guint c = 0; !report->kind.depth && c < report->kind.classes; c++) {
-    const double iou = rvm_dense_measures_get_class_iou (last->measures, c);
-
-    if (isnan (iou))
-      g_string_append_printf (text, "%-20s there is none in the pictures that were held out\n", classes[c]);
-    else
-      g_string_append_printf (text, "%-20s %.3f\n", classes[c], iou);
-  }
-  return g_string_free (text, FALSE);
 }

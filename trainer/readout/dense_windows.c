@@ -55,10 +55,7 @@ rvm_dense_windows_new (const RvmDenseWindowsOptions *options, GError **error)
   windows->map = g_new0 (float *, n);
   windows->weight = g_new0 (float *, n);
   windows->order = g_new (guint, n);
-  for (guint i = 0; i < n; i++)
-    if (options->used == NULL || options->used[i])
-      windows->order[windows->n_used++] = i;
-  windows->at = windows->n_used;
+  rvm_dense_windows_use (windows, options->features, options->encoder, options->used);
   windows->windows = g_new0 (RvmDrawnWindow, options->batch);
   windows->start = g_new (guint, options->batch + 1);
   windows->batch_features = g_new (float, windows->values *options->batch *options->window);
@@ -66,6 +63,18 @@ rvm_dense_windows_new (const RvmDenseWindowsOptions *options, GError **error)
   windows->batch_weight = g_new (float, (gsize) options->batch * windows->places);
   windows->age = g_new (guint32, (gsize) options->batch * options->window);
   return read_maps (windows, error) ? g_steal_pointer (&windows) : NULL;
+}
+
+void
+rvm_dense_windows_use (RvmDenseWindows *windows, GPtrArray *features, gboolean encoder, const gboolean *used)
+{
+  windows->options.features = features;
+  windows->options.encoder = encoder;
+  windows->n_used = 0;
+  for (guint i = 0; i < windows->options.targets->targets->len; i++)
+    if (used == NULL || used[i])
+      windows->order[windows->n_used++] = i;
+  windows->at = windows->n_used;
 }
 
 void
@@ -168,6 +177,13 @@ const float *
 rvm_dense_windows_get_state (const RvmDenseWindows *windows, guint target)
 {
   return get_state (windows, target, 0);
+}
+
+const float *
+rvm_dense_windows_get_map (const RvmDenseWindows *windows, guint target, const float **weight)
+{
+  *weight = windows->weight[target];
+  return windows->map[target];
 }
 
 void

@@ -26,6 +26,9 @@ RvmDenseWindows *rvm_dense_windows_new (const RvmDenseWindowsOptions *options, G
 void rvm_dense_windows_free (RvmDenseWindows *windows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDenseWindows, rvm_dense_windows_free)
 
+/* From now on, of other features of the same shape, and of other targets to draw from; as in RvmDenseWindowsOptions. */
+void rvm_dense_windows_use (RvmDenseWindows *windows, GPtrArray *features, gboolean encoder, const gboolean *used);
+
 RvmWindowSource rvm_dense_windows_get_source (RvmDenseWindows *windows);
 /* The window of target number @target as a batch of one, valid until the next call. */
 void rvm_dense_windows_take (RvmDenseWindows *windows, guint target, RvmReadoutBatch *batch);
@@ -34,5 +37,7 @@ void rvm_dense_windows_take (RvmDenseWindows *windows, guint target, RvmReadoutB
 void rvm_dense_windows_average (const RvmDenseWindows *windows, float *map, float *constant);
 /* The features of the newest state of a target, (1 + rows * columns, dim). */
 const float *rvm_dense_windows_get_state (const RvmDenseWindows *windows, guint target);
+/* What the target is by places, (rows * block, columns * block, channels), and @weight how much of each place counts. */
+const float *rvm_dense_windows_get_map (const RvmDenseWindows *windows, guint target, const float **weight);
 
 G_END_DECLS
