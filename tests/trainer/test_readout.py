@@ -171,6 +171,12 @@ def check_csv():
     last = json.loads(output.splitlines()[-1])
     assert last["n"] == 12 and last["accuracy"] >= 0.75 and last["accuracy"] == last["mean_class_accuracy"], output
 
+    # A size that is not said is one of so many patches, whatever their size.
+    large = folder / "large.safetensors"
+    subprocess.run([program, "init", "--recipe", "tiny", "--patch", "16", str(large)], check=True, timeout=100, capture_output=True)
+    run("class", "--data", folder / "clips.csv", "--groups", "column", "--out", out, "--window", 8, "--network", "linear", model=large)
+    assert (metadata_of(out)["width"], metadata_of(out)["height"]) == ("192", "144"), metadata_of(out)
+
     def refuse_csv(text, *expected):
         (folder / "bad.csv").write_text(text)
         refuse("class", "--data", folder / "bad.csv", "--out", out, expected=("bad.csv", *expected))

@@ -12,8 +12,6 @@
 #include "program/interrupts.h"
 #include "trainer/readout/learning_curve.h"
 
-enum { COLUMNS = 12, ROWS = 9 }; /* patches of a picture whose size is not said */
-
 void
 rvm_readout_arguments_clear (RvmReadoutArguments *arguments)
 {
@@ -43,13 +41,13 @@ rvm_readout_parse_word (const char *option, const char *text, const char *const 
 }
 
 gboolean
-rvm_readout_parse_size (const char *text, guint patch, guint *width, guint *height, GError **error)
+rvm_readout_parse_size (const char *text, guint patch, guint columns, guint rows, guint *width, guint *height, GError **error)
 {
   char rest;
 
   if (text == NULL) {
-    *width = COLUMNS * patch;
-    *height = ROWS * patch;
+    *width = columns * patch;
+    *height = rows * patch;
     return TRUE;
   }
   if (sscanf (text, "%ux%u%c", width, height, &rest) == 2 && *width >= patch && *height >= patch && *width <= 4096 && *height <= 4096

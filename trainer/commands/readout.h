@@ -27,8 +27,8 @@ void rvm_readout_arguments_clear (RvmReadoutArguments *arguments);
 
 /* The index of @text, which may be NULL for what @index is, among @words; @option is what it was given for. RVM_ERROR_ARGUMENT. */
 gboolean rvm_readout_parse_word (const char *option, const char *text, const char *const *words, guint *index, GError **error);
-/* "WIDTHxHEIGHT", multiples of @patch; NULL: 12 x 9 patches. RVM_ERROR_ARGUMENT. */
-gboolean rvm_readout_parse_size (const char *text, guint patch, guint *width, guint *height, GError **error);
+/* "WIDTHxHEIGHT", multiples of @patch; NULL: @columns x @rows patches. RVM_ERROR_ARGUMENT. */
+gboolean rvm_readout_parse_size (const char *text, guint patch, guint columns, guint rows, guint *width, guint *height, GError **error);
 /* That of --model, or the bundled one. */
 RvmModel *rvm_readout_load_model (const RvmReadoutArguments *arguments, GError **error);
 /* Whether a file can be made there: it is known before hours of work, not after. RVM_ERROR_FILE. */

@@ -89,7 +89,7 @@ train_class (const RvmReadoutArguments *options, GError **error)
   labelled = rvm_labelled_read (options->data, options->groups, NULL, error);
   model = labelled ? rvm_readout_load_model (options, error) : NULL;
   if (model == NULL
-      || !rvm_readout_parse_size (options->size, rvm_model_get_config (model)->patch, &settings.width, &settings.height, error))
+      || !rvm_readout_parse_size (options->size, rvm_model_get_config (model)->patch, 12, 9, &settings.width, &settings.height, error))
     return FALSE;
   rvm_interrupts_catch ();
   report = rvm_class_readout_train (&settings, model, labelled, error);

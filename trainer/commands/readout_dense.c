@@ -92,7 +92,7 @@ train (const RvmReadoutArguments *arguments, const RvmTargetKind *kind, GError *
     return FALSE;
   model = rvm_readout_load_model (arguments, error);
   if (model == NULL
-      || !rvm_readout_parse_size (arguments->size ? arguments->size : "160x120", rvm_model_get_config (model)->patch, &settings.width,
+      || !rvm_readout_parse_size (arguments->size, rvm_model_get_config (model)->patch, 20, 15, &settings.width,
                                   &settings.height, error))
     return FALSE;
   rvm_interrupts_catch ();
@@ -135,7 +135,7 @@ run (int argc, char **argv, gboolean depth)
       "which pictures follow each other: name (their name up to the first '_', the default) or clip (none)", "HOW" },
     { "out", 'o', 0, G_OPTION_ARG_FILENAME, &arguments.out, "the readout (.safetensors)", "FILE" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &arguments.model, "weights (default: the bundled ones)", "FILE" },
-    { "size", 's', 0, G_OPTION_ARG_STRING, &arguments.size, "analysed pixels (default 160x120)", "WIDTHxHEIGHT" },
+    { "size", 's', 0, G_OPTION_ARG_STRING, &arguments.size, "analysed pixels (default 20 x 15 patches)", "WIDTHxHEIGHT" },
     { "window", 'w', 0, G_OPTION_ARG_INT, &arguments.window, "states to look at, 1 to 64 (default 1)", "K" },
     { "stride", 0, 0, G_OPTION_ARG_INT, &arguments.stride, "frames from one to the next (default 1)", "N" },
     { "reference", 0, 0, G_OPTION_ARG_STRING, &arguments.reference,

@@ -59,7 +59,7 @@ make (const RvmReadoutArguments *arguments, GError **error)
   labelled = rvm_labelled_read_footage (arguments->data, arguments->groups, error);
   model = labelled ? rvm_readout_load_model (arguments, error) : NULL;
   if (model == NULL
-      || !rvm_readout_parse_size (arguments->size, rvm_model_get_config (model)->patch, &settings.width, &settings.height, error))
+      || !rvm_readout_parse_size (arguments->size, rvm_model_get_config (model)->patch, 12, 9, &settings.width, &settings.height, error))
     return FALSE;
   settings.model = model;
   rvm_interrupts_catch ();
