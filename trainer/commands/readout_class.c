@@ -126,7 +126,7 @@ rvm_readout_command_class (int argc, char **argv)
       "what is subtracted from the states of a window: none, first (default) or mean", "WHAT" },
     { "features", 0, 0, G_OPTION_ARG_STRING, &options.features, "state (default) or encoder", "WHICH" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network,
-      "linear (in closed form), attention, both (the better on held-out clips is kept) or auto (both, from ten clips a class on; the default)",
+      "linear (in closed form), attention, both (the better on held-out clips is kept) or auto (both, from fifty clips a class on; the default)",
       "WHICH" },
     { "epochs", 0, 0, G_OPTION_ARG_INT, &options.epochs, "of attention: how often each clip is seen, 1 to 10000 (default 60)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed, "of attention: of the random numbers (default 0)", "N" },

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 /* Which networks are measured; the better one is kept. */
 typedef enum {
-  RVM_CLASS_AUTO,      /* linear, and attention from ten clips a class on */
+  RVM_CLASS_AUTO,      /* linear, and attention from fifty clips a class on */
   RVM_CLASS_LINEAR,    /* in closed form */
   RVM_CLASS_ATTENTION,
   RVM_CLASS_BOTH,
