@@ -61,6 +61,7 @@ ELSEWHERE = {
     "tests/sanitize/run": "more than ten minutes: run before a release",
     "tests/valgrind.sh": "minutes: run before a release",
     "tests/debian.sh": "makes a system: once a month",
+    "tests/gpu/bare": "makes a system: run before a release",
     "tests/debian-package.sh": "makes systems: run before a release",
     "tests/bench/": "measurements: meson test --benchmark",
 }
