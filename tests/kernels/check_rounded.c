@@ -178,7 +178,7 @@ check_joined (RvmGemmProvider provider, guint m, guint dim, guint hidden)
   g_autofree float *k1 = round_values (w1, (gsize) dim * hidden), *k2 = round_values (w2, (gsize) dim * hidden);
   g_autofree double *norm = g_new (double, count), *h = g_new (double, wide), *y = g_new (double, count);
   g_autoptr (RvmLinear) in = make_linear (provider, dim, hidden, w1, NULL), out = make_linear (provider, hidden, dim, w2, NULL);
-  g_autoptr (RvmLinearGradient) of_in = make_gradient (in), of_out = make_gradient (out);
+  RvmLinearGradient *of_in = make_gradient (in), *of_out = make_gradient (out);
   g_autoptr (RvmBuffer) x_buffer = check_upload (x, count), scales = check_upload (scale, dim), norm_buffer = check_output (count);
   g_autoptr (RvmBuffer) h_buffer = check_output (wide), y_buffer = check_output (count);
   const RvmTensor tx = rvm_tensor (x_buffer, m, dim), tn = rvm_tensor (norm_buffer, m, dim), th = rvm_tensor (h_buffer, m, hidden);
@@ -205,6 +205,8 @@ check_joined (RvmGemmProvider provider, guint m, guint dim, guint hidden)
   /* A value on the edge between two bfloat16s may go to the other one. */
   check_compare ("h", h_buffer, h, wide, 2e-3);
   check_compare ("y", y_buffer, y, count, 2e-3);
+  rvm_linear_gradient_free (of_in);
+  rvm_linear_gradient_free (of_out);
 }
 
 /* Layers that are trained with operands of different precisions are not one launch. */
@@ -218,7 +220,7 @@ check_mixed (void)
   g_autofree double *expected = g_new (double, M * DIM);
   g_autoptr (RvmLinear) rounded = make_linear (RVM_GEMM_NATIVE, DIM, DIM, w, NULL);
   g_autoptr (RvmLinear) stored = check_make_linear (RVM_GEMM_NATIVE, RVM_ELEMENT_BF16, DIM, DIM, w, NULL);
-  g_autoptr (RvmLinearGradient) gradient = make_gradient (rounded);
+  RvmLinearGradient *gradient = make_gradient (rounded);
   g_autoptr (RvmBuffer) in = check_upload (x, M * DIM), a = check_output (M * DIM), b = check_output (M * DIM);
 
   rvm_linear_forward (check_queue, rounded, rvm_tensor (in, M, DIM), rvm_tensor (a, M, DIM), NULL);
@@ -227,6 +229,7 @@ check_mixed (void)
   check_compare ("rounded", a, expected, M * DIM, 1e-5);
   reference_gemm (x, DIM, kept_w, NULL, NULL, 1, FALSE, expected, M, DIM, DIM);
   check_compare ("weights of bfloat16 alone", b, expected, M * DIM, 1e-5);
+  rvm_linear_gradient_free (gradient);
 }
 
 static void

@@ -387,7 +387,7 @@ run (Job *job, RvmModel *model, GError **error)
 {
   static const RvmSequenceSource sources[] = { RVM_SEQUENCE_STATE, RVM_SEQUENCE_ENCODER, RVM_SEQUENCE_GREY };
   GPtrArray *sequences[RVM_SEQUENCE_CHANGE + 1] = { NULL }, *reversed[RVM_SEQUENCE_CHANGE + 1] = { NULL };
-  Floors floors = { NULL };
+  Floors floors = { NULL, NULL };
   gboolean good = read_sequences (job, model, FALSE, "clips through the model", sources, G_N_ELEMENTS (sources), sequences, error)
                   && (!job->options->reversed
                       || read_sequences (job, model, TRUE, "clips in reverse through the model", sources, 2, reversed, error));
