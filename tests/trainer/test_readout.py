@@ -234,8 +234,12 @@ def check_attention():
         run(*args, "--out", again, "--network", "attention", "--epochs", 1, "--seed", seed)
         written.append(again.read_bytes())
     assert written[0] == written[1] != written[2]
-    # From ten clips a class on, attention is tried by itself.
-    assert "attention: a window of states" in run(*args, "--out", again, "--epochs", 1)
+    # From fifty clips a class on, attention is tried by itself.
+    assert "attention: a window of states" not in run(*args, "--out", again, "--epochs", 1)
+    clips = [(path, path.parent.name, path.name.split("_")[0]) for path in sorted((folder / "clips").rglob("*.mkv"))]
+    (folder / "many.csv").write_text("file,class,group\n" + "".join(f"{path},{label},{group}\n" for path, label, group in clips * 5))
+    output = run("class", "--data", folder / "many.csv", "--groups", "column", *args[3:], "--out", again, "--epochs", 1)
+    assert "120 clips" in output and "attention: a window of states" in output, output
     refuse(*args, "--out", again, "--network", "mlp", status=2, expected=("--network 'mlp'", "auto, linear, attention, both"))
     refuse(*args, "--out", again, "--epochs", 0, status=2, expected=("--epochs",))
 
