@@ -157,12 +157,14 @@ def test_slow_merge(folder):
 
 def test_stopped_writer(folder):
     """A writer that is stopped in the middle of its work: readers go on, and say so."""
-    videos, archive = make_videos(folder / "videos", 12), folder / "archive"
+    # Enough videos for it to be in the middle of them still when the first is seen to be done, however fast it is.
+    videos, archive = make_videos(folder / "videos", 180), folder / "archive"
     process = start("index", videos, "--archive", archive, *tiny, "--jobs", "1")
     wait_for(lambda: (archive / "archive.sqlite").exists() and "WAIT" not in call("status", "--archive", archive, wait=0)[1]
              and run_json("status", "--archive", archive)["done"] > 0, process)
     process.send_signal(signal.SIGSTOP)
     try:
+        assert process.poll() is None, "it ended before it could be stopped"
         status = run_json("status", "--archive", archive)
         assert status["writing"] and f"process {process.pid} " in status["writers"] and "stopped" in status["writers"], status
         assert call("export", "--archive", archive, "--kind", "mean", "--output", folder / "means.npy")[0] == 0
