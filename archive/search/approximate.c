@@ -298,19 +298,17 @@ rvm_approximate_open (RvmDatabase *database, const char *folder, RvmVectorOf kin
   a->kind = kind;
   a->dim = rvm_vector_get_size (rvm_database_get_settings (database), kind) / sizeof (guint16);
   a->spans = g_array_new (FALSE, FALSE, sizeof (Span));
-  trailer = rvm_faiss_is_there () ? read_trailer (path, &end, error) : NULL;
-  if (trailer == NULL || !take_trailer (a, path, &end, trailer, error)) {
-    if (!rvm_faiss_is_there ())
-      rvm_faiss_open (path, 0, 0, error);
+  if (!rvm_faiss_is_there ()) {
+    rvm_faiss_open (path, 0, 0, error); /* says so */
     return NULL;
   }
+  trailer = read_trailer (path, &end, error);
+  if (trailer == NULL || !take_trailer (a, path, &end, trailer, error))
+    return NULL;
   entries = a->n * rvm_faiss_get_entry_size (a->dim);
-  if (entries > end.lists || !hash_head (path, end.lists - entries, hash, error)) {
-    if (entries > end.lists)
-      fail_format (path, error);
+  if (entries <= end.lists && !hash_head (path, end.lists - entries, hash, error))
     return NULL;
-  }
-  if (memcmp (hash, end.head_hash, SEAL) != 0) {
+  if (entries > end.lists || memcmp (hash, end.head_hash, SEAL) != 0) {
     fail_format (path, error);
     return NULL;
   }

@@ -113,17 +113,28 @@ score_regions (RvmSearch *search, RvmDatabase *database, const char *folder, con
   return TRUE;
 }
 
+/* What vectors are compared first. */
+static RvmVectorOf
+get_kind (const RvmSearchOptions *options)
+{
+  return options->by == RVM_BY_COLOURS ? RVM_VECTOR_COLOURS : options->kind;
+}
+
+static const float *
+get_vector (const RvmQuery *query, RvmVectorOf kind)
+{
+  return kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+}
+
 static gboolean
 score_exactly (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, GError **error)
 {
-  const float *features = options->kind == RVM_VECTOR_MEAN ? query->mean : query->token;
-
   search->method = RVM_METHOD_EXACT;
   if (query->region)
     return score_regions (search, database, folder, query, error);
   if (options->by == RVM_BY_COLOURS)
     return add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 1, error);
-  if (!add_scores (search, database, options->kind, features, options->by == RVM_BY_BOTH ? 0.5f : 1, error))
+  if (!add_scores (search, database, options->kind, get_vector (query, options->kind), options->by == RVM_BY_BOTH ? 0.5f : 1, error))
     return FALSE;
   return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 0.5f, error);
 }
@@ -169,7 +180,7 @@ score_by_lists (RvmSearch *search, RvmDatabase *database, const char *folder, co
 {
   g_autoptr (RvmTable) table = rvm_table_load (database, RVM_VECTOR_TIMES, error);
   g_autoptr (RvmApproximate) approximate = NULL;
-  const float *vector = kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+  const float *vector = get_vector (query, kind);
 
   *done = FALSE;
   if (table == NULL)
@@ -203,7 +214,7 @@ static gboolean
 check_method (RvmDatabase *database, const RvmQuery *query, const RvmSearchOptions *options, RvmVectorOf kind, GError **error)
 {
   const char *path = rvm_database_get_path (database);
-  const float *vector = kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+  const float *vector = get_vector (query, kind);
 
   if (query->region || options->by == RVM_BY_BOTH)
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--method faiss compares whole pictures, by features or by colours: --method exact does the rest");
@@ -221,7 +232,7 @@ static gboolean
 score_all (RvmSearch *search, RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, gboolean wanted,
     char **reason, GError **error)
 {
-  const RvmVectorOf kind = options->by == RVM_BY_COLOURS ? RVM_VECTOR_COLOURS : options->kind;
+  const RvmVectorOf kind = get_kind (options);
   gboolean by_lists = wanted, done = FALSE;
 
   if (options->method == RVM_METHOD_AUTO && check_method (database, query, options, kind, NULL) && !is_long (database, kind, &by_lists, error))
@@ -256,7 +267,7 @@ search_once (RvmDatabase *database, const char *folder, const RvmQuery *query, c
 RvmSearch *
 rvm_search_run (RvmDatabase *database, const char *folder, const RvmQuery *query, const RvmSearchOptions *options, GError **error)
 {
-  const RvmVectorOf kind = options->by == RVM_BY_COLOURS ? RVM_VECTOR_COLOURS : options->kind;
+  const RvmVectorOf kind = get_kind (options);
   g_autofree char *reason = NULL, *again = NULL;
   g_autoptr (RvmSearch) search = NULL;
 
