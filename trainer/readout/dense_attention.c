@@ -129,7 +129,7 @@ judge (gpointer user_data, guint64 steps, gboolean *end, GError **error)
   measures = rvm_dense_measures_new (kind);
   if (!rvm_dense_job_measure (judging->job, judging->held, RVM_DENSE_JUDGED, rvm_dense_attention_answer, &attention, measures, error))
     return FALSE;
-  score = rvm_dense_measure_get (measures, kind, 0) * (kind->depth ? -1 : 1);
+  score = rvm_dense_job_get_score (judging->job, measures);
   if (choice->steps == 0 || score > choice->score) {
     choice->score = score;
     choice->steps = steps;

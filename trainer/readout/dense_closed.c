@@ -59,15 +59,6 @@ rvm_dense_closed_answer (gpointer linear_and_windows, guint target, float *value
   return TRUE;
 }
 
-/* Larger is better. */
-static double
-get_score (const RvmDenseJob *job, const RvmDenseMeasures *measures)
-{
-  const double value = rvm_dense_measure_get (measures, &job->report->kind, 0);
-
-  return job->report->kind.depth ? -value : value;
-}
-
 /* Adds the answers of a choice to @most pictures of fold @held, from the moments of the others. */
 static gboolean
 try_fold (RvmDenseJob *job, const RvmDenseMoments *rest, const RvmDenseChoice *choice, guint held, guint most, RvmDenseMeasures *measures, GError **error)
@@ -142,17 +133,17 @@ choose_ridge (RvmDenseJob *job, const GPtrArray *rests, RvmDenseChoice *choice, 
     if (measures == NULL)
       return FALSE;
     g_ptr_array_add (tried, measures);
-    if (get_score (job, measures) > get_score (job, g_ptr_array_index (tried, best)))
+    if (rvm_dense_job_get_score (job, measures) > rvm_dense_job_get_score (job, g_ptr_array_index (tried, best)))
       best = tried->len - 1;
   }
   while (weakest < best
          && (!many
-             || get_score (job, g_ptr_array_index (tried, weakest))
-                    < get_score (job, g_ptr_array_index (tried, best))
+             || rvm_dense_job_get_score (job, g_ptr_array_index (tried, weakest))
+                    < rvm_dense_job_get_score (job, g_ptr_array_index (tried, best))
                           - rvm_dense_measure_get_error (g_ptr_array_index (tried, weakest), g_ptr_array_index (tried, best), &job->report->kind, 0)))
     weakest++;
   choice->ridge = ridges[first + weakest];
-  *score = get_score (job, g_ptr_array_index (tried, weakest));
+  *score = rvm_dense_job_get_score (job, g_ptr_array_index (tried, weakest));
   return TRUE;
 }
 
@@ -164,8 +155,8 @@ choose_prior (RvmDenseJob *job, const GPtrArray *rests, RvmDenseChoice *choice, 
 
     if (measures == NULL)
       return FALSE;
-    if (get_score (job, measures) > score) {
-      score = get_score (job, measures);
+    if (rvm_dense_job_get_score (job, measures) > score) {
+      score = rvm_dense_job_get_score (job, measures);
       choice->prior = priors[p];
     }
   }
@@ -186,7 +177,7 @@ rvm_dense_closed_choose (RvmDenseJob *job, RvmDenseChoice *choice, GError **erro
   if (rests == NULL || !choose_ridge (job, rests, choice, &score, error) || !choose_prior (job, rests, choice, score, error)
       || !try_fold (job, g_ptr_array_index (rests, job->part), choice, job->part, RVM_DENSE_JUDGED, part, error))
     return FALSE;
-  choice->score = get_score (job, part);
+  choice->score = rvm_dense_job_get_score (job, part);
   return TRUE;
 }
 

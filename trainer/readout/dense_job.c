@@ -71,6 +71,14 @@ rvm_dense_job_select (const RvmDenseJob *job, guint fold)
   return used;
 }
 
+double
+rvm_dense_job_get_score (const RvmDenseJob *job, const RvmDenseMeasures *measures)
+{
+  const double value = rvm_dense_measure_get (measures, &job->report->kind, 0);
+
+  return job->report->kind.depth ? -value : value;
+}
+
 gboolean
 rvm_dense_job_measure (const RvmDenseJob *job, const gboolean *which, guint most, RvmDenseAnswer answer, gpointer user_data,
                        RvmDenseMeasures *measures, GError **error)

@@ -40,6 +40,8 @@ typedef gboolean (*RvmDenseAnswer) (gpointer user_data, guint target, float *val
 /* Adds to @measures what @answer says of the targets of which @which is TRUE; of @most of them at most, evenly chosen, or 0: all. */
 gboolean rvm_dense_job_measure (const RvmDenseJob *job, const gboolean *which, guint most, RvmDenseAnswer answer, gpointer user_data,
                                 RvmDenseMeasures *measures, GError **error);
+/* By what choices are compared: larger is better. */
+double rvm_dense_job_get_score (const RvmDenseJob *job, const RvmDenseMeasures *measures);
 
 /* How a readout is to be trained, and how well that did on the pictures of `part`. */
 typedef struct {
