@@ -12,22 +12,15 @@
 
 enum { STEP = 2 }; /* rows and columns by which each surroundings reach further than those before */
 
-typedef struct {
-  guint rings, code, outputs;
-  float *kernel; /* (rings * dim, outputs) */
-  float *places; /* (code, outputs) */
-  float *bias;   /* (outputs) */
-} Network;
-
-typedef struct {
-  RvmReadout *readout;  /* (transfer none) */
+struct _RvmPatchGrid {
+  const RvmPatchNetwork *network; /* (transfer none) */
   guint cells;
   RvmPatchSums sums;
   float *vector;        /* (rings, dim) */
   double *place_values; /* (cells, outputs): what the code of each place and the bias give */
   double *sum;          /* (outputs) */
   float *outputs;       /* (cells, outputs) */
-} Window;
+};
 
 static const RvmSite patch_site = { RVM_PART_PATCH_LINEAR, RVM_LAYER_OUTPUTS, 0 }, place_site = { RVM_PART_PATCH_LINEAR, RVM_LAYER_PLACE_OUT, 0 };
 
@@ -81,17 +74,21 @@ rvm_patch_sums_get (const RvmPatchSums *sums, const float *features, guint cell,
   }
 }
 
-static void
-unload (RvmReadout *readout)
+void
+rvm_patch_network_free (RvmPatchNetwork *network)
 {
-  Network *network = g_steal_pointer (&readout->network);
-
   if (network == NULL)
     return;
   g_free (network->kernel);
   g_free (network->places);
   g_free (network->bias);
   g_free (network);
+}
+
+static void
+unload (RvmReadout *readout)
+{
+  rvm_patch_network_free (g_steal_pointer (&readout->network));
 }
 
 static gboolean
@@ -103,7 +100,7 @@ claims (const RvmWeights *weights)
 }
 
 static gboolean
-check (const RvmReadout *readout, const Network *network, GError **error)
+check (const RvmReadout *readout, const RvmPatchNetwork *network, GError **error)
 {
   if (network->code % 4 != 0) {
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: array 'places/kernel': expected a multiple of 4 rows, found %u", readout->path, network->code);
@@ -129,7 +126,7 @@ load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options
   g_autoptr (GArray) arrays = NULL;
   RvmSchema schema = { 0 };
   guint *found = schema.sizes[RVM_PART_PATCH_LINEAR];
-  Network *network;
+  RvmPatchNetwork *network;
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     if ((found[sizes[i]] = rvm_config_read_size (weights, patch_site, RVM_ROLE_KERNEL, sizes[i], error)) == 0)
@@ -144,8 +141,9 @@ load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options
   readout->dim = found[RVM_SIZE_DIM];
   readout->queries = 0;
   readout->outputs = found[RVM_SIZE_OUTPUTS];
-  readout->network = network = g_new0 (Network, 1);
+  readout->network = network = g_new0 (RvmPatchNetwork, 1);
   network->rings = found[RVM_SIZE_RINGS];
+  network->dim = readout->dim;
   network->code = found[RVM_SIZE_CODE];
   network->outputs = readout->outputs;
   network->kernel = rvm_readout_read_array (weights, patch_site, RVM_ROLE_KERNEL, (gsize) network->rings * readout->dim * network->outputs, error);
@@ -155,19 +153,17 @@ load (RvmReadout *readout, RvmWeights *weights, const RvmReadoutOptions *options
   return network->bias != NULL && check (readout, network, error);
 }
 
-static void
-stop (gpointer data)
+void
+rvm_patch_grid_free (RvmPatchGrid *grid)
 {
-  Window *window = data;
-
-  if (window == NULL)
+  if (grid == NULL)
     return;
-  rvm_patch_sums_clear (&window->sums);
-  g_free (window->vector);
-  g_free (window->place_values);
-  g_free (window->sum);
-  g_free (window->outputs);
-  g_free (window);
+  rvm_patch_sums_clear (&grid->sums);
+  g_free (grid->vector);
+  g_free (grid->place_values);
+  g_free (grid->sum);
+  g_free (grid->outputs);
+  g_free (grid);
 }
 
 /* sum += x . kernel of (n, outputs). */
@@ -185,17 +181,17 @@ multiply (const float *x, gsize n, const float *kernel, guint outputs, double *s
 
 /* The places of a grid are always the same. */
 static gboolean
-set_places (Window *window, guint rows, guint columns)
+set_places (RvmPatchGrid *grid, guint rows, guint columns)
 {
-  const Network *network = window->readout->network;
+  const RvmPatchNetwork *network = grid->network;
   const guint code = network->code, outputs = network->outputs;
-  g_autofree float *codes = g_try_new (float, (gsize) window->cells * code);
+  g_autofree float *codes = g_try_new (float, (gsize) grid->cells * code);
 
   if (codes == NULL)
     return FALSE;
   rvm_attention_readout_code_places (code, rows, columns, codes);
-  for (guint cell = 0; cell < window->cells; cell++) {
-    double *values = window->place_values + (gsize) cell * outputs;
+  for (guint cell = 0; cell < grid->cells; cell++) {
+    double *values = grid->place_values + (gsize) cell * outputs;
 
     for (guint o = 0; o < outputs; o++)
       values[o] = network->bias[o];
@@ -204,49 +200,68 @@ set_places (Window *window, guint rows, guint columns)
   return TRUE;
 }
 
-static gpointer
-start (RvmReadout *readout, guint rows, guint columns, GError **error)
+RvmPatchGrid *
+rvm_patch_grid_new (const RvmPatchNetwork *network, guint rows, guint columns)
 {
-  const Network *network = readout->network;
-  Window *window = g_new0 (Window, 1);
+  RvmPatchGrid *grid = g_new0 (RvmPatchGrid, 1);
   const gsize values = (gsize) rows * columns * network->outputs;
-  const gboolean summed = rvm_patch_sums_init (&window->sums, rows, columns, readout->dim);
+  const gboolean summed = rvm_patch_sums_init (&grid->sums, rows, columns, network->dim);
 
-  window->readout = readout;
-  window->cells = rows * columns;
-  window->vector = g_try_new (float, (gsize) network->rings * readout->dim);
-  window->place_values = g_try_new (double, values);
-  window->sum = g_try_new (double, network->outputs);
-  window->outputs = g_try_new (float, values);
-  if (summed && window->vector && window->place_values && window->sum && window->outputs && set_places (window, rows, columns))
-    return window;
-  rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a grid of %u x %u patches", readout->path, columns, rows);
-  stop (window);
+  grid->network = network;
+  grid->cells = rows * columns;
+  grid->vector = g_try_new (float, (gsize) network->rings * network->dim);
+  grid->place_values = g_try_new (double, values);
+  grid->sum = g_try_new (double, network->outputs);
+  grid->outputs = g_try_new (float, values);
+  if (summed && grid->vector && grid->place_values && grid->sum && grid->outputs && set_places (grid, rows, columns))
+    return grid;
+  rvm_patch_grid_free (grid);
   return NULL;
 }
 
+const float *
+rvm_patch_grid_answer (RvmPatchGrid *grid, const float *features)
+{
+  const RvmPatchNetwork *network = grid->network;
+  const guint outputs = network->outputs;
+
+  rvm_patch_sums_set (&grid->sums, features);
+  for (guint cell = 0; cell < grid->cells; cell++) {
+    memcpy (grid->sum, grid->place_values + (gsize) cell * outputs, outputs * sizeof *grid->sum);
+    rvm_patch_sums_get (&grid->sums, features, cell, network->rings, grid->vector);
+    multiply (grid->vector, (gsize) network->rings * network->dim, network->kernel, outputs, grid->sum);
+    for (guint o = 0; o < outputs; o++)
+      grid->outputs[(gsize) cell * outputs + o] = grid->sum[o];
+  }
+  return grid->outputs;
+}
+
+static gpointer
+start (RvmReadout *readout, guint rows, guint columns, GError **error)
+{
+  RvmPatchGrid *grid = rvm_patch_grid_new (readout->network, rows, columns);
+
+  if (grid == NULL)
+    rvm_error_set (error, RVM_ERROR_MEMORY, "%s: no memory for a grid of %u x %u patches", readout->path, columns, rows);
+  return grid;
+}
+
 static void
-reset (gpointer data)
+stop (gpointer window)
+{
+  rvm_patch_grid_free (window);
+}
+
+static void
+reset (gpointer window)
 {
 }
 
 static const float *
-push (gpointer data, const float *features, guint *states, GError **error)
+push (gpointer window, const float *features, guint *states, GError **error)
 {
-  Window *window = data;
-  const Network *network = window->readout->network;
-  const guint outputs = network->outputs;
-
-  rvm_patch_sums_set (&window->sums, features);
-  for (guint cell = 0; cell < window->cells; cell++) {
-    memcpy (window->sum, window->place_values + (gsize) cell * outputs, outputs * sizeof *window->sum);
-    rvm_patch_sums_get (&window->sums, features, cell, network->rings, window->vector);
-    multiply (window->vector, (gsize) network->rings * window->readout->dim, network->kernel, outputs, window->sum);
-    for (guint o = 0; o < outputs; o++)
-      window->outputs[(gsize) cell * outputs + o] = window->sum[o];
-  }
   *states = 1;
-  return window->outputs;
+  return rvm_patch_grid_answer (window, features);
 }
 
 static guint64

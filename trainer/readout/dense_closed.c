@@ -13,14 +13,14 @@ static const double ridges[] = { 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1 };
 static const double priors[] = { 0, 0.5, 1 }; /* of labels */
 
 static RvmDenseMoments *
-moments_new (const RvmDenseJob *job)
+moments_new (const RvmDenseJob *job, GError **error)
 {
   const RvmClipFeatures *features = g_ptr_array_index (job->features, 0);
   const RvmTargetKind *kind = &job->report->kind;
   const RvmDenseShape shape
       = { job->rows, job->columns, features->dim, RVM_DENSE_BLOCK, kind->depth ? 1 : kind->classes, kind->depth };
 
-  return rvm_dense_moments_new (&shape);
+  return rvm_dense_moments_new (&shape, error);
 }
 
 static void
@@ -33,9 +33,9 @@ free_moments (gpointer moments)
 static RvmDenseMoments *
 find_moments (RvmDenseJob *job, const gboolean *used, GError **error)
 {
-  g_autoptr (RvmDenseMoments) moments = moments_new (job);
+  g_autoptr (RvmDenseMoments) moments = moments_new (job, error);
 
-  for (guint i = 0; i < job->targets->targets->len; i++) {
+  for (guint i = 0; moments && i < job->targets->targets->len; i++) {
     const float *map, *weight;
 
     if (!used[i])
@@ -63,10 +63,12 @@ rvm_dense_closed_answer (gpointer linear_and_windows, guint target, float *value
 static gboolean
 try_fold (RvmDenseJob *job, const RvmDenseMoments *rest, const RvmDenseChoice *choice, guint held, guint most, RvmDenseMeasures *measures, GError **error)
 {
-  g_autoptr (RvmDenseLinear) linear = rvm_dense_linear_solve (rest, choice->ridge, choice->prior);
+  g_autoptr (RvmDenseLinear) linear = rvm_dense_linear_solve (rest, choice->ridge, choice->prior, error);
   g_autofree gboolean *which = g_new (gboolean, job->targets->targets->len);
   RvmDenseClosed closed = { linear, job->windows };
 
+  if (linear == NULL)
+    return FALSE;
   for (guint i = 0; i < job->targets->targets->len; i++)
     which[i] = job->fold[i] == held;
   return rvm_dense_job_measure (job, which, most, rvm_dense_closed_answer, &closed, measures, error);
@@ -91,8 +93,13 @@ find_rests (RvmDenseJob *job, GError **error)
   g_autoptr (GPtrArray) rests = g_ptr_array_new_with_free_func (free_moments);
   g_autofree gboolean *used = g_new (gboolean, job->targets->targets->len);
 
-  for (guint f = 0; f < job->folds; f++)
-    g_ptr_array_add (rests, moments_new (job));
+  for (guint f = 0; f < job->folds; f++) {
+    RvmDenseMoments *moments = moments_new (job, error);
+
+    if (moments == NULL)
+      return NULL;
+    g_ptr_array_add (rests, moments);
+  }
   for (guint f = 0; f < job->folds; f++) {
     g_autoptr (RvmDenseMoments) moments = NULL;
 
@@ -186,18 +193,19 @@ rvm_dense_closed_fit (RvmDenseJob *job, const RvmDenseChoice *choice, const gboo
 {
   g_autoptr (RvmDenseMoments) moments = find_moments (job, used, error);
 
-  return moments ? rvm_dense_linear_solve (moments, choice->ridge, choice->prior) : NULL;
+  return moments ? rvm_dense_linear_solve (moments, choice->ridge, choice->prior, error) : NULL;
 }
 
 GPtrArray *
 rvm_dense_closed_read (const RvmDenseLinear *linear)
 {
-  const guint64 kernel[] = { linear->rings, linear->shape.dim, linear->outputs }, places[] = { linear->code, linear->outputs };
-  const guint64 bias[] = { linear->outputs };
+  const RvmPatchNetwork *network = linear->network;
+  const guint64 kernel[] = { network->rings, network->dim, network->outputs }, places[] = { network->code, network->outputs };
+  const guint64 bias[] = { network->outputs };
   GPtrArray *arrays = rvm_readout_arrays_new ();
 
-  rvm_readout_arrays_add (arrays, "patches/kernel", g_memdup2 (linear->kernel, kernel[0] * kernel[1] * kernel[2] * sizeof (float)), 3, kernel);
-  rvm_readout_arrays_add (arrays, "patches/bias", g_memdup2 (linear->bias, bias[0] * sizeof (float)), 1, bias);
-  rvm_readout_arrays_add (arrays, "places/kernel", g_memdup2 (linear->places, places[0] * places[1] * sizeof (float)), 2, places);
+  rvm_readout_arrays_add (arrays, "patches/kernel", g_memdup2 (network->kernel, kernel[0] * kernel[1] * kernel[2] * sizeof (float)), 3, kernel);
+  rvm_readout_arrays_add (arrays, "patches/bias", g_memdup2 (network->bias, bias[0] * sizeof (float)), 1, bias);
+  rvm_readout_arrays_add (arrays, "places/kernel", g_memdup2 (network->places, places[0] * places[1] * sizeof (float)), 2, places);
   return arrays;
 }

@@ -58,7 +58,7 @@ gboolean rvm_dense_closed_answer (gpointer linear_and_windows, guint target, flo
 GPtrArray *rvm_dense_closed_read (const RvmDenseLinear *linear);
 
 typedef struct {
-  const RvmDenseLinear *linear;
+  RvmDenseLinear *linear;
   const RvmDenseWindows *windows;
 } RvmDenseClosed; /* what rvm_dense_closed_answer() is given */
 

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/error.h"
 #include "model/readout/attention_readout.h"
-#include "model/readout/patches.h"
 #include "model/readout/readout_private.h"
 #include "trainer/evaluate/cholesky.h"
 
@@ -35,8 +35,14 @@ struct _RvmDenseMoments {
   double *targets;       /* (inputs + 1, outputs) */
 };
 
+static void
+fail (const RvmDenseShape *shape, GError **error)
+{
+  rvm_error_set (error, RVM_ERROR_MEMORY, "no memory for a grid of %u x %u patches", shape->columns, shape->rows);
+}
+
 RvmDenseMoments *
-rvm_dense_moments_new (const RvmDenseShape *shape)
+rvm_dense_moments_new (const RvmDenseShape *shape, GError **error)
 {
   RvmDenseMoments *moments = g_new0 (RvmDenseMoments, 1);
   const gsize size = RINGS * shape->dim + CODE + 1;
@@ -44,8 +50,11 @@ rvm_dense_moments_new (const RvmDenseShape *shape)
   moments->shape = *shape;
   moments->inputs = size - 1;
   moments->outputs = shape->block * shape->block * shape->channels;
-  if (!rvm_patch_sums_init (&moments->sums, shape->rows, shape->columns, shape->dim))
-    g_error ("no memory for sums of %u x %u patches", shape->columns, shape->rows);
+  if (!rvm_patch_sums_init (&moments->sums, shape->rows, shape->columns, shape->dim)) {
+    fail (shape, error);
+    rvm_dense_moments_free (moments);
+    return NULL;
+  }
   moments->codes = g_new (float, (gsize) shape->rows * shape->columns * CODE);
   rvm_attention_readout_code_places (CODE, shape->rows, shape->columns, moments->codes);
   moments->vector = g_new (float, RINGS * shape->dim);
@@ -217,31 +226,30 @@ make_covariance (const RvmDenseMoments *moments, const double *mean, const doubl
     }
 }
 
-static RvmDenseLinear *
-linear_new (const RvmDenseMoments *moments)
+static RvmPatchNetwork *
+network_new (const RvmDenseMoments *moments)
 {
-  RvmDenseLinear *linear = g_new0 (RvmDenseLinear, 1);
+  RvmPatchNetwork *network = g_new0 (RvmPatchNetwork, 1);
 
-  linear->shape = moments->shape;
-  linear->rings = RINGS;
-  linear->code = CODE;
-  linear->outputs = moments->outputs;
-  linear->kernel = g_new (float, (gsize) RINGS * moments->shape.dim * moments->outputs);
-  linear->places = g_new (float, (gsize) CODE * moments->outputs);
-  linear->bias = g_new (float, moments->outputs);
-  return linear;
+  *network = (RvmPatchNetwork){ .rings = RINGS, .dim = moments->shape.dim, .code = CODE, .outputs = moments->outputs };
+  network->kernel = g_new (float, (gsize) RINGS * network->dim * network->outputs);
+  network->places = g_new (float, (gsize) CODE * network->outputs);
+  network->bias = g_new (float, network->outputs);
+  return network;
 }
 
 RvmDenseLinear *
-rvm_dense_linear_solve (const RvmDenseMoments *moments, double ridge, double prior)
+rvm_dense_linear_solve (const RvmDenseMoments *moments, double ridge, double prior, GError **error)
 {
   const guint n = moments->inputs, outputs = moments->outputs;
   const gsize values = (gsize) RINGS * moments->shape.dim;
   g_autofree double *mean = g_new (double, n), *deviation = g_new (double, n), *shares = g_new (double, outputs);
   g_autofree double *sides = g_new (double, (gsize) n *outputs), *solved = g_new (double, (gsize) n *outputs);
   g_autofree double *covariance = g_new (double, (gsize) n *n);
-  RvmDenseLinear *linear = linear_new (moments);
+  g_autoptr (RvmDenseLinear) linear = g_new0 (RvmDenseLinear, 1);
+  RvmPatchNetwork *network = linear->network = network_new (moments);
 
+  linear->shape = moments->shape;
   describe (moments, mean, deviation);
   make_sides (moments, mean, deviation, sides, shares);
   make_covariance (moments, mean, deviation, sides, shares, ridge, covariance);
@@ -254,14 +262,19 @@ rvm_dense_linear_solve (const RvmDenseMoments *moments, double ridge, double pri
     for (guint i = 0; i < n; i++) {
       const double weight = solved[(gsize) i * outputs + o] / deviation[i];
 
-      *(i < values ? &linear->kernel[(gsize) i * outputs + o] : &linear->places[(gsize) (i - values) * outputs + o]) = weight;
+      *(i < values ? &network->kernel[(gsize) i * outputs + o] : &network->places[(gsize) (i - values) * outputs + o]) = weight;
       bias -= weight * mean[i];
       if (!moments->shape.depth)
         bias -= 0.5 * sides[(gsize) i * outputs + o] * solved[(gsize) i * outputs + o];
     }
-    linear->bias[o] = moments->shape.depth || shares[o] > 0 ? (float) bias : NEVER;
+    network->bias[o] = moments->shape.depth || shares[o] > 0 ? (float) bias : NEVER;
   }
-  return linear;
+  linear->grid = rvm_patch_grid_new (network, moments->shape.rows, moments->shape.columns);
+  if (linear->grid == NULL) {
+    fail (&moments->shape, error);
+    return NULL;
+  }
+  return g_steal_pointer (&linear);
 }
 
 void
@@ -269,55 +282,33 @@ rvm_dense_linear_free (RvmDenseLinear *linear)
 {
   if (linear == NULL)
     return;
-  g_free (linear->kernel);
-  g_free (linear->places);
-  g_free (linear->bias);
+  rvm_patch_grid_free (linear->grid);
+  rvm_patch_network_free (linear->network);
   g_free (linear);
 }
 
 /* A readout's outputs are logits or logarithms. */
 static void
-interpret (const RvmDenseLinear *linear, guint cell, const double *sum, float *values)
+interpret (const RvmDenseShape *shape, guint cell, const float *outputs, float *values)
 {
-  const RvmDenseShape *shape = &linear->shape;
   const guint block = shape->block, channels = shape->channels, columns = shape->columns * block;
 
   for (guint p = 0; p < block * block; p++) {
     const gsize place = (gsize) (cell / shape->columns * block + p / block) * columns + cell % shape->columns * block + p % block;
 
     for (guint c = 0; c < channels; c++)
-      values[place * channels + c] = shape->depth ? exp (sum[p * channels + c]) : sum[p * channels + c];
+      values[place * channels + c] = shape->depth ? expf (outputs[p * channels + c]) : outputs[p * channels + c];
     if (!shape->depth)
       rvm_readout_softmax (values + place * channels, values + place * channels, 1, channels);
   }
 }
 
 void
-rvm_dense_linear_answer (const RvmDenseLinear *linear, const float *state, float *values)
+rvm_dense_linear_answer (RvmDenseLinear *linear, const float *state, float *values)
 {
   const RvmDenseShape *shape = &linear->shape;
-  const guint cells = shape->rows * shape->columns, outputs = linear->outputs, n = linear->rings * shape->dim + linear->code;
-  g_autofree float *x = g_new (float, n), *codes = g_new (float, (gsize) cells *linear->code);
-  g_autofree double *sum = g_new (double, outputs);
-  RvmPatchSums sums;
+  const float *outputs = rvm_patch_grid_answer (linear->grid, state);
 
-  if (!rvm_patch_sums_init (&sums, shape->rows, shape->columns, shape->dim))
-    g_error ("no memory for sums of %u x %u patches", shape->columns, shape->rows);
-  rvm_patch_sums_set (&sums, state);
-  rvm_attention_readout_code_places (linear->code, shape->rows, shape->columns, codes);
-  for (guint cell = 0; cell < cells; cell++) {
-    rvm_patch_sums_get (&sums, state, cell, linear->rings, x);
-    memcpy (x + linear->rings * shape->dim, codes + (gsize) cell * linear->code, linear->code * sizeof *x);
-    for (guint o = 0; o < outputs; o++)
-      sum[o] = linear->bias[o];
-    for (guint i = 0; i < n; i++) {
-      const float *kernel = i < linear->rings * shape->dim ? linear->kernel + (gsize) i * outputs
-                                                           : linear->places + (gsize) (i - linear->rings * shape->dim) * outputs;
-
-      for (guint o = 0; o < outputs; o++)
-        sum[o] += (double) x[i] * kernel[o];
-    }
-    interpret (linear, cell, sum, values);
-  }
-  rvm_patch_sums_clear (&sums);
+  for (guint cell = 0; cell < shape->rows * shape->columns; cell++)
+    interpret (shape, cell, outputs + (gsize) cell * linear->network->outputs, values);
 }

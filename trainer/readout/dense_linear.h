@@ -1,14 +1,14 @@
 /* Linear networks of dense readouts (model/readout/patches.h) in closed form: ridge regression of the logarithm of depth, or Fisher's discriminants of labels.
  *
- *   moments = rvm_dense_moments_new (&shape);
+ *   moments = rvm_dense_moments_new (&shape, &error);
  *   for each picture: rvm_dense_moments_add (moments, state, map, weight);
- *   linear = rvm_dense_linear_solve (moments, ridge, prior);
+ *   linear = rvm_dense_linear_solve (moments, ridge, prior, &error);
  *   rvm_dense_linear_answer (linear, state, values);
  *
  * Solving is quick, so that many penalties can be tried with the same moments. */
 #pragma once
 
-#include <glib.h>
+#include "model/readout/patches.h"
 
 G_BEGIN_DECLS
 
@@ -21,7 +21,8 @@ typedef struct {
 /* Sums of products over all cells of pictures. */
 typedef struct _RvmDenseMoments RvmDenseMoments;
 
-RvmDenseMoments *rvm_dense_moments_new (const RvmDenseShape *shape);
+/* RVM_ERROR_MEMORY. */
+RvmDenseMoments *rvm_dense_moments_new (const RvmDenseShape *shape, GError **error);
 void rvm_dense_moments_free (RvmDenseMoments *moments);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDenseMoments, rvm_dense_moments_free)
 
@@ -34,19 +35,17 @@ void rvm_dense_moments_add_all (RvmDenseMoments *moments, const RvmDenseMoments 
 
 typedef struct {
   RvmDenseShape shape;
-  guint rings, code, outputs; /* outputs of a cell: block * block * channels */
-  float *kernel; /* (rings, dim, outputs) */
-  float *places; /* (code, outputs) */
-  float *bias;   /* (outputs) */
+  RvmPatchNetwork *network; /* outputs of a cell: block * block * channels */
+  RvmPatchGrid *grid;
 } RvmDenseLinear;
 
 /* @ridge: in units of the variance of an input. @prior: power of the labels' shares that their probabilities are multiplied by: 0, all labels are as
- * likely, 1, as they are in the pictures. */
-RvmDenseLinear *rvm_dense_linear_solve (const RvmDenseMoments *moments, double ridge, double prior);
+ * likely, 1, as they are in the pictures. RVM_ERROR_MEMORY. */
+RvmDenseLinear *rvm_dense_linear_solve (const RvmDenseMoments *moments, double ridge, double prior, GError **error);
 void rvm_dense_linear_free (RvmDenseLinear *linear);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmDenseLinear, rvm_dense_linear_free)
 
 /* @values: (rows * block, columns * block, channels): probabilities of labels, or metres. */
-void rvm_dense_linear_answer (const RvmDenseLinear *linear, const float *state, float *values);
+void rvm_dense_linear_answer (RvmDenseLinear *linear, const float *state, float *values);
 
 G_END_DECLS
