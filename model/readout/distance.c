@@ -113,14 +113,8 @@ push (gpointer data, const float *features, guint *states, GError **error)
   return &window->output;
 }
 
-static guint64
-get_bytes (gconstpointer window)
-{
-  return 0;
-}
-
 const RvmReadoutNetwork rvm_distance_network = {
-  .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push, .get_bytes = get_bytes,
+  .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push,
 };
 
 static gboolean

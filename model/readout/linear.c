@@ -182,12 +182,6 @@ push (gpointer data, const float *features, guint *states, GError **error)
   return window->outputs;
 }
 
-static guint64
-get_bytes (gconstpointer window)
-{
-  return 0; /* of the device's */
-}
-
 const RvmReadoutNetwork rvm_linear_network = {
-  .claims = claims, .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push, .get_bytes = get_bytes,
+  .claims = claims, .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push,
 };

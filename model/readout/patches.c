@@ -264,12 +264,6 @@ push (gpointer window, const float *features, guint *states, GError **error)
   return rvm_patch_grid_answer (window, features);
 }
 
-static guint64
-get_bytes (gconstpointer window)
-{
-  return 0; /* of the device's */
-}
-
 const RvmReadoutNetwork rvm_patches_network = {
-  .claims = claims, .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push, .get_bytes = get_bytes,
+  .claims = claims, .load = load, .unload = unload, .start = start, .stop = stop, .reset = reset, .push = push,
 };

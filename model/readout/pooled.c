@@ -74,21 +74,21 @@ static void
 resample_window (const float *const *states, guint n, const RvmPooledShape *shape, float *vector)
 {
   const gsize values = (gsize)shape->cells * shape->dim;
+  g_autofree double *from = g_new0 (double, values);
 
   for (gsize v = 0; v < values; v++) {
-    double from = 0;
-
     if (shape->reference == RVM_REFERENCE_FIRST)
-      from = states[0][v];
+      from[v] = states[0][v];
     for (guint i = 0; shape->reference == RVM_REFERENCE_MEAN && i < n; i++)
-      from += (double)states[i][v] / n;
-    for (guint slot = 0; slot < shape->slots; slot++) {
-      guint before, after;
-      double share;
+      from[v] += (double)states[i][v] / n;
+  }
+  for (guint slot = 0; slot < shape->slots; slot++) {
+    guint before, after;
+    double share;
 
-      find_slot (slot, shape->slots, n, &before, &after, &share);
-      vector[slot * values + v] = (1 - share) * states[before][v] + share * states[after][v] - from;
-    }
+    find_slot (slot, shape->slots, n, &before, &after, &share);
+    for (gsize v = 0; v < values; v++)
+      vector[slot * values + v] = (1 - share) * states[before][v] + share * states[after][v] - from[v];
   }
 }
 

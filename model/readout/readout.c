@@ -221,7 +221,9 @@ rvm_readout_stream_free (RvmReadoutStream *stream)
 guint64
 rvm_readout_stream_get_bytes (const RvmReadoutStream *stream)
 {
-  return stream->readout->functions->get_bytes (stream->window);
+  const RvmReadoutNetwork *functions = stream->readout->functions;
+
+  return functions->get_bytes ? functions->get_bytes (stream->window) : 0;
 }
 
 void

@@ -22,7 +22,7 @@ typedef struct {
   void (*reset) (gpointer window);
   /* Adds a state; the outputs for the window as it is then, (queries, outputs), are valid until the next call. @states: how many it has. */
   const float *(*push) (gpointer window, const float *features, guint *states, GError **error);
-  guint64 (*get_bytes) (gconstpointer window);
+  guint64 (*get_bytes) (gconstpointer window); /* of the device's memory; NULL: none */
 } RvmReadoutNetwork;
 
 struct _RvmReadoutKind {
