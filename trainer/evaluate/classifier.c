@@ -5,7 +5,7 @@
  * solved by Cholesky's decomposition, a system of one equation for each vector, whatever their length. The coefficients of a class sum to 0, so that the mean of the vectors only enters the bias. */
 #include "classifier.h"
 
-#include "cholesky.h"
+#include "model/cholesky.h"
 
 void
 rvm_classifier_multiply (const float *const *vectors, guint n, guint learned, gsize length, double *products)

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "kernels/error.h"
+#include "model/cholesky.h"
 #include "model/readout/attention_readout.h"
 #include "model/readout/readout_private.h"
-#include "trainer/evaluate/cholesky.h"
 
 enum {
   RINGS = 2, /* the patch itself, and 5 x 5 around it */

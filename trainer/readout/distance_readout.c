@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernels/error.h"
+#include "model/cholesky.h"
 #include "model/format/weights.h"
-#include "trainer/evaluate/cholesky.h"
 
 /* Pooled states of all clips, with the group of each. */
 typedef struct {
@@ -101,27 +101,6 @@ find_covariance (const Samples *samples, guint left_out, double *mean, double *c
   return shrinkage;
 }
 
-/* @covariance becomes W, lower triangular, with W^T W its inverse: the inverse of its factor L. */
-static void
-whiten (double *covariance, guint dim)
-{
-  double *a = covariance;
-
-  rvm_cholesky_factorise (a, dim);
-  for (guint c = 0; c < dim; c++) { /* a column of the inverse at a time, in place: column c of L is not needed any more */
-    a[(gsize) c * dim + c] = 1 / a[(gsize) c * dim + c];
-    for (guint r = c + 1; r < dim; r++) {
-      double sum = 0;
-
-      for (guint k = c; k < r; k++)
-        sum -= a[(gsize) r * dim + k] * a[(gsize) k * dim + c];
-      a[(gsize) r * dim + c] = sum / a[(gsize) r * dim + r];
-    }
-    for (guint r = 0; r < c; r++)
-      a[(gsize) r * dim + c] = 0;
-  }
-}
-
 static double
 get_distance (const double *x, const double *mean, const double *whitening, guint dim)
 {
@@ -152,7 +131,8 @@ measure_held_out (RvmDistanceReadout *readout, const Samples *samples, guint gro
 
   for (guint group = 0; group < groups; group++) {
     find_covariance (samples, group, mean, covariance);
-    whiten (covariance, samples->dim);
+    rvm_cholesky_factorise (covariance, samples->dim);
+    rvm_cholesky_invert (covariance, samples->dim);
     for (guint i = 0; i < samples->n; i++)
       if (g_array_index (samples->group, guint, i) == group) {
         const double distance = get_distance (get_sample (samples, i), mean, covariance, samples->dim);
@@ -189,7 +169,8 @@ rvm_distance_readout_make (const RvmFeatureSettings *settings, const RvmLabelled
   readout->dim = samples.dim;
   readout->n = samples.n;
   readout->shrinkage = find_covariance (&samples, G_MAXUINT, mean, covariance);
-  whiten (covariance, samples.dim);
+  rvm_cholesky_factorise (covariance, samples.dim);
+  rvm_cholesky_invert (covariance, samples.dim);
   readout->mean = g_new (float, samples.dim);
   readout->whitening = g_new (float, (gsize) samples.dim *samples.dim);
   for (guint c = 0; c < samples.dim; c++)

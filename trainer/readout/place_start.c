@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "trainer/evaluate/cholesky.h"
+#include "model/cholesky.h"
 
 #define SHARPNESS 16.0
 #define RIDGE 1e-3    /* of the mean square of a channel */

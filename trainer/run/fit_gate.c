@@ -6,9 +6,9 @@
 
 #include "initialise.h"
 #include "kernels/error.h"
+#include "model/cholesky.h"
 #include "model/stream.h"
 #include "trainer/data/hiding.h"
-#include "trainer/evaluate/cholesky.h"
 
 enum {
   LEAST_FRAMES = 40,

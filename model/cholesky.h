@@ -12,4 +12,7 @@ void rvm_cholesky_factorise (double *a, guint n);
 /* L L^T x = b, in place. @b has @stride values from one equation to the next. */
 void rvm_cholesky_solve (const double *factor, guint n, double *b, guint stride);
 
+/* @factor: L becomes its inverse W, with W^T W the inverse of a; what is above the diagonal becomes 0. */
+void rvm_cholesky_invert (double *factor, guint n);
+
 G_END_DECLS

@@ -33,3 +33,22 @@ rvm_cholesky_solve (const double *factor, guint n, double *b, guint stride)
     b[(gsize) i * stride] /= factor[(gsize) i * n + i];
   }
 }
+
+void
+rvm_cholesky_invert (double *factor, guint n)
+{
+  double *a = factor;
+
+  for (guint c = 0; c < n; c++) { /* a column of the inverse at a time: column c of L is not needed any more */
+    a[(gsize) c * n + c] = 1 / a[(gsize) c * n + c];
+    for (guint r = c + 1; r < n; r++) {
+      double sum = 0;
+
+      for (guint k = c; k < r; k++)
+        sum -= a[(gsize) r * n + k] * a[(gsize) k * n + c];
+      a[(gsize) r * n + c] = sum / a[(gsize) r * n + r];
+    }
+    for (guint r = 0; r < c; r++)
+      a[(gsize) r * n + c] = 0;
+  }
+}
