@@ -1,5 +1,5 @@
--- The database of an archive: ARCHIVE/archive.sqlite. docs/archive.md explains it. The version of this schema is in "PRAGMA user_version"; each later
--- version adds a step to the table of migrations in archive/database.c, so that every archive that was ever made can be opened.
+-- The database of an archive: ARCHIVE/archive.sqlite. docs/archive.md explains it. The version of this schema is in "PRAGMA user_version": 2. A
+-- later version adds a step from the one before to the table in archive/database/database.c, so that every archive that was ever made can be opened.
 -- Times of videos are nanoseconds; numbers in blobs are little-endian.
 
 -- What every file of the archive was analysed with. It has one row, and never changes.
@@ -12,7 +12,7 @@ CREATE TABLE archive (
   interval INTEGER NOT NULL,         -- frames that are skipped between two that are analysed
   rate_n INTEGER NOT NULL,           -- analysed frames a second, as a fraction; 0: every frame, or every interval + 1
   rate_d INTEGER NOT NULL,
-  parts TEXT NOT NULL,               -- what is kept: class, mean, patches, in this order, with commas
+  parts TEXT NOT NULL,               -- what is kept: class, mean, summary, patches, in this order, with commas
   colours INTEGER NOT NULL           -- bins of the histogram of colours
 );
 
@@ -45,11 +45,11 @@ CREATE TABLE files (
 CREATE INDEX files_state ON files (state);
 
 -- What is known of the moments of a file, in pieces of at most 65536 moments: "times", int64 each; "class" and "mean" (of the patches), float16 (moments,
--- dim); "colours", float16 (moments, archive.colours), each the root of a share, so that the scalar product of two is their likeness.
+-- dim); "summary", float16 (moments, 2, dim), the mean of the patches and their standard deviation from it; "colours", float16 (moments, archive.colours), each the root of a share, so that the scalar product of two is their likeness.
 CREATE TABLE vectors (
   id INTEGER PRIMARY KEY,
   file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
-  kind TEXT NOT NULL CHECK (kind IN ('times', 'class', 'mean', 'colours')),
+  kind TEXT NOT NULL CHECK (kind IN ('times', 'class', 'mean', 'summary', 'colours')),
   first INTEGER NOT NULL,            -- the first moment of the piece, counted from 0
   count INTEGER NOT NULL,
   data BLOB NOT NULL,

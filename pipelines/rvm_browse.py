@@ -18,7 +18,7 @@ import numpy as np
 
 import rvm_app
 
-APPLICATION, SCHEMA = 0x52564D41, 1
+APPLICATION, SCHEMA = 0x52564D41, 2
 WIDTH = 1000  # pixels of a timeline
 SAMPLE_FILES, SAMPLE_MOMENTS = 200, 100  # that the colours of timelines are chosen by
 SECOND = 1000000000
@@ -183,7 +183,7 @@ class Archive:
 
     def choose_basis(self, database, files):
         parts = database.execute("SELECT parts FROM archive").fetchone()[0].split(",")
-        kind = "mean" if "mean" in parts else "class" if "class" in parts else "colours"
+        kind = next((part for part in ("summary", "mean", "class") if part in parts), "colours")
         ids = [number for number, in database.execute("SELECT id FROM files WHERE state != 'failed' AND moments > 0 ORDER BY path")][::max(1, files // SAMPLE_FILES)]
         chosen = [self.find(number, database) for number in ids]
         values = np.concatenate([self.pick(database, kind, video, np.arange(0, video.moments, max(1, video.moments // SAMPLE_MOMENTS))) for video in chosen]).astype("f4")
@@ -211,7 +211,7 @@ class Archive:
         """The moments that rvm-archive finds near that of a video at @time (nanoseconds), or near what is in @box (x, y, width, height of its pixels)."""
         video = self.find(number)
         if box and not video.features:
-            raise Problem(400, "the archive keeps no patches, which regions are compared by: rvm-archive index --parts class,mean,patches makes one that does")
+            raise Problem(400, "the archive keeps no patches, which regions are compared by: rvm-archive index --parts class,summary,patches makes one that does")
         command = [b"rvm-archive", b"search", video.path + f"@{time // SECOND}.{time % SECOND:09d}".encode(), b"--archive", self.folder, b"--json", b"--top", b"12"]
         if box:
             command += [b"--box", ",".join(f"{side:.3f}" for side in box).encode()]

@@ -16,7 +16,7 @@ static gboolean json;
 static const GOptionEntry entries[] = {
   { "archive", 'a', 0, G_OPTION_ARG_FILENAME, &archive, "folder of the archive", "FOLDER" },
   { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "where to: a name that ends with .jsonl, .csv or .npy (default: JSON lines to standard output)", "FILE" },
-  { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "class, mean or colours (JSON lines: default all that there are)", "KIND" },
+  { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "class, mean, summary or colours (JSON lines: default all that there are)", "KIND" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &json, "the same as without --output", NULL },
   G_OPTION_ENTRY_NULL,
 };
@@ -117,6 +117,7 @@ choose_kinds (Export *e, gboolean one, GError **error)
 
   there |= e->settings->parts & RVM_PART_CLASS ? 1u << RVM_VECTOR_CLASS : 0;
   there |= e->settings->parts & RVM_PART_MEAN ? 1u << RVM_VECTOR_MEAN : 0;
+  there |= e->settings->parts & RVM_PART_SUMMARY ? 1u << RVM_VECTOR_SUMMARY : 0;
   e->kinds = kind_name ? 0 : there;
   for (guint kind = RVM_VECTOR_CLASS; kind_name && kind < RVM_VECTOR_KINDS; kind++)
     if (strcmp (kind_name, rvm_vector_names[kind]) == 0)

@@ -30,7 +30,7 @@ static const GOptionEntry entries[] = {
   { "size", 0, 0, G_OPTION_ARG_INT, &size, "shorter side of the analysed picture (default: 128; 0: that of the video)", "PIXELS" },
   { "rate", 0, 0, G_OPTION_ARG_STRING, &rate, "analysed frames a second, such as 2 or 30000/1001 (default: 5)", "R" },
   { "interval", 0, 0, G_OPTION_ARG_INT, &interval, "instead of a rate: frames skipped between analysed ones (0: every frame is analysed)", "N" },
-  { "parts", 0, 0, G_OPTION_ARG_STRING, &parts, "what is kept: class, mean, patches (default: class,mean)", "LIST" },
+  { "parts", 0, 0, G_OPTION_ARG_STRING, &parts, "what is kept: class, mean, summary, patches (default: class,summary)", "LIST" },
   { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "number format of the weights: f32, f16 or bf16 (default: f32)", "TYPE" },
   { "retry", 0, 0, G_OPTION_ARG_NONE, &retry, "try files again that failed or broke off", NULL },
   { "jobs", 'j', 0, G_OPTION_ARG_INT, &threads, "files that are looked at at a time (default: the number of processors, at most 8)", "N" },
@@ -81,7 +81,7 @@ choose_settings (const RvmSettings *known, RvmModel *model, RvmSettings *setting
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--size is at most %d, --interval at most 1000000", MOST_SIZE);
     return FALSE;
   }
-  *settings = (RvmSettings){ .size = DEFAULT_SIZE, .rate_n = 5, .rate_d = 1, .parts = RVM_PART_CLASS | RVM_PART_MEAN };
+  *settings = (RvmSettings){ .size = DEFAULT_SIZE, .rate_n = 5, .rate_d = 1, .parts = RVM_PART_CLASS | RVM_PART_SUMMARY };
   if (known)
     *settings = *known;
   settings->model_id = g_strdup (rvm_model_get_id (model));

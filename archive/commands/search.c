@@ -25,7 +25,7 @@ static const GOptionEntry entries[] = {
   { "point", 0, 0, G_OPTION_ARG_STRING, &point, "only the patch at this point", "X,Y" },
   { "mask", 0, 0, G_OPTION_ARG_FILENAME, &mask, "only what is not 0 in this PNG of the picture's size", "FILE" },
   { "by", 0, 0, G_OPTION_ARG_STRING, &by_name, "what moments are compared by: features, colours or both (default: colours; regions: features)", "WHAT" },
-  { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "which features of whole pictures: class or mean (default: mean, if the archive has it)", "KIND" },
+  { "kind", 0, 0, G_OPTION_ARG_STRING, &kind_name, "which features of whole pictures: class, mean or summary (default: the last of them that the archive has)", "KIND" },
   { "method", 0, 0, G_OPTION_ARG_STRING, &method_name, "exact: compare all moments; faiss: those that are likely to be near, with an index that is made when it"
       " is missing; auto: faiss where an index is there and exact would take more than a second (auto)", "HOW" },
   { "top", 0, 0, G_OPTION_ARG_INT, &top, "answers, at most (10)", "N" },
@@ -87,13 +87,15 @@ choose (const RvmSettings *settings, gboolean region, RvmSearchOptions *options,
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--by '%s': expected features, colours or both", by_name);
     return FALSE;
   }
-  options->kind = settings->parts & RVM_PART_MEAN ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
-  if (kind_name && strcmp (kind_name, "class") != 0 && strcmp (kind_name, "mean") != 0) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--kind '%s': expected class or mean", kind_name);
+  options->kind = settings->parts & RVM_PART_SUMMARY ? RVM_VECTOR_SUMMARY : settings->parts & RVM_PART_MEAN ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
+  if (kind_name)
+    options->kind = RVM_VECTOR_CLASS;
+  while (kind_name && options->kind < RVM_VECTOR_COLOURS && strcmp (rvm_vector_names[options->kind], kind_name) != 0)
+    options->kind++;
+  if (options->kind == RVM_VECTOR_COLOURS) {
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "--kind '%s': expected class, mean or summary", kind_name);
     return FALSE;
   }
-  if (kind_name)
-    options->kind = strcmp (kind_name, "mean") == 0 ? RVM_VECTOR_MEAN : RVM_VECTOR_CLASS;
   while (method_name && options->method < RVM_METHODS && strcmp (rvm_search_methods[options->method], method_name) != 0)
     options->method++;
   if (options->method == RVM_METHODS) {

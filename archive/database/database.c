@@ -1,5 +1,5 @@
-/* Opens databases. The schema's version is in user_version; migrations[i] turns version i into version i + 1, in one transaction, and version 0 is an
- * empty database. */
+/* Opens databases. The schema's version is in user_version; steps[i] turns version i into the next one, in one transaction, and an empty database, version
+ * 0, at once into the newest. */
 #include "database_private.h"
 
 #include <errno.h>
@@ -15,7 +15,12 @@
 
 enum { APPLICATION = 0x52564d41, /* "RVMA" */ PATIENCE = 30 /* seconds, for others that write */, LONGEST_STEP = 100000 /* microseconds */ };
 
-static const char *const migrations[] = { "/gst-rvm/archive/schema.sql" };
+enum { NEWEST = 2 };
+
+static const struct { gint64 to; const char *sql; } steps[NEWEST] = {
+  { NEWEST, "/gst-rvm/archive/schema.sql" },
+  { 2, "/gst-rvm/archive/schema_from_1.sql" },
+};
 
 /* Called by SQLite while another process has the database locked: 0 gives up. */
 static int
@@ -104,9 +109,9 @@ migrate (RvmDatabase *database, gint64 from, GError **error)
 
   /* Another process may have done it meanwhile. */
   ok = ok && read_number (database, "PRAGMA user_version", &from, error);
-  for (gint64 i = from; ok && i < (gint64) G_N_ELEMENTS (migrations); i++) {
-    g_autoptr (GBytes) sql = g_resource_lookup_data (rvm_archive_get_resource (), migrations[i], G_RESOURCE_LOOKUP_FLAGS_NONE, error);
-    g_autofree char *version = g_strdup_printf ("PRAGMA user_version = %" G_GINT64_FORMAT "; PRAGMA application_id = %d", i + 1, APPLICATION);
+  for (gint64 i = from; ok && i < NEWEST; i = steps[i].to) {
+    g_autoptr (GBytes) sql = g_resource_lookup_data (rvm_archive_get_resource (), steps[i].sql, G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+    g_autofree char *version = g_strdup_printf ("PRAGMA user_version = %" G_GINT64_FORMAT "; PRAGMA application_id = %d", steps[i].to, APPLICATION);
 
     ok = sql && rvm_database_run (database, g_bytes_get_data (sql, NULL), error) && rvm_database_run (database, version, error);
   }
@@ -119,7 +124,7 @@ migrate (RvmDatabase *database, gint64 from, GError **error)
 static gboolean
 check_version (RvmDatabase *database, RvmDatabaseMode mode, GError **error)
 {
-  const gint64 newest = G_N_ELEMENTS (migrations);
+  const gint64 newest = NEWEST;
   gint64 application, version, tables;
 
   if (!read_number (database, "PRAGMA application_id", &application, error) || !read_number (database, "PRAGMA user_version", &version, error)

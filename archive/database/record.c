@@ -6,9 +6,9 @@
 #include "hash.h"
 #include "kernels/error.h"
 
-static const char *const part_names[] = { "class", "mean", "patches" };
+static const char *const part_names[] = { "class", "mean", "summary", "patches" };
 
-const char *const rvm_vector_names[RVM_VECTOR_KINDS] = { "times", "class", "mean", "colours" };
+const char *const rvm_vector_names[RVM_VECTOR_KINDS] = { "times", "class", "mean", "summary", "colours" };
 
 char *
 rvm_parts_format (RvmParts parts)
@@ -33,13 +33,13 @@ rvm_parts_parse (const char *text, RvmParts *parts, GError **error)
     while (i < G_N_ELEMENTS (part_names) && strcmp (words[w], part_names[i]) != 0)
       i++;
     if (i == G_N_ELEMENTS (part_names)) {
-      rvm_error_set (error, RVM_ERROR_ARGUMENT, "parts '%s': '%s' is none of class, mean and patches", text, words[w]);
+      rvm_error_set (error, RVM_ERROR_ARGUMENT, "parts '%s': '%s' is none of class, mean, summary and patches", text, words[w]);
       return FALSE;
     }
     *parts |= 1 << i;
   }
   if (*parts == 0)
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "parts '%s': expected some of class, mean and patches, with commas", text);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "parts '%s': expected some of class, mean, summary and patches, with commas", text);
   return *parts != 0;
 }
 
@@ -96,7 +96,7 @@ rvm_vector_get_size (const RvmSettings *settings, RvmVectorOf kind)
 {
   if (kind == RVM_VECTOR_TIMES)
     return sizeof (gint64);
-  return (kind == RVM_VECTOR_COLOURS ? settings->colours : settings->dim) * sizeof (guint16);
+  return (kind == RVM_VECTOR_COLOURS ? settings->colours : kind == RVM_VECTOR_SUMMARY ? 2 * settings->dim : settings->dim) * sizeof (guint16);
 }
 
 gboolean

@@ -9,10 +9,11 @@ G_BEGIN_DECLS
 typedef enum {
   RVM_PART_CLASS = 1 << 0,
   RVM_PART_MEAN = 1 << 1,
-  RVM_PART_PATCHES = 1 << 2,
+  RVM_PART_SUMMARY = 1 << 2,
+  RVM_PART_PATCHES = 1 << 3,
 } RvmParts;
 
-/* (transfer full): "class,mean". */
+/* (transfer full): "class,summary". */
 char *rvm_parts_format (RvmParts parts);
 /* RVM_ERROR_ARGUMENT for what is not a list of them, or empty. */
 gboolean rvm_parts_parse (const char *text, RvmParts *parts, GError **error);
@@ -28,7 +29,7 @@ void rvm_settings_copy_fields (const RvmSettings *from, RvmSettings *to); /* @to
 /* RVM_ERROR_ARGUMENT with the first field that differs; @where begins the message. */
 gboolean rvm_settings_check_equal (const RvmSettings *have, const RvmSettings *want, const char *where, GError **error);
 
-typedef enum { RVM_VECTOR_TIMES, RVM_VECTOR_CLASS, RVM_VECTOR_MEAN, RVM_VECTOR_COLOURS, RVM_VECTOR_KINDS } RvmVectorOf;
+typedef enum { RVM_VECTOR_TIMES, RVM_VECTOR_CLASS, RVM_VECTOR_MEAN, RVM_VECTOR_SUMMARY, RVM_VECTOR_COLOURS, RVM_VECTOR_KINDS } RvmVectorOf;
 
 extern const char *const rvm_vector_names[RVM_VECTOR_KINDS];
 /* Bytes of the vector of one moment. */

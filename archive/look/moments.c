@@ -9,6 +9,7 @@
 #include "kernels/error.h"
 #include "kernels/half.h"
 #include "model/stream.h"
+#include "summary.h"
 #include "video/reader.h"
 
 #define NO_TIME G_MAXUINT64 /* as GStreamer has it */
@@ -20,7 +21,7 @@ typedef struct {
   RvmStream *stream;
   guint64 first, last, step, due; /* times; due: the earliest of the next moment, by rate */
   guint until;                    /* frames to skip, by interval */
-  float *features, *bins, *mean;
+  float *features, *bins, *summary;
   guint16 *halves;
 } Analysis;
 
@@ -40,7 +41,7 @@ analysis_clear (Analysis *a)
   g_clear_pointer (&a->reader, rvm_reader_free);
   g_free (a->features);
   g_free (a->bins);
-  g_free (a->mean);
+  g_free (a->summary);
   g_free (a->halves);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Analysis, analysis_clear)
@@ -79,8 +80,8 @@ begin (Analysis *a, const char *path, GError **error)
   tokens = rvm_stream_get_tokens (a->stream);
   dim = rvm_stream_get_dim (a->stream);
   a->features = g_new (float, tokens * dim);
-  a->halves = g_new (guint16, MAX (tokens * dim, RVM_COLOURS));
-  a->mean = g_new (float, dim);
+  a->halves = g_new (guint16, MAX (MAX (tokens, 2) * dim, RVM_COLOURS));
+  a->summary = g_new (float, 2 * dim);
   a->bins = g_new (float, RVM_COLOURS);
   m->vectors[RVM_VECTOR_TIMES] = g_byte_array_new ();
   m->vectors[RVM_VECTOR_COLOURS] = g_byte_array_new ();
@@ -88,6 +89,8 @@ begin (Analysis *a, const char *path, GError **error)
     m->vectors[RVM_VECTOR_CLASS] = g_byte_array_new ();
   if (settings->parts & RVM_PART_MEAN)
     m->vectors[RVM_VECTOR_MEAN] = g_byte_array_new ();
+  if (settings->parts & RVM_PART_SUMMARY)
+    m->vectors[RVM_VECTOR_SUMMARY] = g_byte_array_new ();
   return TRUE;
 }
 
@@ -187,17 +190,12 @@ add_moment (Analysis *a, const char *path, const guint8 *pixels, guint64 pts, GE
 
   if (!rvm_stream_push (a->stream, pixels, (gsize) m->analysis_width * 3, 1, a->features, NULL, error))
     return FALSE;
-  for (gsize c = 0; c < dim; c++) {
-    double sum = 0;
-
-    for (gsize p = 1; p <= patches; p++)
-      sum += a->features[p * dim + c];
-    a->mean[c] = sum / patches;
-  }
+  rvm_summary_measure (a->features + dim, patches, dim, a->summary);
   rvm_colours_measure (pixels, (gsize) m->analysis_width * m->analysis_height, NULL, a->bins);
   if (a->look->settings.parts & RVM_PART_PATCHES && !keep_patches (a, path, a->features + dim, patches * dim, error))
     return FALSE;
-  if (!keep (a, RVM_VECTOR_CLASS, a->features, dim) || !keep (a, RVM_VECTOR_MEAN, a->mean, dim) || !keep (a, RVM_VECTOR_COLOURS, a->bins, RVM_COLOURS)) {
+  if (!keep (a, RVM_VECTOR_CLASS, a->features, dim) || !keep (a, RVM_VECTOR_MEAN, a->summary, dim)
+      || !keep (a, RVM_VECTOR_SUMMARY, a->summary, 2 * dim) || !keep (a, RVM_VECTOR_COLOURS, a->bins, RVM_COLOURS)) {
     rvm_error_set (error, RVM_ERROR_MODEL, "%s: features are too large for float16, which has values up to 65504", path);
     return FALSE;
   }

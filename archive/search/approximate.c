@@ -17,10 +17,10 @@
 
 enum { SEAL = RVM_HASH_SIZE - 1, BLOCK = 16384 /* vectors */, STALE = 20 /* a part of the moments */ };
 
-#define MAGIC "RVMnear1"
+#define MAGIC "RVMnear2"
 
 typedef struct {
-  guint64 n, dim, spans, has_standard;
+  guint64 n, dim, spans, has_standard, has_whitening;
   guint64 lists, trailer; /* bytes: of what FAISS wrote, and of the trailer */
   char head_hash[SEAL], trailer_hash[SEAL]; /* head: of what FAISS wrote, all but the lists */
   char magic[8];
@@ -74,14 +74,16 @@ make_lists (const RvmTable *table, const RvmStandard *standard, GError **error)
 {
   const gsize samples = rvm_faiss_count_samples (table->n), room = MAX (samples, BLOCK);
   g_autofree float *floats = g_try_new (float, room * table->dim);
+  g_autofree guint16 *halves = g_try_new (guint16, samples * table->dim);
   g_autoptr (RvmFaiss) faiss = NULL;
 
-  if (floats == NULL) {
+  if (floats == NULL || halves == NULL) {
     rvm_error_set (error, RVM_ERROR_MEMORY, "there is no memory for %" G_GSIZE_FORMAT " vectors", room);
     return NULL;
   }
   for (gsize i = 0; i < samples; i++)
-    rvm_nearest_convert (table->halves + i * table->n / samples * table->dim, 1, table->dim, standard, floats + i * table->dim);
+    memcpy (halves + i * table->dim, table->halves + i * table->n / samples * table->dim, table->dim * sizeof *halves);
+  rvm_nearest_convert (halves, samples, table->dim, standard, floats);
   faiss = rvm_faiss_new (table->dim, table->n, floats, samples, error);
   for (gsize first = 0; faiss && first < table->n; first += BLOCK) {
     const gsize n = MIN (BLOCK, table->n - first);
@@ -130,7 +132,8 @@ append_trailer (int file, const char *path, const RvmTable *table, const RvmStan
 {
   g_autoptr (GByteArray) trailer = g_byte_array_new ();
   const gint64 lists = lseek (file, 0, SEEK_END);
-  End end = { .n = table->n, .dim = table->dim, .spans = table->spans->len, .has_standard = standard != NULL, .lists = MAX (lists, 0) };
+  End end = { .n = table->n, .dim = table->dim, .spans = table->spans->len, .has_standard = standard != NULL,
+    .has_whitening = standard && standard->whitening, .lists = MAX (lists, 0) };
   const gsize entries = table->n * rvm_faiss_get_entry_size (table->dim);
   char hash[RVM_HASH_SIZE];
 
@@ -140,6 +143,8 @@ append_trailer (int file, const char *path, const RvmTable *table, const RvmStan
     g_byte_array_append (trailer, (const guint8 *) standard->mean, table->dim * sizeof (float));
     g_byte_array_append (trailer, (const guint8 *) standard->scale, table->dim * sizeof (float));
   }
+  if (end.has_whitening)
+    g_byte_array_append (trailer, (const guint8 *) standard->whitening, (gsize) table->dim * table->dim * sizeof (float));
   for (guint s = 0; s < table->spans->len; s++) {
     const RvmTableSpan *span = &g_array_index (table->spans, RvmTableSpan, s);
     const guint64 count = span->count;
@@ -218,7 +223,7 @@ rvm_approximate_make (RvmDatabase *database, const char *folder, RvmVectorOf kin
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: has no moments", rvm_database_get_path (database));
     return FALSE;
   }
-  standard = kind == RVM_VECTOR_COLOURS ? NULL : rvm_standard_new (table->halves, table->n, table->dim);
+  standard = kind == RVM_VECTOR_COLOURS ? NULL : rvm_standard_new (table->halves, table->n, table->dim, table->spans->len);
   return write_file (path, table, standard, error);
 }
 
@@ -256,19 +261,22 @@ read_trailer (const char *path, End *end, GError **error)
 static gboolean
 take_trailer (RvmApproximate *a, const char *path, const End *end, const guint8 *trailer, GError **error)
 {
-  const gsize standard = end->has_standard ? 2 * a->dim * sizeof (float) : 0, each = SEAL + sizeof (guint64);
+  const gsize columns = end->has_standard ? a->dim * sizeof (float) : 0, whitening = end->has_whitening ? a->dim * columns : 0;
+  const gsize standard = 2 * columns + whitening, each = SEAL + sizeof (guint64);
   char hash[RVM_HASH_SIZE];
   gsize first = 0;
 
   rvm_hash_bytes (trailer, end->trailer, hash);
   if (memcmp (hash, end->trailer_hash, SEAL) != 0 || end->dim != a->dim || end->has_standard != (a->kind != RVM_VECTOR_COLOURS)
+      || end->has_whitening > end->has_standard
       || end->trailer < standard || (end->trailer - standard) / each != end->spans || (end->trailer - standard) % each)
     return fail_format (path, error);
   if (standard) {
     a->standard = g_new0 (RvmStandard, 1);
     a->standard->dim = a->dim;
-    a->standard->mean = g_memdup2 (trailer, standard / 2);
-    a->standard->scale = g_memdup2 (trailer + standard / 2, standard / 2);
+    a->standard->mean = g_memdup2 (trailer, columns);
+    a->standard->scale = g_memdup2 (trailer + columns, columns);
+    a->standard->whitening = whitening ? g_memdup2 (trailer + 2 * columns, whitening) : NULL;
   }
   for (guint64 s = 0; s < end->spans; s++) {
     const guint8 *at = trailer + standard + s * each;

@@ -7,6 +7,7 @@
 
 #include "archive/look/colours.h"
 #include "archive/look/features_file.h"
+#include "archive/look/summary.h"
 #include "kernels/error.h"
 #include "kernels/half.h"
 #include "model/stream.h"
@@ -21,9 +22,8 @@ rvm_query_free (RvmQuery *query)
   if (query == NULL)
     return;
   g_free (query->path);
-  g_free (query->token);
-  g_free (query->mean);
-  g_free (query->colours);
+  for (guint kind = 0; kind < RVM_VECTOR_KINDS; kind++)
+    g_free (query->vectors[kind]);
   g_free (query->region);
   g_free (query);
 }
@@ -120,9 +120,9 @@ take_known (RvmQuery *query, RvmDatabase *database, const char *folder, const Rv
       best = i;
   query->time = each[best];
   query->known = TRUE;
-  if (!read_one (database, record, RVM_VECTOR_CLASS, best, &query->token, error) || !read_one (database, record, RVM_VECTOR_MEAN, best, &query->mean, error)
-      || !read_one (database, record, RVM_VECTOR_COLOURS, best, &query->colours, error))
-    return FALSE;
+  for (guint kind = RVM_VECTOR_CLASS; kind < RVM_VECTOR_KINDS; kind++)
+    if (!read_one (database, record, kind, best, &query->vectors[kind], error))
+      return FALSE;
   if (!region->given)
     return TRUE;
   features = rvm_features_file_map (path, record->moments, record->rows, record->columns, dim, error);
@@ -193,8 +193,8 @@ push_frames (Analysis *a, RvmQuery *query, const RvmSettings *settings, guint wi
     return FALSE;
   }
   query->time = found;
-  query->colours = g_new (float, RVM_COLOURS);
-  rvm_colours_measure (last, (gsize) width * height, NULL, query->colours);
+  query->vectors[RVM_VECTOR_COLOURS] = g_new (float, RVM_COLOURS);
+  rvm_colours_measure (last, (gsize) width * height, NULL, query->vectors[RVM_VECTOR_COLOURS]);
   return TRUE;
 }
 
@@ -223,12 +223,10 @@ analyse (RvmQuery *query, RvmModel *model, const RvmSettings *settings, const Rv
   shape->columns = rvm_stream_get_columns (a.stream);
   if (!push_frames (&a, query, settings, width, height, error))
     return FALSE;
-  query->token = g_new (float, dim);
-  query->mean = g_new0 (float, dim);
-  memcpy (query->token, a.features, dim * sizeof (float));
-  for (guint p = 1; p < tokens; p++)
-    for (guint c = 0; c < dim; c++)
-      query->mean[c] += a.features[(gsize) p * dim + c] / (tokens - 1);
+  query->vectors[RVM_VECTOR_CLASS] = g_memdup2 (a.features, dim * sizeof (float));
+  query->vectors[RVM_VECTOR_SUMMARY] = g_new (float, 2 * dim);
+  rvm_summary_measure (a.features + dim, tokens - 1, dim, query->vectors[RVM_VECTOR_SUMMARY]);
+  query->vectors[RVM_VECTOR_MEAN] = g_memdup2 (query->vectors[RVM_VECTOR_SUMMARY], dim * sizeof (float));
   return take_region (query, region, shape, dim, a.features + dim, error);
 }
 

@@ -12,7 +12,7 @@ typedef struct {
   char *path;  /* absolute */
   gint64 time; /* of the moment that was found, nanoseconds */
   gboolean known; /* the archive has it */
-  float *token, *mean, *colours; /* NULL where the archive keeps no such vectors */
+  float *vectors[RVM_VECTOR_KINDS]; /* NULL where the archive keeps none, and of times */
   float *region;  /* mean of the patches of the region, each as much as it is covered; NULL without one */
   double share;   /* of the picture that the region covers, 0..1 */
 } RvmQuery;

@@ -41,7 +41,7 @@ add_scores (RvmSearch *search, RvmDatabase *database, RvmVectorOf kind, const fl
     return FALSE;
   scores = g_new (float, MAX (table->n, 1));
   if (kind != RVM_VECTOR_COLOURS)
-    standard = rvm_standard_new (table->halves, table->n, table->dim);
+    standard = rvm_standard_new (table->halves, table->n, table->dim, table->spans->len);
   rvm_nearest_score (table->halves, table->n, table->dim, standard, query, scores);
   if (search->scores == NULL)
     search->scores = g_new0 (float, MAX (table->n, 1));
@@ -79,10 +79,10 @@ sample_patches (const RvmTable *table, const char *folder, guint dim, GError **e
       g_byte_array_append (samples, (const guint8 *) g_bytes_get_data (bytes, NULL) + i * n / wanted * dim * sizeof (guint16), dim * sizeof (guint16));
   }
   if (samples->len == 0) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: keeps no patches, which regions are compared by: --parts class,mean,patches of 'index' keeps them", folder);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: keeps no patches, which regions are compared by: --parts class,summary,patches of 'index' keeps them", folder);
     return NULL;
   }
-  return rvm_standard_new ((const guint16 *) (const void *) samples->data, samples->len / dim / sizeof (guint16), dim);
+  return rvm_standard_new ((const guint16 *) (const void *) samples->data, samples->len / dim / sizeof (guint16), dim, 0);
 }
 
 static gboolean
@@ -123,7 +123,7 @@ get_kind (const RvmSearchOptions *options)
 static const float *
 get_vector (const RvmQuery *query, RvmVectorOf kind)
 {
-  return kind == RVM_VECTOR_COLOURS ? query->colours : kind == RVM_VECTOR_MEAN ? query->mean : query->token;
+  return query->vectors[kind];
 }
 
 static gboolean
@@ -133,10 +133,10 @@ score_exactly (RvmSearch *search, RvmDatabase *database, const char *folder, con
   if (query->region)
     return score_regions (search, database, folder, query, error);
   if (options->by == RVM_BY_COLOURS)
-    return add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 1, error);
+    return add_scores (search, database, RVM_VECTOR_COLOURS, get_vector (query, RVM_VECTOR_COLOURS), 1, error);
   if (!add_scores (search, database, options->kind, get_vector (query, options->kind), options->by == RVM_BY_BOTH ? 0.5f : 1, error))
     return FALSE;
-  return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, query->colours, 0.5f, error);
+  return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, get_vector (query, RVM_VECTOR_COLOURS), 0.5f, error);
 }
 
 static void G_GNUC_PRINTF (2, 3)

@@ -14,7 +14,7 @@ import time
 
 from archive import call, digest, files, index, kill, make_videos, rows, run, run_json, start, tiny, wait_for
 
-PARTS = ["--parts", "class,mean,patches"]
+PARTS = ["--parts", "class,summary,patches"]
 
 
 def make(folder, n=8):
@@ -33,7 +33,7 @@ def test_killed(folder):
         time.sleep(chance.uniform(0.05, 1.2))
         kills += kill(process)[1] == -signal.SIGKILL
         if (archive / "archive.sqlite").exists():
-            known = run_json("status", "--archive", archive) if rows(archive, "PRAGMA user_version") == [(1,)] and rows(archive, "SELECT count(*) FROM archive") == [(1,)] else None
+            known = run_json("status", "--archive", archive) if rows(archive, "PRAGMA user_version") == [(2,)] and rows(archive, "SELECT count(*) FROM archive") == [(1,)] else None
             assert known is None or known["partial"] == known["failed"] == 0, known
     assert kills > 0
     index(videos, archive, *PARTS)
@@ -163,7 +163,7 @@ def test_versions(folder):
     import sqlite3
 
     videos, plain, _ = make(folder, 2)
-    for sql, words in (("PRAGMA user_version = 2", "made by a later rvm-archive"), ("PRAGMA application_id = 7", "database of another program")):
+    for sql, words in (("PRAGMA user_version = 3", "made by a later rvm-archive"), ("PRAGMA application_id = 7", "database of another program")):
         archive = folder / words.replace(" ", "-")
         shutil.copytree(plain, archive)
         connection = sqlite3.connect(archive / "archive.sqlite")
@@ -174,6 +174,30 @@ def test_versions(folder):
             assert words in run(*command, "--archive", archive, status=1)
         assert (archive / "archive.sqlite").read_bytes() == before
     assert "No such file" in run("status", "--archive", folder / "none", status=1) and "which archive" in run("status", status=2)
+
+
+def test_first_version(folder):
+    """An archive of version 1, which has no summaries, is brought up to date by index, loses nothing, and is searched by means."""
+    import sqlite3
+
+    videos = make_videos(folder / "videos", 3)
+    archive = folder / "archive"
+    index(videos, archive, "--parts", "class,mean")
+    expected = digest(archive)
+    connection = sqlite3.connect(archive / "archive.sqlite")
+    (now,), = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'vectors'").fetchall()
+    before = now.replace("vectors", "earlier", 1).replace("'mean', 'summary', ", "'mean', ")
+    assert before != now and "summary" not in before
+    connection.executescript(f"BEGIN; {before}; INSERT INTO earlier SELECT * FROM vectors; DROP TABLE vectors; ALTER TABLE earlier RENAME TO vectors; "
+                             "CREATE INDEX vectors_kind ON vectors (kind, file, first); PRAGMA user_version = 1; COMMIT;")
+    connection.close()
+    assert "'rvm-archive index' brings it up to date" in run("status", "--archive", archive, status=1)
+    counts = index(videos, archive)
+    assert (counts["known"], counts["done"]) == (3, 0) and digest(archive) == expected, counts
+    assert rows(archive, "PRAGMA user_version") == [(2,)] and "'summary'" in rows(archive, "SELECT sql FROM sqlite_schema WHERE name = 'vectors'")[0][0]
+    assert run_json("check", "--archive", archive)["faults"] == []
+    assert len(run_json("search", f"{videos}/ball.mkv@0", "--archive", archive, "--by", "features", "--others")["answers"]) == 2
+    assert "has none of that kind" in run("export", "--archive", archive, "--kind", "summary", "--output", folder / "out.npy", status=2)
 
 
 for name, test in sorted(globals().items()):

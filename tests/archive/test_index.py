@@ -25,12 +25,12 @@ def features_of(archive, kind):
 
 
 def test_equals_plugin(folder):
-    """Bytes of class tokens and patches, and means, against rvmexport's of the same video."""
+    """Bytes of class tokens and patches, and means and summaries, against rvmexport's of the same video."""
     videos = folder / "videos"
     videos.mkdir()
     make_video(videos / "a.mkv", "ball", 7, (80, 48))
     archive = folder / "archive"
-    counts = index(videos, archive, "--parts", "class,mean,patches")
+    counts = index(videos, archive, "--parts", "class,mean,summary,patches")
     assert counts["done"] == 1 and counts["moments"] == 7, counts
     subprocess.run(["gst-launch-1.0", "-q", "filesrc", f"location={videos}/a.mkv", "!", "decodebin", "!", "rvmencode", f"model-file={data}/tiny.npz", "size=32", "!",
                     "rvmexport", f"features-location={folder}/plugin.npy", f"class-location={folder}/class.npy", f"location={folder}/plugin.jsonl", "!", "fakesink"],
@@ -43,6 +43,8 @@ def test_equals_plugin(folder):
     assert (features_of(archive, "class")[str(videos / "a.mkv")] == tokens.astype("f2")).all()
     mean = patches.astype("f8").mean(axis=(1, 2))
     assert abs(features_of(archive, "mean")[str(videos / "a.mkv")] - mean).max() <= abs(mean).max() / 1024
+    summary = numpy.concatenate([mean, patches.astype("f8").std(axis=(1, 2))], axis=1)
+    assert abs(features_of(archive, "summary")[str(videos / "a.mkv")] - summary).max() <= abs(summary).max() / 1024
     assert features_of(archive, "times")[str(videos / "a.mkv")].ravel().tolist() == [line["pts"] for line in lines]
     assert record["features_error"] == abs(patches.astype("f8") - stored).max() / abs(patches.astype("f8")).max() <= 1 / 2048
     assert (record["width"], record["height"], record["analysis_width"], record["rows"], record["columns"]) == (80, 48, 48, 2, 3), record
@@ -50,7 +52,7 @@ def test_equals_plugin(folder):
     assert rows(archive, "SELECT model_id, dim FROM archive") == [(lines[0]["model_id"], lines[0]["dim"])]
     colours = features_of(archive, "colours")[str(videos / "a.mkv")].astype("f8")
     assert abs((colours**2).sum(axis=1) - 1).max() < 1e-3
-    for name in ("class", "colours"):
+    for name in ("class", "summary", "colours"):
         run("export", "--archive", archive, "--kind", name, "--output", folder / "out.npy")
         assert (numpy.load(folder / "out.npy") == features_of(archive, name)[str(videos / "a.mkv")]).all()
     run("export", "--archive", archive, "--kind", "mean", "--output", folder / "out.csv")
@@ -79,7 +81,7 @@ def test_again(folder):
     counts = index(videos, archive)
     assert (counts["done"], counts["known"], counts["failed"]) == (3, 2, 0), counts
     assert digest(archive) != before
-    means = features_of(archive, "mean")
+    means = features_of(archive, "summary")
     assert (means[str(videos / "ball.mkv")] == means[str(videos / "smpte.mkv")]).all()
     # The archive keeps what it was made with, and says so where it is asked for something else.
     assert "4 files" not in run("index", videos, "--archive", archive, "--model", data / "tiny.npz")
@@ -146,7 +148,7 @@ def test_planted(folder):
     assert state["cut.webm"][0] == "partial" and "cut short" in state["cut.webm"][1], state["cut.webm"]
     assert os.geteuid() == 0 or state["unreadable.mkv"] == ("failed", "Permission denied")
     assert all(state[f"tiny/{i}.mp4"][0] == "failed" for i in range(300))
-    means = features_of(archive, "mean")
+    means = features_of(archive, "summary")
     for name in odd:
         assert state[os.path.relpath(os.fsdecode(name), wrong)] == ("done", None), name
         assert (means[os.fsdecode(name)] == means[str(videos / "smpte.mkv")]).all()

@@ -15,7 +15,7 @@
 #include "kernels/half.h"
 #include "tests/folder.h"
 
-enum { VIDEOS = 50, MOMENTS = 400 /* of each */, DIM = 24, COLOURS = 64, CLUSTERS = 40, BEST = 10 };
+enum { VIDEOS = 50, MOMENTS = 400 /* of each */, DIM = 24 /* of a summary */, COLOURS = 64, CLUSTERS = 40, BEST = 10 };
 
 #define assert_no_error(error) ck_assert_msg ((error) == NULL, "%s", (error) ? (error)->message : "")
 
@@ -60,7 +60,7 @@ put_video (RvmDatabase *database, guint video)
   record->state = g_strdup ("done");
   record->moments = MOMENTS;
   record->vectors[RVM_VECTOR_TIMES] = g_bytes_new_take (times, MOMENTS * sizeof *times);
-  record->vectors[RVM_VECTOR_MEAN] = make_vectors (video, DIM, FALSE);
+  record->vectors[RVM_VECTOR_SUMMARY] = make_vectors (video, DIM, FALSE);
   record->vectors[RVM_VECTOR_COLOURS] = make_vectors (video, COLOURS, TRUE);
   rvm_database_put (database, record, &error);
   assert_no_error (error);
@@ -79,8 +79,8 @@ open_archive (RvmDatabaseMode mode)
 static void
 setup (void)
 {
-  const RvmSettings settings = { .model_id = (char *) "none", .precision = (char *) "f32", .dim = DIM, .size = 64, .rate_n = 2, .rate_d = 1, .colours = COLOURS,
-    .parts = RVM_PART_MEAN };
+  const RvmSettings settings = { .model_id = (char *) "none", .precision = (char *) "f32", .dim = DIM / 2, .size = 64, .rate_n = 2, .rate_d = 1, .colours = COLOURS,
+    .parts = RVM_PART_SUMMARY };
   g_autoptr (RvmDatabase) database = NULL;
 
   folder = g_dir_make_tmp ("nearest-XXXXXX", NULL);
@@ -110,13 +110,13 @@ static RvmSearch *
 search (RvmSearchBy by, RvmSearchMethod method, guint *told, GError **error)
 {
   g_autoptr (RvmDatabase) database = open_archive (RVM_DATABASE_READ);
-  g_autoptr (GBytes) mean = make_vectors (3, DIM, FALSE), colours = make_vectors (3, COLOURS, TRUE);
-  float mean_query[DIM], colours_query[COLOURS];
-  const RvmQuery query = { .mean = mean_query, .colours = colours_query };
-  const RvmSearchOptions options = { .by = by, .kind = RVM_VECTOR_MEAN, .method = method, .tell = count_told, .user_data = told };
+  g_autoptr (GBytes) summary = make_vectors (3, DIM, FALSE), colours = make_vectors (3, COLOURS, TRUE);
+  float summary_query[DIM], colours_query[COLOURS];
+  const RvmQuery query = { .vectors = { [RVM_VECTOR_SUMMARY] = summary_query, [RVM_VECTOR_COLOURS] = colours_query } };
+  const RvmSearchOptions options = { .by = by, .kind = RVM_VECTOR_SUMMARY, .method = method, .tell = count_told, .user_data = told };
 
   for (guint c = 0; c < DIM; c++)
-    mean_query[c] = rvm_half_to_float (((const guint16 *) g_bytes_get_data (mean, NULL))[c]);
+    summary_query[c] = rvm_half_to_float (((const guint16 *) g_bytes_get_data (summary, NULL))[c]);
   for (guint c = 0; c < COLOURS; c++)
     colours_query[c] = rvm_half_to_float (((const guint16 *) g_bytes_get_data (colours, NULL))[c]);
   *told = 0;
@@ -204,8 +204,8 @@ START_TEST (test_it_finds_what_exact_search_finds)
   check_finds (RVM_BY_FEATURES, 1);
   check_finds (RVM_BY_FEATURES, 0);
   check_finds (RVM_BY_COLOURS, 1);
-  ck_assert_int_gt (get_size ("mean.faiss"), VIDEOS * MOMENTS * DIM * 2);
-  ck_assert_int_eq (get_size ("mean.faiss.part"), -1);
+  ck_assert_int_gt (get_size ("summary.faiss"), VIDEOS * MOMENTS * DIM * 2);
+  ck_assert_int_eq (get_size ("summary.faiss.part"), -1);
 }
 END_TEST
 
@@ -229,7 +229,7 @@ START_TEST (test_videos_come_and_go)
   gint64 size;
 
   check_finds (RVM_BY_FEATURES, 1);
-  size = get_size ("mean.faiss");
+  size = get_size ("summary.faiss");
   /* One of fifty has come, and another has gone, whose place is in the middle: the index is still good enough. */
   put_video (database, VIDEOS);
   gone = rvm_database_find (database, "/videos/020.mp4", NULL);
@@ -249,11 +249,11 @@ START_TEST (test_videos_come_and_go)
     for (gsize i = 0; i < found->table->n; i++)
       ck_assert (isnan (found->scores[i]) || fabsf (found->scores[i] - exact->scores[i]) < 0.02f);
   }
-  ck_assert_int_eq (get_size ("mean.faiss"), size);
+  ck_assert_int_eq (get_size ("summary.faiss"), size);
   for (guint video = VIDEOS + 1; video < VIDEOS + 6; video++)
     put_video (database, video);
   check_finds (RVM_BY_FEATURES, 1);
-  ck_assert_int_gt (get_size ("mean.faiss"), size);
+  ck_assert_int_gt (get_size ("summary.faiss"), size);
 }
 END_TEST
 
@@ -264,14 +264,14 @@ START_TEST (test_damage_is_noticed)
     /* The end, the trailer, the first number of the head, a centroid. */
     static const gint64 places[] = { -20, -200, 2, 300 };
 
-    change_file ("mean.faiss", places[i]);
+    change_file ("summary.faiss", places[i]);
     check_finds (RVM_BY_FEATURES, 1);
     check_finds (RVM_BY_FEATURES, 0);
   }
   {
-    g_autofree char *file = g_build_filename (folder, "nearest", "mean.faiss", NULL);
+    g_autofree char *file = g_build_filename (folder, "nearest", "summary.faiss", NULL);
 
-    ck_assert_int_eq (truncate (file, get_size ("mean.faiss") / 2), 0);
+    ck_assert_int_eq (truncate (file, get_size ("summary.faiss") / 2), 0);
     check_finds (RVM_BY_FEATURES, 1);
     ck_assert_int_eq (truncate (file, 0), 0);
     check_finds (RVM_BY_FEATURES, 1);
@@ -281,20 +281,20 @@ END_TEST
 
 START_TEST (test_a_part_that_is_left_is_written_over)
 {
-  g_autofree char *nearest = g_build_filename (folder, "nearest", NULL), *part = g_build_filename (nearest, "mean.faiss.part", NULL);
+  g_autofree char *nearest = g_build_filename (folder, "nearest", NULL), *part = g_build_filename (nearest, "summary.faiss.part", NULL);
   g_autofree char *junk = g_strnfill (10000000, 'x');
 
   g_mkdir (nearest, 0777);
   ck_assert (g_file_set_contents (part, junk, -1, NULL));
   check_finds (RVM_BY_FEATURES, 1);
-  ck_assert_int_eq (get_size ("mean.faiss.part"), -1);
-  ck_assert_int_lt (get_size ("mean.faiss"), 10000000);
+  ck_assert_int_eq (get_size ("summary.faiss.part"), -1);
+  ck_assert_int_lt (get_size ("summary.faiss"), 10000000);
 }
 END_TEST
 
 START_TEST (test_one_process_makes_it)
 {
-  g_autofree char *nearest = g_build_filename (folder, "nearest", NULL), *part = g_build_filename (nearest, "mean.faiss.part", NULL);
+  g_autofree char *nearest = g_build_filename (folder, "nearest", NULL), *part = g_build_filename (nearest, "summary.faiss.part", NULL);
   g_autoptr (GError) error = NULL;
   guint said;
   int file;
@@ -329,7 +329,7 @@ START_TEST (test_it_is_refused)
   ck_assert_ptr_eq (search (RVM_BY_FEATURES, RVM_METHOD_FAISS, &said, &error), NULL);
   ck_assert (g_error_matches (error, RVM_ERROR, RVM_ERROR_ARGUMENT));
   ck_assert_ptr_ne (strstr (error->message, "built without FAISS"), NULL);
-  ck_assert (!rvm_approximate_make (database, folder, RVM_VECTOR_MEAN, &problem));
+  ck_assert (!rvm_approximate_make (database, folder, RVM_VECTOR_SUMMARY, &problem));
   ck_assert (g_error_matches (problem, RVM_ERROR, RVM_ERROR_ARGUMENT));
 }
 END_TEST

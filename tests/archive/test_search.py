@@ -40,10 +40,15 @@ def table(archive, kind):
     return names, numpy.array(times), numpy.concatenate(values)
 
 
-def cosines(values, query):
+def cosines(values, query, videos=0):
+    """Of standardised vectors; of those of more than five @videos, whitened by their correlations, of which a share of 5 / @videos is given up."""
     mean, deviation = values.mean(0), values.std(0)
     scale = numpy.where(deviation > 0, 1 / numpy.where(deviation > 0, deviation, 1), 0)
     values, query = (values - mean) * scale, (query - mean) * scale
+    if videos > 5:
+        correlation = (1 - 5 / videos) * values.T @ values / len(values) + 5 / videos * numpy.eye(values.shape[1])
+        power, axes = numpy.linalg.eigh(correlation)
+        values, query = values @ axes / numpy.sqrt(power), query @ axes / numpy.sqrt(power)
     return values @ query / numpy.maximum(numpy.linalg.norm(values, axis=1) * numpy.linalg.norm(query), 1e-12)
 
 
@@ -59,12 +64,13 @@ def check_scores(archive, videos):
     """Against NumPy, for each way to compare whole pictures."""
     own = str(videos / "ball.mkv")
     expected = {}
-    for kind in ("mean", "class", "colours"):
+    for kind in ("mean", "class", "summary", "colours"):
         names, times, values = table(archive, kind)
         query = values[[i for i, name in enumerate(names) if name == own and times[i] == 200000000][0]]
-        expected[kind] = values @ query if kind == "colours" else cosines(values, query)
-    expected["both"] = expected["mean"] / 2 + expected["colours"] / 2
-    for options, scores in ((["--by", "features"], expected["mean"]), (["--by", "features", "--kind", "class"], expected["class"]),
+        expected[kind] = values @ query if kind == "colours" else cosines(values, query, len(PATTERNS))
+    expected["both"] = expected["summary"] / 2 + expected["colours"] / 2
+    for options, scores in ((["--by", "features"], expected["summary"]), (["--by", "features", "--kind", "class"], expected["class"]),
+                            (["--by", "features", "--kind", "mean"], expected["mean"]),
                             (["--by", "colours"], expected["colours"]), (["--by", "both"], expected["both"]), ([], expected["colours"])):
         answers = run_json("search", f"{own}@0.21", "--archive", archive, "--others", "--gap", "100", *options)
         wanted = best_of_each(names, scores, own)
@@ -229,7 +235,7 @@ with tempfile.TemporaryDirectory() as temporary:
     videos.mkdir()
     for pattern in PATTERNS:
         make_video(videos / f"{pattern}.mkv", pattern)
-    index(videos, archive, "--parts", "class,mean,patches")
+    index(videos, archive, "--parts", "class,mean,summary,patches")
     check_scores(archive, videos)
     print("scores", flush=True)
     check_regions(archive, videos)

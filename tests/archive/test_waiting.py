@@ -67,7 +67,7 @@ def test_unmerged(folder):
     assert digest(archive) == digest(plain) and run_json("status", "--archive", archive)["unmerged"] == []
     # What is merged is searched, and what is not is mentioned.
     shutil.copy(plain / "archive.sqlite", archive / "shards" / "0-of-2.sqlite")
-    assert "1 shard is not merged yet" in run("export", "--archive", archive, "--kind", "mean", "--output", folder / "means.npy")
+    assert "1 shard is not merged yet" in run("export", "--archive", archive, "--kind", "summary", "--output", folder / "summaries.npy")
     assert "not checked: 1 shard" in run("check", "--archive", archive)
     (archive / "shards" / "1-of-2.sqlite").write_text("no shard" * 1000)
     assert "cannot be counted" in run("status", "--archive", archive)
@@ -167,7 +167,7 @@ def test_stopped_writer(folder):
         assert process.poll() is None, "it ended before it could be stopped"
         status = run_json("status", "--archive", archive)
         assert status["writing"] and f"process {process.pid} " in status["writers"] and "stopped" in status["writers"], status
-        assert call("export", "--archive", archive, "--kind", "mean", "--output", folder / "means.npy")[0] == 0
+        assert call("export", "--archive", archive, "--kind", "summary", "--output", folder / "summaries.npy")[0] == 0
         code, said, _ = call("index", videos, "--archive", archive, *tiny)
         assert code == 1 and f"process {process.pid} " in said and "stopped" in said, said
     finally:

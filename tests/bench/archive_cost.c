@@ -7,7 +7,7 @@
 #include "kernels/half.h"
 #include "tests/folder.h"
 
-enum { EACH = 1000, DIM = 128, COLOURS = 512, TIMES = 2 };
+enum { EACH = 1000, DIM = 128, SUMMARY = 2 * DIM, COLOURS = 512, TIMES = 2 };
 
 static GBytes *
 make_vectors (GRand *rng, gsize n)
@@ -23,10 +23,10 @@ static gboolean
 fill (const char *path, gsize moments, GError **error)
 {
   const RvmSettings settings = { .model_id = (char *) "none", .precision = (char *) "f32", .dim = DIM, .size = 128, .rate_n = 5, .rate_d = 1,
-    .colours = COLOURS, .parts = RVM_PART_MEAN };
+    .colours = COLOURS, .parts = RVM_PART_SUMMARY };
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_MAKE, error);
   g_autoptr (GRand) rng = g_rand_new_with_seed (1);
-  g_autoptr (GBytes) mean = make_vectors (rng, (EACH + 1000) * DIM), colours = make_vectors (rng, (EACH + 1000) * COLOURS);
+  g_autoptr (GBytes) summary = make_vectors (rng, (EACH + 1000) * SUMMARY), colours = make_vectors (rng, (EACH + 1000) * COLOURS);
 
   if (database == NULL || !rvm_database_set_settings (database, &settings, error))
     return FALSE;
@@ -42,7 +42,7 @@ fill (const char *path, gsize moments, GError **error)
     record->state = g_strdup ("done");
     record->moments = MIN (EACH, moments - first);
     record->vectors[RVM_VECTOR_TIMES] = g_bytes_new_take (times, record->moments * sizeof *times);
-    record->vectors[RVM_VECTOR_MEAN] = g_bytes_new_from_bytes (mean, shift * DIM * 2, record->moments * DIM * 2);
+    record->vectors[RVM_VECTOR_SUMMARY] = g_bytes_new_from_bytes (summary, shift * SUMMARY * 2, record->moments * SUMMARY * 2);
     record->vectors[RVM_VECTOR_COLOURS] = g_bytes_new_from_bytes (colours, shift * COLOURS * 2, record->moments * COLOURS * 2);
     if (!rvm_database_put (database, record, error))
       return FALSE;
@@ -57,15 +57,15 @@ search (const char *path, RvmSearchBy by, double *processors, GError **error)
   const clock_t processors_begin = clock ();
   const gint64 begin = g_get_monotonic_time ();
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_READ, error);
-  float mean[DIM], colours[COLOURS];
-  const RvmQuery query = { .mean = mean, .colours = colours };
-  const RvmSearchOptions how = { .by = by, .kind = RVM_VECTOR_MEAN, .method = RVM_METHOD_EXACT };
+  float summary[SUMMARY], colours[COLOURS];
+  const RvmQuery query = { .vectors = { [RVM_VECTOR_SUMMARY] = summary, [RVM_VECTOR_COLOURS] = colours } };
+  const RvmSearchOptions how = { .by = by, .kind = RVM_VECTOR_SUMMARY, .method = RVM_METHOD_EXACT };
   const RvmAnswerOptions options = { .top = 10, .gap = 2000000000 };
   g_autoptr (RvmSearch) found = NULL;
   g_autoptr (GArray) answers = NULL;
 
-  for (guint c = 0; c < DIM; c++)
-    mean[c] = c % 7 / 7.0f;
+  for (guint c = 0; c < SUMMARY; c++)
+    summary[c] = c % 7 / 7.0f;
   for (guint c = 0; c < COLOURS; c++)
     colours[c] = c % 5 / 100.0f;
   found = database ? rvm_search_run (database, "", &query, &how, error) : NULL;

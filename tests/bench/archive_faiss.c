@@ -53,7 +53,7 @@ read_source (const char *folder, Source *source, GError **error)
     source->n = table->n;
     source->halves = g_steal_pointer (&table->halves);
   }
-  standard = rvm_standard_new (source->halves, source->n, source->dim);
+  standard = rvm_standard_new (source->halves, source->n, source->dim, 0);
   source->deviation = g_new (float, source->dim);
   for (guint c = 0; c < source->dim; c++)
     source->deviation[c] = standard->scale[c] > 0 ? 1 / standard->scale[c] : 0;
@@ -87,8 +87,9 @@ static RvmDatabase *
 fill (const char *path, const Source *source, gsize moments, GError **error)
 {
   const gboolean colours = source->kind == RVM_VECTOR_COLOURS;
-  const RvmSettings settings = { .model_id = (char *) "none", .precision = (char *) "f32", .dim = colours ? SETTINGS_DIM : source->dim, .size = 64, .rate_n = 2,
-    .rate_d = 1, .colours = colours ? source->dim : COLOURS, .parts = RVM_PART_MEAN | RVM_PART_CLASS };
+  const guint width = source->kind == RVM_VECTOR_SUMMARY ? 2 : 1;
+  const RvmSettings settings = { .model_id = (char *) "none", .precision = (char *) "f32", .dim = colours ? SETTINGS_DIM : source->dim / width, .size = 64,
+    .rate_n = 2, .rate_d = 1, .colours = colours ? source->dim : COLOURS, .parts = RVM_PART_CLASS | RVM_PART_MEAN | RVM_PART_SUMMARY };
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_MAKE, error);
   g_autoptr (GRand) rng = g_rand_new_with_seed (1);
 
@@ -140,12 +141,14 @@ static RvmSearch *
 search (const char *folder, const float *query, const Source *source, RvmSearchMethod method, double *seconds, Best *best, GError **error)
 {
   const gint64 begin = g_get_monotonic_time ();
-  const RvmQuery asked = { .mean = (float *) query, .token = (float *) query, .colours = (float *) query };
+  RvmQuery asked = { NULL };
   const RvmSearchOptions how = { .by = source->kind == RVM_VECTOR_COLOURS ? RVM_BY_COLOURS : RVM_BY_FEATURES, .kind = source->kind, .method = method };
   g_autofree char *path = g_build_filename (folder, "archive.sqlite", NULL);
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_READ, error);
-  g_autoptr (RvmSearch) found = database ? rvm_search_run (database, folder, &asked, &how, error) : NULL;
+  g_autoptr (RvmSearch) found = NULL;
 
+  asked.vectors[source->kind] = (float *) query;
+  found = database ? rvm_search_run (database, folder, &asked, &how, error) : NULL;
   if (found)
     choose (found->scores, found->table->n, best);
   *seconds += (g_get_monotonic_time () - begin) / 1e6;

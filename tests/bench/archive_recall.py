@@ -24,11 +24,16 @@ def normalise(values):
     return values / numpy.maximum(numpy.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
-def standardise(vectors):
+def convert(vectors, whiten=True):
+    """As rvm-archive search does (archive/search/nearest.h): standardised, and whitened by their correlations, of which a share of 5 / videos is given up."""
     everything = numpy.concatenate(list(vectors.values()))
     mean, deviation = everything.mean(0), everything.std(0)
     deviation[deviation == 0] = numpy.inf
-    return {path: (values - mean) / deviation for path, values in vectors.items()}
+    given_up = min(5 / len(vectors), 1) if whiten else 1
+    everything = (everything - mean) / deviation
+    correlation = (1 - given_up) * everything.T @ everything / len(everything) + given_up * numpy.eye(everything.shape[1])
+    power, axes = numpy.linalg.eigh(correlation)
+    return {path: (values - mean) / deviation @ (axes / numpy.sqrt(power)) for path, values in vectors.items()}
 
 
 def coarser(vectors, levels):
@@ -54,7 +59,7 @@ def recall(scores, relevant, k):
 
 
 def measure(archive, labels=None):
-    kinds = {kind: read(archive, kind) for kind in ("class", "mean", "colours")}
+    kinds = {kind: read(archive, kind) for kind in ("class", "mean", "summary", "colours")}
     paths = list(kinds["colours"])
     own = numpy.eye(len(paths), dtype=bool)
     places = {row["file"]: (row["lab"], row["room"]) for row in csv.DictReader(open(labels))} if labels else {}
@@ -62,11 +67,12 @@ def measure(archive, labels=None):
     same = numpy.array([[a is not None and a == b and i != j for j, b in enumerate(place)] for i, a in enumerate(place)])
     print(f"{len(paths)} videos")
     for whole in (True, False):
-        scores = {f"features, {kind}": similarities(standardise(kinds[kind]), whole) for kind in ("class", "mean") if kinds[kind]}
+        scores = {f"features, {kind}{'' if whiten else ', standardised only'}": similarities(convert(kinds[kind], whiten), whole)
+                  for kind in ("class", "mean", "summary") for whiten in (True, False) if len(next(iter(kinds[kind].values()), ()))}
         scores |= {f"colours, {levels ** 3}": similarities(coarser(kinds["colours"], levels), whole) for levels in (4, 8)}
-        scores["both (mean, 512)"] = scores["features, mean"] / 2 + scores["colours, 512"] / 2
+        scores["both (summary, 512)"] = scores["features, summary"] / 2 + scores["colours, 512"] / 2
         for name, value in scores.items():
-            line = f"{'halves' if whole else 'moments'}: {name:18s} itself {' '.join(f'{recall(value, own, k):.3f}' for k in (1, 5, 10))}"
+            line = f"{'halves' if whole else 'moments'}: {name:36s} itself {' '.join(f'{recall(value, own, k):.3f}' for k in (1, 5, 10))}"
             if same.any():
                 asked = same.any(1)
                 others = numpy.where(own, -numpy.inf, value)[asked]

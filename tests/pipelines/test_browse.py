@@ -265,7 +265,7 @@ def check_while_writing(browser, folder, archive):
     for i, pattern in enumerate(["smpte", "gamut", "blink", "spokes", "circular", "zone-plate"]):
         make_video(more / f"{i}.mkv", pattern, 20)
     before = browser.page().videos
-    process = start("index", more, "--archive", archive, *tiny, "--jobs", "1", "--parts", "class,mean,patches")
+    process = start("index", more, "--archive", archive, *tiny, "--jobs", "1", "--parts", "class,summary,patches")
     counts = []
     while process.poll() is None:
         counts.append(len(browser.page().videos))
@@ -344,7 +344,7 @@ with tempfile.TemporaryDirectory() as temporary:
     subprocess.run(f"gst-launch-1.0 -q videotestsrc num-buffers=12 pattern=ball ! video/x-raw,width=64,height=48,framerate=25/1 ! videoconvert ! {encoder + ' ! h264parse' if encoder else 'vp8enc'} "
                    f"! matroskamux name=mux ! filesink location={videos}/film.mkv audiotestsrc num-buffers=20 ! vorbisenc ! mux.".split(), check=True, timeout=120)
     (videos / "broken<i>.mkv").write_bytes(SECRET * 100)
-    index(videos, archive, "--parts", "class,mean,patches")
+    index(videos, archive, "--parts", "class,summary,patches")
     before = digest(archive)
     check_wrong_use(folder, archive)
     browser = Browser(archive)
