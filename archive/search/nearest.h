@@ -14,9 +14,9 @@ typedef struct {
   float *whitening;    /* (nullable) (dim, dim): lower triangular W; W^T W is the inverse of the shrunk correlation of the columns */
 } RvmStandard;
 
-/* Of @n vectors (n, dim) of halves, or of enough of them, evenly spaced. @videos: 0 for columns that are standardised only; otherwise how many videos the
- * vectors are of, and columns are made independent, too: a share of 5 / @videos of their correlations is given up, all with up to 5 videos, because moments
- * of one video are much alike and a few videos do not tell how columns go together. */
+/* Of @n vectors (n, dim) of halves, or of enough of them, evenly spaced. @videos: how many the vectors are of. Columns are standardised, and if there are more
+ * than 5 videos also made independent: a share of 5 / @videos of their correlations is given up, because moments of one video are much alike, and a few
+ * videos do not tell how columns go together. */
 RvmStandard *rvm_standard_new (const guint16 *halves, gsize n, guint dim, gsize videos);
 void rvm_standard_free (RvmStandard *standard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmStandard, rvm_standard_free)

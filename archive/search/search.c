@@ -82,7 +82,7 @@ sample_patches (const RvmTable *table, const char *folder, guint dim, GError **e
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "%s: keeps no patches, which regions are compared by: --parts class,summary,patches of 'index' keeps them", folder);
     return NULL;
   }
-  return rvm_standard_new ((const guint16 *) (const void *) samples->data, samples->len / dim / sizeof (guint16), dim, 0);
+  return rvm_standard_new ((const guint16 *) (const void *) samples->data, samples->len / dim / sizeof (guint16), dim, table->spans->len);
 }
 
 static gboolean

@@ -90,7 +90,7 @@ def check_regions(archive, videos):
     everything = numpy.concatenate([values.reshape(-1, values.shape[3]) for _, values in sorted(patches.items())])
     for option, cover in ((["--box", "0,0,32,24"], {0: 1}), (["--point", "60,40"], {record["rows"] * record["columns"] - 1: 1})):
         flat = patches[own][5].reshape(-1, everything.shape[1])
-        wanted = cosines(everything, sum(flat[patch] * share for patch, share in cover.items()))
+        wanted = cosines(everything, sum(flat[patch] * share for patch, share in cover.items()), len(PATTERNS))
         found = run_json("search", f"{own}@0.2", "--archive", archive, *option, "--others", "--gap", "100")["answers"]
         at, best = 0, {}
         for path, values in sorted(patches.items()):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """archive_recall.py ARCHIVE [LABELS.csv]: how well moments of an archive find each other by what it keeps: for each video with at least four moments, the
 vectors of its second half ask for those of the first halves of all videos. Relevant is the video itself, and with LABELS (file, lab, room, ...) each video
-of the same lab and room. Recall at k: the share of videos that have something relevant among the first k."""
+of the same lab and room. Recall at k: the share of videos that have something relevant among the first k. If the archive keeps patches, squares of 1, 2 and 4
+patches a side, at a random place in the middle moment of the second half of 200 videos, ask in the same way."""
 import csv
 import os
 import sqlite3
@@ -24,16 +25,20 @@ def normalise(values):
     return values / numpy.maximum(numpy.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
-def convert(vectors, whiten=True):
-    """As rvm-archive search does (archive/search/nearest.h): standardised, and whitened by their correlations, of which a share of 5 / videos is given up."""
-    everything = numpy.concatenate(list(vectors.values()))
+def find_basis(everything, videos, whiten=True):
+    """What is subtracted, and what the rest is multiplied by, as rvm-archive search does (archive/search/nearest.h): standardised, and whitened by their correlations, of which a share of 5 / videos is given up."""
     mean, deviation = everything.mean(0), everything.std(0)
     deviation[deviation == 0] = numpy.inf
-    given_up = min(5 / len(vectors), 1) if whiten else 1
+    given_up = min(5 / videos, 1) if whiten else 1
     everything = (everything - mean) / deviation
     correlation = (1 - given_up) * everything.T @ everything / len(everything) + given_up * numpy.eye(everything.shape[1])
     power, axes = numpy.linalg.eigh(correlation)
-    return {path: (values - mean) / deviation @ (axes / numpy.sqrt(power)) for path, values in vectors.items()}
+    return mean, axes / numpy.sqrt(power) / deviation[:, None]
+
+
+def convert(vectors, whiten=True):
+    mean, basis = find_basis(numpy.concatenate(list(vectors.values())), len(vectors), whiten)
+    return {path: (values - mean) @ basis for path, values in vectors.items()}
 
 
 def coarser(vectors, levels):
@@ -58,6 +63,45 @@ def recall(scores, relevant, k):
     return numpy.take_along_axis(relevant, best, 1).any(1).mean()
 
 
+def print_recall(name, scores, own, same):
+    line = f"{name:45s} itself {' '.join(f'{recall(scores, own, k):.3f}' for k in (1, 5, 10))}"
+    if same.any():
+        asked = same.any(1)
+        others = numpy.where(own, -numpy.inf, scores)[asked]
+        line += f"   another of its room {' '.join(f'{recall(others, same[asked], k):.3f}' for k in (1, 5, 10))}"
+    print(line)
+
+
+def read_patches(archive, paths):
+    """(moments, rows, columns, numbers) of each, or nothing."""
+    connection = sqlite3.connect(f"file:{archive}/archive.sqlite?mode=ro", uri=True)
+    files = [connection.execute("SELECT features FROM files WHERE path = ?", (os.fsencode(path),)).fetchone()[0] for path in paths]
+    return [numpy.load(f"{archive}/{file}").astype("f4") for file in files] if all(files) else []
+
+
+def measure_regions(archive, paths, same):
+    """A region is the mean of its patches, and its score the mean over as many patches of a moment, at most six moments of a first half."""
+    random = numpy.random.default_rng(1)
+    chosen = numpy.sort(random.choice(len(paths), min(200, len(paths)), replace=False))
+    patches = read_patches(archive, [paths[i] for i in chosen])
+    if not patches:
+        return
+    same, own = same[numpy.ix_(chosen, chosen)], numpy.eye(len(chosen), dtype=bool)
+    sample = numpy.concatenate([values.reshape(-1, values.shape[3])[:: max(1, values[..., 0].size // 100)] for values in patches])
+    for side in (1, 2, 4):
+        corners = [(random.integers(values.shape[1] - side + 1), random.integers(values.shape[2] - side + 1)) for values in patches]
+        asked = [values[(len(values) + len(values) // 2) // 2, row : row + side, column : column + side].mean((0, 1)) for values, (row, column) in zip(patches, corners)]
+        for whiten in (True, False):
+            mean, basis = find_basis(sample, len(paths), whiten)
+            queries = normalise((numpy.stack(asked) - mean) @ basis)
+            scores = []
+            for values in patches:
+                half = values[numpy.linspace(0, len(values) // 2 - 1, min(len(values) // 2, 6)).astype(int)]
+                cosines = queries @ normalise((half.reshape(-1, half.shape[3]) - mean) @ basis).T
+                scores.append(numpy.sort(cosines.reshape(len(queries), len(half), -1), 2)[:, :, -side * side :].mean(2).max(1))
+            print_recall(f"regions, {side} x {side}{'' if whiten else ', standardised only'}", numpy.stack(scores, axis=1), own, same)
+
+
 def measure(archive, labels=None):
     kinds = {kind: read(archive, kind) for kind in ("class", "mean", "summary", "colours")}
     paths = list(kinds["colours"])
@@ -72,12 +116,8 @@ def measure(archive, labels=None):
         scores |= {f"colours, {levels ** 3}": similarities(coarser(kinds["colours"], levels), whole) for levels in (4, 8)}
         scores["both (summary, 512)"] = scores["features, summary"] / 2 + scores["colours, 512"] / 2
         for name, value in scores.items():
-            line = f"{'halves' if whole else 'moments'}: {name:36s} itself {' '.join(f'{recall(value, own, k):.3f}' for k in (1, 5, 10))}"
-            if same.any():
-                asked = same.any(1)
-                others = numpy.where(own, -numpy.inf, value)[asked]
-                line += f"   another of its room {' '.join(f'{recall(others, same[asked], k):.3f}' for k in (1, 5, 10))}"
-            print(line)
+            print_recall(f"{'halves' if whole else 'moments'}: {name}", value, own, same)
+    measure_regions(archive, paths, same)
 
 
 measure(*sys.argv[1:])
