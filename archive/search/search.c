@@ -12,6 +12,9 @@
 
 enum { SAMPLES = 65536 /* patches that say what all have in common */ };
 
+/* Cosines of whitened features are spread much wider than likenesses of colours: docs/quality.md has what other weights find. */
+#define FEATURES_OF_BOTH 0.15f
+
 #define LONG 300000000 /* bytes of vectors that take about a second to read and compare */
 
 const char *const rvm_search_methods[] = { "auto", "exact", "faiss" };
@@ -134,9 +137,9 @@ score_exactly (RvmSearch *search, RvmDatabase *database, const char *folder, con
     return score_regions (search, database, folder, query, error);
   if (options->by == RVM_BY_COLOURS)
     return add_scores (search, database, RVM_VECTOR_COLOURS, get_vector (query, RVM_VECTOR_COLOURS), 1, error);
-  if (!add_scores (search, database, options->kind, get_vector (query, options->kind), options->by == RVM_BY_BOTH ? 0.5f : 1, error))
+  if (!add_scores (search, database, options->kind, get_vector (query, options->kind), options->by == RVM_BY_BOTH ? FEATURES_OF_BOTH : 1, error))
     return FALSE;
-  return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, get_vector (query, RVM_VECTOR_COLOURS), 0.5f, error);
+  return options->by == RVM_BY_FEATURES || add_scores (search, database, RVM_VECTOR_COLOURS, get_vector (query, RVM_VECTOR_COLOURS), 1 - FEATURES_OF_BOTH, error);
 }
 
 static void G_GNUC_PRINTF (2, 3)

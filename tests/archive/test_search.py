@@ -68,7 +68,7 @@ def check_scores(archive, videos):
         names, times, values = table(archive, kind)
         query = values[[i for i, name in enumerate(names) if name == own and times[i] == 200000000][0]]
         expected[kind] = values @ query if kind == "colours" else cosines(values, query, len(PATTERNS))
-    expected["both"] = expected["summary"] / 2 + expected["colours"] / 2
+    expected["both"] = 0.15 * expected["summary"] + 0.85 * expected["colours"]
     for options, scores in ((["--by", "features"], expected["summary"]), (["--by", "features", "--kind", "class"], expected["class"]),
                             (["--by", "features", "--kind", "mean"], expected["mean"]),
                             (["--by", "colours"], expected["colours"]), (["--by", "both"], expected["both"]), ([], expected["colours"])):

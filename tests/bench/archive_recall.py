@@ -114,7 +114,7 @@ def measure(archive, labels=None):
         scores = {f"features, {kind}{'' if whiten else ', standardised only'}": similarities(convert(kinds[kind], whiten), whole)
                   for kind in ("class", "mean", "summary") for whiten in (True, False) if len(next(iter(kinds[kind].values()), ()))}
         scores |= {f"colours, {levels ** 3}": similarities(coarser(kinds["colours"], levels), whole) for levels in (4, 8)}
-        scores["both (summary, 512)"] = scores["features, summary"] / 2 + scores["colours, 512"] / 2
+        scores["both (summary, 512)"] = 0.15 * scores["features, summary"] + 0.85 * scores["colours, 512"]
         for name, value in scores.items():
             print_recall(f"{'halves' if whole else 'moments'}: {name}", value, own, same)
     measure_regions(archive, paths, same)
