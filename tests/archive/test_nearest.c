@@ -10,6 +10,7 @@
 
 #include "archive/search/approximate.h"
 #include "archive/search/faiss.h"
+#include "archive/search/nearest.h"
 #include "archive/search/search.h"
 #include "kernels/error.h"
 #include "kernels/half.h"
@@ -334,6 +335,66 @@ START_TEST (test_it_is_refused)
 }
 END_TEST
 
+/* W makes the shrunk correlations the identity, and scores are cosines of what it makes of the vectors, whichever function computes them. An odd
+ * number of columns, and vectors that do not fill a block. */
+START_TEST (test_whitening)
+{
+  enum { ODD = 7, N = 37, OF = 10 /* videos */ };
+  g_autoptr (GRand) rng = g_rand_new_with_seed (5);
+  guint16 halves[N * ODD];
+  double values[N][ODD], correlation[ODD][ODD] = { { 0 } };
+  float query[ODD], scores[N], converted[N * ODD];
+  g_autoptr (RvmStandard) standard = NULL;
+  g_autofree float *prepared = NULL;
+
+  for (guint i = 0; i < N; i++)
+    for (guint c = 0; c < ODD; c++) /* columns that go together, and a constant one */
+      halves[i * ODD + c] = rvm_float_to_half (c == 3 ? 2 : (c ? 0.7 * rvm_half_to_float (halves[i * ODD]) : 0) + g_rand_double (rng) * (1 + c));
+  standard = rvm_standard_new (halves, N, ODD, OF);
+  ck_assert_ptr_nonnull (standard->whitening);
+  for (guint i = 0; i < N; i++)
+    for (guint c = 0; c < ODD; c++)
+      values[i][c] = (rvm_half_to_float (halves[i * ODD + c]) - (double) standard->mean[c]) * standard->scale[c];
+  for (guint r = 0; r < ODD; r++)
+    for (guint c = 0; c < ODD; c++) {
+      for (guint i = 0; i < N; i++)
+        correlation[r][c] += 0.5 * values[i][r] * values[i][c] / N; /* 5 of 10 are given up */
+      correlation[r][c] += r == c ? 0.5 : 0;
+      ck_assert (c <= r || standard->whitening[r * ODD + c] == 0); /* a triangle */
+    }
+  for (guint r = 0; r < ODD; r++)
+    for (guint c = 0; c < ODD; c++) {
+      double product = 0; /* of W correlation W', which is the identity */
+
+      for (guint i = 0; i < ODD; i++)
+        for (guint j = 0; j < ODD; j++)
+          product += standard->whitening[r * ODD + i] * correlation[i][j] * standard->whitening[c * ODD + j];
+      ck_assert_float_eq_tol (product, r == c, 1e-5);
+    }
+  for (guint c = 0; c < ODD; c++)
+    query[c] = rvm_half_to_float (halves[5 * ODD + c]);
+  rvm_nearest_score (halves, N, ODD, standard, query, scores);
+  rvm_nearest_convert (halves, N, ODD, standard, converted);
+  prepared = rvm_nearest_prepare (standard, query, ODD);
+  for (guint i = 0; i < N; i++) {
+    double length = 0, product = 0, cosine = 0;
+
+    for (guint r = 0; r < ODD; r++) {
+      double whitened = 0;
+
+      for (guint c = 0; c < ODD; c++)
+        whitened += standard->whitening[r * ODD + c] * values[i][c];
+      length += whitened * whitened;
+      product += whitened * prepared[r];
+      cosine += converted[i * ODD + r] * prepared[r];
+    }
+    ck_assert_float_eq_tol (scores[i], product / sqrt (length), 1e-5);
+    ck_assert_float_eq_tol (cosine, scores[i], 1e-5);
+  }
+  ck_assert_float_eq_tol (scores[5], 1, 1e-5);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -344,6 +405,7 @@ main (void)
 
   tcase_set_timeout (tests, 120);
   tcase_add_checked_fixture (tests, setup, teardown);
+  tcase_add_test (tests, test_whitening);
   tcase_add_test (tests, test_auto_is_exact_for_a_small_archive);
   if (rvm_faiss_is_there ()) {
     tcase_add_test (tests, test_it_finds_what_exact_search_finds);
