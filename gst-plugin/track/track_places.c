@@ -1,7 +1,8 @@
 /* A point is read back as model/labels.h does. A box is what hangs together around
  * most of its labels: their centre of mass, and a size in proportion to their
- * spread on its first frame, so that a uniform rectangle keeps its size, and a part of a
- * cell counts. Labels that stayed behind elsewhere do not stretch it. */
+ * spread on its first frame, so that labels that only move keep its size, and a part of a
+ * cell counts. Labels that stayed behind elsewhere do not stretch it, nor do the low ones
+ * that its surroundings take on from frame to frame. */
 #include "track_places.h"
 
 #include <math.h>
@@ -9,18 +10,31 @@
 
 #include "model/labels.h"
 
-#define FAINT 0.25              /* less is not counted as a box's label */
+/* A box's labels count as far as they are above this share of the highest one, that of now or that of its first frame, whichever is lower: an object that is
+ * smaller than a cell has no high label at all. */
+#define FAINT 0.5
+#define STRIPS 16               /* of a cell, in which the part that an ellipse covers is added up */
 
 typedef struct
 {
   gdouble x, y, across, along;  /* cells: centre of mass and deviations */
 } Spread;
 
-/* How much of cell @i (of width 1) lies between @from and @to. */
+/* How much of a cell lies in the ellipse that fills @track: the corners of a box show what is behind the object. */
 static gdouble
-overlap (guint i, gdouble from, gdouble to)
+cover_cell (const GstRvmTrack * track, guint row, guint column, guint rows, guint columns)
 {
-  return CLAMP (to, i, i + 1) - CLAMP (from, i, i + 1);
+  const gdouble across = track->width * columns / 2, along = track->height * rows / 2;
+  const gdouble x = track->x * columns + across, y = track->y * rows + along;
+  const gdouble from = MAX (column, x - across), step = (MIN (column + 1, x + across) - from) / STRIPS;
+  gdouble sum = 0;
+
+  for (guint i = 0; step > 0 && i < STRIPS; i++) {
+    const gdouble u = (from + (i + 0.5) * step - x) / across, reach = along * sqrt (MAX (1 - u * u, 0));
+
+    sum += MAX (MIN (row + 1, y + reach) - MAX (row, y - reach), 0) * step;
+  }
+  return sum;
 }
 
 static void
@@ -32,9 +46,7 @@ label_boxes (const GstRvmTrack * tracks, guint n, guint rows, guint columns, gfl
     gdouble most = 0;
 
     for (guint i = 0; i < n; i++) {
-      const GstRvmTrack *track = &tracks[i];
-      const gdouble share = overlap (column, track->x * columns, (track->x + track->width) * columns)
-          * overlap (row, track->y * rows, (track->y + track->height) * rows);
+      const gdouble share = cover_cell (&tracks[i], row, column, rows, columns);
 
       out[1 + i] = share;
       most = MAX (most, share);
@@ -64,11 +76,21 @@ rvm_track_places_label (GstRvmTrackKind kind, const GstRvmTrack * tracks, guint 
     label_points (tracks, n, rows, columns, labels);
 }
 
+static gdouble
+find_highest (const RvmTrackMap * map, guint channel)
+{
+  gfloat highest = 0;
+
+  for (guint cell = 0; cell < map->rows * map->columns; cell++)
+    highest = MAX (highest, map->labels[(gsize) cell * map->channels + channel]);
+  return highest;
+}
+
 /* Numbers the parts of a channel that hang together (by sides and corners) in
- * labels of FAINT and more: @part (rows * columns), 0 outside. Returns the
- * number of the one with the largest sum, 0 if there is none. */
+ * labels above @faint: @part (rows * columns), 0 outside. Returns the
+ * number of the one with the largest sum of what is above, 0 if there is none. */
 static guint
-find_parts (const RvmTrackMap * map, guint channel, guint * part)
+find_parts (const RvmTrackMap * map, guint channel, gdouble faint, guint * part)
 {
   const gint rows = map->rows, columns = map->columns;
   g_autofree gint *todo = g_new (gint, (gsize) rows * columns);
@@ -80,17 +102,17 @@ find_parts (const RvmTrackMap * map, guint channel, guint * part)
     gdouble sum = 0;
     gint waiting = 1;
 
-    if (part[start] || map->labels[(gsize) start * map->channels + channel] < FAINT)
+    if (part[start] || map->labels[(gsize) start * map->channels + channel] <= faint)
       continue;
     part[start] = ++n;
     todo[0] = start;
     while (waiting) {
       const gint cell = todo[--waiting], row = cell / columns, column = cell % columns;
 
-      sum += map->labels[(gsize) cell * map->channels + channel];
+      sum += map->labels[(gsize) cell * map->channels + channel] - faint;
       for (gint y = MAX (row - 1, 0); y <= MIN (row + 1, rows - 1); y++)
         for (gint x = MAX (column - 1, 0); x <= MIN (column + 1, columns - 1); x++)
-          if (!part[y * columns + x] && map->labels[(gsize) (y * columns + x) * map->channels + channel] >= FAINT) {
+          if (!part[y * columns + x] && map->labels[(gsize) (y * columns + x) * map->channels + channel] > faint) {
             part[y * columns + x] = n;
             todo[waiting++] = y * columns + x;
           }
@@ -104,16 +126,17 @@ find_parts (const RvmTrackMap * map, guint channel, guint * part)
 }
 
 /* Centre of mass and deviations of the largest part of a channel; FALSE if there
- * is none. */
+ * is none. @first: the highest label on the first frame. */
 static gboolean
-measure_spread (const RvmTrackMap * map, guint channel, Spread * spread)
+measure_spread (const RvmTrackMap * map, guint channel, gdouble first, Spread * spread)
 {
   g_autofree guint *part = g_new (guint, (gsize) map->rows * map->columns);
-  const guint largest = find_parts (map, channel, part);
+  const gdouble faint = FAINT * MIN (find_highest (map, channel), first);
+  const guint largest = find_parts (map, channel, faint, part);
   gdouble sum = 0, x = 0, y = 0, xx = 0, yy = 0;
 
   for (guint cell = 0; cell < map->rows * map->columns; cell++) {
-    const gdouble value = map->labels[(gsize) cell * map->channels + channel];
+    const gdouble value = map->labels[(gsize) cell * map->channels + channel] - faint;
     const gdouble cx = cell % map->columns + 0.5, cy = cell / map->columns + 0.5;
 
     if (largest == 0 || part[cell] != largest)
@@ -137,12 +160,12 @@ measure_spread (const RvmTrackMap * map, guint channel, Spread * spread)
 /* The place that the labels say, before what the anchor knows better; fractions,
  * of a box the centre. */
 static gboolean
-read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, Spread * spread)
+read_place (const RvmTrackMap * map, guint channel, GstRvmTrackKind kind, gdouble first, Spread * spread)
 {
   gfloat x, y;
 
   if (kind == GST_RVM_TRACK_BOX) {
-    if (!measure_spread (map, channel, spread))
+    if (!measure_spread (map, channel, first, spread))
       return FALSE;
   } else {
     if (!rvm_labels_get_point (map->labels, map->rows, map->columns, map->channels, channel, &x, &y, NULL))
@@ -164,8 +187,9 @@ rvm_track_places_anchor (const RvmTrackMap * map, guint channel, const GstRvmTra
   .id = track->id,.value = track->mask_value,.width = track->width,.height = track->height};
   if (track->kind == GST_RVM_TRACK_MASK)
     return;
-  /* A box that covers less than a quarter of every cell has the spread of a cell. */
-  if (!read_place (map, channel, track->kind, &spread))
+  anchor->highest = find_highest (map, channel);
+  /* A box so small that no label is above 0 has the spread of a cell. */
+  if (!read_place (map, channel, track->kind, anchor->highest, &spread))
     spread = (Spread) {.x = x,.y = y,.across = sqrt (1.0 / 12),.along = sqrt (1.0 / 12)};
   anchor->dx = x - spread.x;
   anchor->dy = y - spread.y;
@@ -178,7 +202,7 @@ rvm_track_places_read (const RvmTrackMap * map, guint channel, const RvmTrackAnc
 {
   Spread now;
 
-  track->visible = read_place (map, channel, track->kind, &now);
+  track->visible = read_place (map, channel, track->kind, anchor->highest, &now);
   if (!track->visible)
     return;
   track->width = anchor->width * now.across / anchor->across;

@@ -23,10 +23,12 @@ typedef struct
   gdouble dx, dy;               /* fractions: from the reading to the place */
   gdouble width, height;        /* fractions: the box as it was given */
   gdouble across, along;        /* cells: deviations of its labels */
+  gdouble highest;              /* of its labels */
   RvmConfidence confidence;     /* belongs to the tracker */
 } RvmTrackAnchor;
 
-/* Fills @labels (rows * columns, 1 + n): of a point a small Gaussian, of a box the share of each cell that it covers. */
+/* Fills @labels (rows * columns, 1 + n): of a point a small Gaussian, of a box the share of each cell that the ellipse in it
+ * covers. */
 void rvm_track_places_label (GstRvmTrackKind kind, const GstRvmTrack * tracks,
     guint n, guint rows, guint columns, gfloat * labels);
 

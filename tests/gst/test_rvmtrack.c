@@ -265,6 +265,28 @@ START_TEST (test_places_within_a_patch)
 }
 END_TEST
 
+/* A box of a fraction of a patch is followed, and believed, as one of many patches is. */
+START_TEST (test_boxes_smaller_than_a_patch)
+{
+  GstHarness *harness = ring_start ("boxes=\"33,44,4,3;47,38,5,4\"");
+
+  for (guint i = 0; i < 6; i++) {
+    g_autoptr (GstBuffer) buffer = ring_step (harness, i, 1);
+    const GstRvmTrackMeta *meta = gst_rvm_buffer_get_track_meta (buffer);
+
+    for (guint k = 0; k < 2; k++) {
+      ck_assert (meta->tracks[k].visible);
+      ck_assert (meta->tracks[k].confidence > 0.5);
+      assert_near (meta->tracks[k].x, (k ? 47 : 33) + i * CELL, 0.01);
+      assert_near (meta->tracks[k].y, k ? 38 : 44, 0.01);
+      assert_near (meta->tracks[k].width, k ? 5 : 4, 0.01);
+      assert_near (meta->tracks[k].height, k ? 4 : 3, 0.01);
+    }
+  }
+  gst_harness_teardown (harness);
+}
+END_TEST
+
 /* Pushes one frame with @settings; the error must contain @part. */
 static void
 expect_error (const char *settings, GstRvmFeatureParts parts, const char *part)
@@ -412,6 +434,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_masks_follow);
   tcase_add_test (tests, test_masks_get_the_edges_of_the_picture);
   tcase_add_test (tests, test_places_within_a_patch);
+  tcase_add_test (tests, test_boxes_smaller_than_a_patch);
   tcase_add_test (tests, test_bad_input);
   tcase_add_test (tests, test_bad_masks);
   tcase_add_test (tests, test_bad_signals);
