@@ -16,6 +16,12 @@
 /* Logarithms a frame by which the expected size follows a visible object, and gives in to a larger one while it is lost. */
 #define FOLLOW 0.05
 #define GIVE_IN 0.005
+/* An object that becomes smaller by degrees has fewer cells that could match what it was, so its coverage counts for more: logarithms of the shrinking that
+ * does not count, as sizes scatter, of the greatest that does, of what is believed for a frame, and of what is more than a degree, as when the scene is cut. */
+#define SHRINKING_LEAST 0.2
+#define SHRINKING_MOST 1.6
+#define SHRINK 0.03
+#define SUDDEN 0.5
 #define LEAST_SIZE 1e-3 /* cells */
 #define BLANK_LEVELS 8 /* from the darkest to the brightest pixel of a blank cell, of each colour */
 #define POINT_REACH 2 /* cells around a point that are looked at: what it is part of is often of one colour for a few cells */
@@ -152,15 +158,18 @@ rvm_confidence_begin (RvmConfidence *confidence, double size)
 {
   const double log_size = log (MAX (size, LEAST_SIZE));
 
-  *confidence = (RvmConfidence){ .first_size = log_size, .log_size = log_size, .first_blank = -1, .visible = TRUE };
+  *confidence = (RvmConfidence){ .first_size = log_size, .log_size = log_size, .log_gradual = log_size, .first_blank = -1, .visible = TRUE };
 }
 
 double
 rvm_confidence_update (RvmConfidence *confidence, const RvmEvidence *evidence, const RvmConfidenceLimits *limits)
 {
+  const double shrinking = CLAMP (confidence->first_size - confidence->log_gradual, SHRINKING_LEAST, SHRINKING_MOST) - SHRINKING_LEAST;
+  const double coverage = MIN (evidence->coverage * exp (shrinking), 1);
   const double logit = BIAS + AGREEMENT * evidence->agreement + SIMILARITY * evidence->similarity + EXCLUSIVE * evidence->exclusive
-      + COVERAGE * evidence->coverage;
-  const double change = log (MAX (evidence->size, LEAST_SIZE)) - confidence->log_size;
+      + COVERAGE * coverage;
+  const double log_size = log (MAX (evidence->size, LEAST_SIZE));
+  const double change = log_size - confidence->log_size, degree = log_size - confidence->log_gradual;
   /* One that comes back as large as it was given does not swell. */
   const double growth = change - MAX (confidence->first_size - confidence->log_size, 0);
   double result = evidence->size > 0 ? exp (-pow (MAX (growth, 0) / SWELLING, 2)) / (1 + exp (-logit)) : 0;
@@ -173,5 +182,7 @@ rvm_confidence_update (RvmConfidence *confidence, const RvmEvidence *evidence, c
     confidence->log_size += CLAMP (change, -FOLLOW, FOLLOW);
   else if (growth > 0)
     confidence->log_size += GIVE_IN;
+  if (confidence->visible && degree > -SUDDEN)
+    confidence->log_gradual = MIN (confidence->log_gradual + CLAMP (degree, -SHRINK, SHRINK), confidence->first_size);
   return result;
 }

@@ -46,6 +46,7 @@ void rvm_evidence_widen_point (const float *labels, guint rows, guint columns, g
 /* What a track remembers from frame to frame. */
 typedef struct {
   double first_size, log_size; /* logarithms of the size that it was given with, and of that it is expected to have now */
+  double log_gradual; /* the same of a size that only follows small changes, and is at most the first */
   double first_blank; /* on the first frame that it was followed to: an object may be of one colour; below 0 before that */
   gboolean visible;
 } RvmConfidence;

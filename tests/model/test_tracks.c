@@ -134,6 +134,37 @@ START_TEST (test_lost_and_found)
 }
 END_TEST
 
+/* An object that goes away from the camera covers less of what it was, by degrees: that is no reason to lose it. What is suddenly small, or does not come from
+ * the object, is. */
+START_TEST (test_smaller_by_degrees)
+{
+  const RvmConfidenceLimits limits = { 0.35, 0.5 };
+  const RvmEvidence whole = { .agreement = 0.6, .similarity = 0.95, .exclusive = 0.5, .coverage = 0.8, .size = 12 };
+  RvmEvidence small = whole;
+  RvmConfidence confidence;
+
+  rvm_confidence_begin (&confidence, 12);
+  for (; small.size > 3; small.size *= 0.98, small.coverage *= 0.98) {
+    ck_assert (rvm_confidence_update (&confidence, &small, &limits) > 0.45);
+    ck_assert (confidence.visible);
+  }
+  /* Something else at its place, as small. */
+  small.similarity = 0.75;
+  small.coverage = 0.05;
+  rvm_confidence_update (&confidence, &small, &limits);
+  ck_assert (!confidence.visible);
+
+  rvm_confidence_begin (&confidence, 12);
+  rvm_confidence_update (&confidence, &whole, &limits);
+  small = (RvmEvidence){ .agreement = 0.6, .similarity = 0.88, .exclusive = 0.4, .coverage = 0.3, .size = 4 };
+  for (guint i = 0; i < 60; i++)
+    rvm_confidence_update (&confidence, &small, &limits);
+  ck_assert (!confidence.visible);
+  /* One that grows again after that is as large as ever. */
+  assert_near (rvm_confidence_update (&confidence, &whole, &limits), 0.75, 0.1);
+}
+END_TEST
+
 /* A state remembers what is covered, so features alone would say that the object is still there. */
 START_TEST (test_nothing_is_seen)
 {
@@ -265,6 +296,7 @@ main (void)
   tcase_set_timeout (tests, 120);
   tcase_add_test (tests, test_evidence);
   tcase_add_test (tests, test_lost_and_found);
+  tcase_add_test (tests, test_smaller_by_degrees);
   tcase_add_test (tests, test_nothing_is_seen);
   tcase_add_test (tests, test_appearance);
   tcase_add_test (tests, test_beside);
