@@ -164,6 +164,28 @@ def check_kinds():
     report(got.shape == expected.shape and np.abs(got / expected - 1).max() < 1e-3 and run.answers[-1].unit == "m", f"depth, a map of {got.shape}")
 
 
+def check_patches():
+    """The linear network of dense readouts, at each frame, of the newest state: places are in the order of the picture."""
+    names, block = ["sky", "road", "car"], 2
+    for target, channels, rings in (("labels", len(names), 2), ("depth", 1, 3)):
+        arrays = reference.make_patches(rng, DIM, rings, 8, block * block * channels)
+        more = {"classes": "\n".join(names)} if target == "labels" else {"unit": "m"}
+        path = write(f"near-{target}.safetensors", arrays, "dense", target=target, window=1, **more)
+        run = Run(f"rvmreadout readout-file={path}", 3)
+        worst = 0
+        for features, answer in zip(run.features, run.answers):
+            outputs = reference.rearrange(reference.patches(arrays, tokens_of(features), GRID), GRID, channels)
+            got, expected = values_of(answer), reference.softmax(outputs) if target == "labels" else np.exp(outputs)
+            assert got.shape == expected.shape == (block * GRID[0], block * GRID[1], channels), (got.shape, expected.shape)
+            assert (answer.states, answer.window, answer.update) == (1, 1, features.update)
+            worst = max(worst, np.abs(got - expected).max() / np.abs(expected).max())
+            if target == "labels":
+                logits = np.frombuffer(answer.get_logits().get_data(), "f4").reshape(outputs.shape)
+                worst = max(worst, np.abs(logits - outputs).max() / np.abs(outputs).max())
+                assert answer.get_classes() == names
+        report(worst < 1e-4 and len(run.answers) == 3, f"{target} by the linear network, {rings} surroundings: error {worst:.1e}")
+
+
 def check_files():
     other = write("other.safetensors", steady([0, 0, 3]), "class", classes="a\nb\nc")
     bad = folder / "bad.safetensors"
@@ -312,6 +334,7 @@ check_answers()
 check_reset_and_carried()
 check_events()
 check_kinds()
+check_patches()
 check_files()
 check_model()
 check_row()
