@@ -12,6 +12,7 @@ typedef struct {
   GHashTable *seen; /* make_key() of files and folders */
   GPtrArray *paths; /* what was found */
   GPtrArray *links; /* paths, yet to be followed */
+  gboolean by_name; /* a file is listed under each of its names */
 } Search;
 
 static int
@@ -68,9 +69,11 @@ add_path (Search *search, const char *path, gboolean follow, GError **error)
     return TRUE;
   }
   if (g_stat (path, &status) == 0) {
-    if (!g_hash_table_add (search->seen, make_key (&status)))
+    const gboolean folder = S_ISDIR (status.st_mode);
+
+    if (!(search->by_name && !folder) && !g_hash_table_add (search->seen, make_key (&status)))
       return TRUE;
-    if (S_ISDIR (status.st_mode))
+    if (folder)
       return add_folder (search, path, error);
   }
   g_ptr_array_add (search->paths, g_strdup (path));
@@ -144,12 +147,12 @@ collect (const char *const *names, GError **error)
   return g_steal_pointer (&paths);
 }
 
-GPtrArray *
-rvm_files_expand (const char *const *names, GError **error)
+static GPtrArray *
+search_files (const char *const *names, gboolean by_name, GError **error)
 {
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free), links = NULL;
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  Search search = { seen, paths, collect (names, error) };
+  Search search = { seen, paths, collect (names, error), by_name };
 
   if (search.links == NULL)
     return NULL;
@@ -173,4 +176,16 @@ rvm_files_expand (const char *const *names, GError **error)
     else
       i++;
   return g_steal_pointer (&paths);
+}
+
+GPtrArray *
+rvm_files_expand (const char *const *names, GError **error)
+{
+  return search_files (names, FALSE, error);
+}
+
+GPtrArray *
+rvm_files_list_names (const char *folder, GError **error)
+{
+  return search_files ((const char *const[]){ folder, NULL }, TRUE, error);
 }

@@ -11,6 +11,9 @@ G_BEGIN_DECLS
  * links and special files are listed: the caller reports them. A name in @names that does not exist is RVM_ERROR_FILE. */
 GPtrArray *rvm_files_expand (const char *const *names, GError **error);
 
+/* As rvm_files_expand() of @folder, for files whose names say what they are of: one that several links lead to is listed under each of its names. */
+GPtrArray *rvm_files_list_names (const char *folder, GError **error);
+
 /* (transfer full) (nullable): the same text for every path that leads to the same file or folder; NULL if none is there. */
 char *rvm_files_identify (const char *path);
 

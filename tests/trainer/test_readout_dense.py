@@ -273,6 +273,21 @@ def check_bad_input():
     assert not out.exists()
 
 
+def check_links():
+    """Pictures that look alike may share one painted picture by links, or be links themselves: each counts."""
+    linked = folder / "linked"
+    shutil.copytree(folder / "pictures", linked)
+    for part in ("images", "labels"):
+        for number in range(1, 7):
+            (linked / part / f"{number:02d}.png").unlink()
+        for number in range(1, 4):
+            (linked / part / f"{number:02d}.png").symlink_to("00.png")
+        for number in range(4, 7):
+            (linked / part / f"{number:02d}.png").hardlink_to(linked / part / "00.png")
+    output = run("labels", "--data", linked, *SIZE, "--groups", "clip", "--void", 255, "--network", "linear", "--out", folder / "linked.safetensors")
+    assert "32 pictures to learn from; measured on 8 " in output, output
+
+
 def check_interrupt():
     """Ctrl-C while it trains: nothing is left but the features."""
     out, home = folder / "late.safetensors", folder / "temporary"
@@ -306,6 +321,7 @@ try:
     check_early_end()
     check_windows()
     check_depth()
+    check_links()
     check_interrupt()
 finally:
     shutil.rmtree(folder)

@@ -100,7 +100,7 @@ find_pictures (RvmTargets *targets, const char *folder, const char *group)
 static gboolean
 read_pictures (RvmTargets *targets, const char *folder, GPtrArray *files, const char *groups, GError **error)
 {
-  g_autoptr (GPtrArray) pictures = rvm_files_expand ((const char *const[]){ folder, NULL }, error);
+  g_autoptr (GPtrArray) pictures = rvm_files_list_names (folder, error);
   g_autoptr (GHashTable) left = pictures ? index_targets (files, error) : NULL;
 
   if (left == NULL)
@@ -208,7 +208,7 @@ rvm_targets_read (const char *data, const RvmTargetKind *kind, const char *group
     rvm_error_set (error, RVM_ERROR_ARGUMENT, "--groups '%s': expected name or clip", groups);
     return NULL;
   }
-  files = rvm_files_expand ((const char *const[]){ folder, NULL }, error);
+  files = rvm_files_list_names (folder, error);
   if (files == NULL)
     return NULL;
   if (files->len == 0) {
