@@ -141,7 +141,7 @@ static RvmSearch *
 search (const char *folder, const float *query, const Source *source, RvmSearchMethod method, double *seconds, Best *best, GError **error)
 {
   const gint64 begin = g_get_monotonic_time ();
-  RvmQuery asked = { NULL };
+  RvmQuery asked = { .vectors = { NULL } };
   const RvmSearchOptions how = { .by = source->kind == RVM_VECTOR_COLOURS ? RVM_BY_COLOURS : RVM_BY_FEATURES, .kind = source->kind, .method = method };
   g_autofree char *path = g_build_filename (folder, "archive.sqlite", NULL);
   g_autoptr (RvmDatabase) database = rvm_database_open (path, RVM_DATABASE_READ, error);
