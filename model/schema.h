@@ -87,7 +87,7 @@ typedef enum {
   RVM_SIZE_CELLS,    /* along each side of the grid that a linear readout pools over */
   RVM_SIZE_RINGS,    /* surroundings of a patch that a linear readout looks at, the patch itself among them */
   RVM_SIZE_QUERIES,  /* learned queries of a readout */
-  RVM_SIZE_CODE,     /* width of the Fourier code of a place */
+  RVM_SIZE_CODE,     /* width of the Fourier positional encoding */
   RVM_SIZE_OUTPUTS,  /* of each query of a readout */
   RVM_N_SIZES,
 } RvmSize;

@@ -63,7 +63,7 @@ rvm_attention_readout_validate (const RvmAttentionReadoutConfig *config, GError 
   } ranges[] = {
     { "channels of a token", config->dim, MAX_WIDTH }, { "width", config->block.dim, MAX_WIDTH }, { "heads", config->block.heads, MAX_WIDTH },
     { "MLP width", config->block.mlp, MAX_WIDTH }, { "window", config->window, RVM_WINDOW_STATES }, { "outputs", config->outputs, MAX_WIDTH },
-    { "queries", config->code ? 1 : config->queries, MAX_WIDTH }, { "width of the code of a place", config->code ? config->code : 4, 128 },
+    { "queries", config->code ? 1 : config->queries, MAX_WIDTH }, { "width of the positional encoding", config->code ? config->code : 4, 128 },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
@@ -77,7 +77,7 @@ rvm_attention_readout_validate (const RvmAttentionReadoutConfig *config, GError 
     return FALSE;
   }
   if (config->code % 4 != 0) {
-    rvm_error_set (error, RVM_ERROR_ARGUMENT, "width of the code of a place: %u, expected a multiple of 4", config->code);
+    rvm_error_set (error, RVM_ERROR_ARGUMENT, "width of the positional encoding: %u, expected a multiple of 4", config->code);
     return FALSE;
   }
   return TRUE;

@@ -21,7 +21,7 @@ G_BEGIN_DECLS
 typedef struct {
   guint dim;              /* C */
   guint window;           /* rows of the temporal code: the most states of a window */
-  guint code;             /* width of the code of a place; 0: the queries are learned */
+  guint code;             /* width of the positional encoding; 0: the queries are learned */
   guint queries;          /* learned queries; 0 if they are made from places */
   guint outputs;          /* of each query */
   RvmTransformerConfig block; /* dim: P; heads; mlp; layers is 1 */
@@ -76,7 +76,7 @@ GArray *rvm_attention_readout_list_arrays (const RvmAttentionReadoutConfig *conf
 void rvm_attention_readout_load (RvmAttentionReadout *readout, RvmLoader *loader, const RvmAttentionReadoutConfig *config);
 void rvm_attention_readout_clear (RvmAttentionReadout *readout);
 
-/* @values (rows * columns, code): the Fourier code of the centre of each cell of a grid, row by row. Coordinates run from 0 to 1; channels are sine
+/* @values (rows * columns, code): the Fourier positional encoding of the centre of each cell of a grid, row by row. Coordinates run from 0 to 1; channels are sine
  * and cosine of pi times the coordinate times 1, 2, 4, ..., of x, then of y. */
 void rvm_attention_readout_code_places (guint code, guint rows, guint columns, float *values);
 

@@ -115,7 +115,7 @@ take_buffers (Window *window)
   window->arena = rvm_arena_new (window->readout->device);
   rvm_readout_activations_take (&window->act, window->arena, config, &shape);
   if (config->code)
-    window->places = rvm_arena_take (window->arena, queries, config->code, "codes of places");
+    window->places = rvm_arena_take (window->arena, queries, config->code, "positional encodings");
   window->state = rvm_arena_take (window->arena, window->tokens, config->dim, "state");
   if (window->readout->info->reference != RVM_REFERENCE_NONE) {
     window->past = rvm_arena_take (window->arena, size * window->tokens, config->dim, "states of the window");

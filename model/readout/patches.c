@@ -1,6 +1,6 @@
 /* The linear network of readouts of kind `dense`, which few pictures can train in closed form:
  *
- *   outputs of a cell  (patch and surroundings) . kernel + (code of the place) . places + bias
+ *   outputs of a cell  (patch and surroundings) . kernel + (positional encoding) . places + bias
  *
  * It looks at the newest state only. This is little arithmetic, in double precision on the host. */
 #include "patches.h"
@@ -17,7 +17,7 @@ struct _RvmPatchGrid {
   guint cells;
   RvmPatchSums sums;
   float *vector;        /* (rings, dim) */
-  double *place_values; /* (cells, outputs): what the code of each place and the bias give */
+  double *place_values; /* (cells, outputs): what the positional encoding of each cell and the bias give */
   double *sum;          /* (outputs) */
   float *outputs;       /* (cells, outputs) */
 };

@@ -49,7 +49,7 @@ typedef struct {
 typedef struct {
   RvmDevice *device;
   guint dim;                  /* channels of a token */
-  guint code;                 /* width of the code of a place; 0: one learned query */
+  guint code;                 /* width of the positional encoding; 0: one learned query */
   guint outputs;              /* of each query */
   guint width, mlp;           /* of the readout; its heads have 64 channels or fewer */
   RvmReadoutBatchShape shape; /* the largest batch */

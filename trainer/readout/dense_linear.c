@@ -1,4 +1,4 @@
-/* With x what is read of a cell (its vectors, the code of its place, and 1), y its outputs and w how much of it counts, the moments are sums of w x x' and
+/* With x what is read of a cell (its vectors, its positional encoding, and 1), y its outputs and w how much of it counts, the moments are sums of w x x' and
  * w x y', from which everything follows:
  *
  *   depth    (C + ridge I) kernel = cov (x, y)                               C: covariance of x

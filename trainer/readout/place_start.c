@@ -1,4 +1,4 @@
-/* With s = SHARPNESS, code(i) the code of place i and A the ridge regression of codes from normalised tokens:
+/* With s = SHARPNESS, code(i) the positional encoding of place i and A the ridge regression of encodings from normalised tokens:
  *
  *   query MLP     GELU (x) - GELU (-x) = x, so it gives code(i) exactly
  *   key kernel    s A

@@ -1,6 +1,6 @@
-/* Where a dense readout begins: with a head that already looks at the place that is asked for. The attention readout has no code of places on its keys, so
+/* Where a dense readout begins: with a head that already looks at the place that is asked for. The attention readout has no positional encoding on its keys, so
  * each query would have to find out which tokens are its own; with little material it does not. But features tell where they are, and a linear map of
- * them to the code of the place is found in closed form. */
+ * them to the positional encoding is found in closed form. */
 #pragma once
 
 #include "trainer/step/readout_step.h"

@@ -49,7 +49,7 @@ take_buffers (RvmReadoutStep *step)
   step->age = rvm_arena_take (step->arena, states, 1, "ages");
   step->query_of_row = rvm_arena_take (step->arena, rows, 1, "queries of rows");
   if (config->code)
-    step->places = rvm_arena_take (step->arena, step->shape.queries, config->code, "codes of places");
+    step->places = rvm_arena_take (step->arena, step->shape.queries, config->code, "positional encodings");
   step->target = rvm_arena_take (step->arena, places, step->map.channels, "target");
   step->weight = rvm_arena_take (step->arena, places, 1, "weights");
   step->doutputs = rvm_arena_take (step->arena, places, step->map.channels, "gradient of outputs");
