@@ -89,7 +89,7 @@ matrix_attention (__global const ushort *query, uint query_offset, uint query_st
   out += ((size_t) picture * queries + begin) * out_stride + column;
   log_sum_exp += ((size_t) picture * heads + head) * queries + begin;
 
-  const uint tiles = (rows + 31) / 32 * 2, height = (rows + tiles - 1) / tiles;
+  const uint tiles = (rows + 2 * MOST_ROWS - 1) / (2 * MOST_ROWS) * 2, height = (rows + tiles - 1) / tiles;
   const ulong score_bytes = (ulong) padded * sizeof (float), probability_bytes = (ulong) padded * 2;
 
   tiles_configure (height);
@@ -105,7 +105,7 @@ matrix_attention (__global const ushort *query, uint query_offset, uint query_st
 #endif
     for (uint j = 0; j < padded; j += 32)
       tiles_multiply (q0, q1, q_bytes, ADDRESS (key_tiles + (size_t) j / 16 * HALVES * TILE), TILE * 2, HALVES * TILE * 2, HALVES, ADDRESS (scores + j),
-          ADDRESS (scores + j) + height * score_bytes, score_bytes, 0, 0);
+          ADDRESS (scores + j) + height * score_bytes, score_bytes, 0, 0, height);
     for (uint l = 0; l < 2 * height; l++) {
       const float2 sum = exponentiate_row (scores + (size_t) l * padded, probabilities + (size_t) l * padded / 2, keys, padded);
 
@@ -117,7 +117,7 @@ matrix_attention (__global const ushort *query, uint query_offset, uint query_st
 
       tiles_multiply (ADDRESS (probabilities), ADDRESS (probabilities) + height * probability_bytes, probability_bytes,
           ADDRESS (value_tiles + h * 2 * TILE), HALVES * 2 * TILE * 2, TILE * 2, padded / 32, ADDRESS (sums),
-          ADDRESS (sums) + height * WIDE * sizeof (float), WIDE * sizeof (float), 0, 0);
+          ADDRESS (sums) + height * WIDE * sizeof (float), WIDE * sizeof (float), 0, 0, height);
       for (uint l = 0; l < 2 * height; l++)
         store_pairs (vload16 (0, sums + l * WIDE) * totals[l], vload16 (1, sums + l * WIDE) * totals[l],
             out + (size_t) (l < height ? row0 + l : row1 + l - height) * out_stride + h * 32, RVM_HEAD_DIM - h * 32);

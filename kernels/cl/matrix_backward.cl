@@ -137,7 +137,7 @@ units_gradient (__global const uchar *scratch, uint at, __global float *kernel_g
     const ulong tiles = ADDRESS (scratch) + (ulong) (column / WIDE) * steps * 2 * TILE * 2;
 
     tiles_multiply (rows, rows + 16 * stride, stride, tiles, 2 * TILE * 2, TILE * 2, steps, ADDRESS (sums), ADDRESS (sums) + 16 * WIDE * sizeof (float),
-        WIDE * sizeof (float), 0, 0);
+        WIDE * sizeof (float), 0, 0, 16);
     for (uint l = 0; l < 32 && first + l < k; l++) {
       const float16 even = vload16 (0, sums + l * WIDE), odd = vload16 (1, sums + l * WIDE);
       float16 y;

@@ -102,7 +102,7 @@ multiply_block (ulong a, ulong a_stride, __global const ushort *w, uint steps, c
       const uint row0 = min (2 * t * height, rows - height), row1 = min (row0 + height, rows - height);
 
       tiles_multiply (a + row0 * a_stride, a + row1 * a_stride, a_stride, ADDRESS (w), 2 * TILE * 2, TILE * 2, steps, sums0, sums1, WIDE * sizeof (float),
-          soon, column + WIDE < target->n ? lines : 0);
+          soon, column + WIDE < target->n ? lines : 0, height);
       finish_tiles (sums, target, first + row0, first + row1, height, first + done, column);
       done = row1 + height;
     }
@@ -140,7 +140,7 @@ matrix_chain (uint m, uint block, uint steps, __global ushort *scratch, uint scr
 {
   const uint first = get_global_id (0) * block, rows = min (block, m - first);
   /* Pairs of equal tiles: 129 rows are 10 tiles of 13 rather than 8 of 16 and one row. */
-  const uint tiles = (rows + 31) / 32 * 2, height = (rows + tiles - 1) / tiles;
+  const uint tiles = (rows + 2 * MOST_ROWS - 1) / (2 * MOST_ROWS) * 2, height = (rows + tiles - 1) / tiles;
 
   tiles_configure (height);
 #pragma unroll 1

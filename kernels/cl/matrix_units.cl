@@ -1,20 +1,19 @@
-/* Tiles of the matrix units of x86 processors (AMX), whose instructions multiply bfloat16 into sums of float32, for the kernels that include this file
- * (matrix_chain.cl, matrix_attention.cl, matrix_backward.cl). A tile is a register of up to 16 rows of 64 bytes:
+/* Products of tiles in bfloat16 with sums of float32, for the kernels that include this file (matrix_chain.cl, matrix_attention.cl, matrix_backward.cl): by the
+ * matrix units of x86 processors (units_amx.cl), or with RVM_UNITS_AVX512 by dot products of vectors (units_avx512.cl). A tile has up to 16 rows of 64 bytes:
  *
  *                            32 columns
  *                        +-------+-------+
- *             32 of k    | tmm6  | tmm7  |     b: 16 pairs of k by 16 columns, each
+ *             32 of k    | even  |  odd  |     w: 16 pairs of k by 16 columns, each
  *                        +-------+-------+
  *          +--------+    +-------+-------+
- *          |  tmm4  |    | tmm0  | tmm1  |     a: `height` rows by 32 of k, each
+ *          |   a0   |    |       |       |     a: `height` rows by 32 of k, each
  *          +--------+    +-------+-------+
- *          |  tmm5  |    | tmm2  | tmm3  |     sums, which go through memory to what is done with them
+ *          |   a1   |    |       |       |     sums, which go through memory to what is done with them
  *          +--------+    +-------+-------+
  *
- * Compilers know nothing of tile registers: the instructions are inline assembly, for which no target feature is needed, and what one statement puts
- * into a tile the next one finds there. The assembly is in functions that are not inlined, because PoCL 6 stops the process when it is asked for the
- * binary of a kernel that has assembly in itself. A mnemonic that a compiler does not know is dropped in silence: ops/gemm_matrix_units.c tries a
- * product before these kernels are used.
+ * Compilers know nothing of tile registers: the instructions are inline assembly, for which no target feature is needed. The assembly is in functions
+ * that are not inlined, because PoCL 6 stops the process when it is asked for the binary of a kernel that has assembly in itself. A mnemonic that a
+ * compiler does not know is dropped in silence: ops/gemm_matrix_units.c tries a product before these kernels are used.
  *
  * Work-groups are one work-item. It configures the tiles when it begins and releases them before it ends: the thread belongs to the OpenCL runtime.
  * RVM_VECTOR is 16. */
@@ -27,48 +26,11 @@
 /* Addresses go to the instructions as numbers. */
 #define ADDRESS(p) ((ulong) (p))
 
-APART
-tiles_configure (uint height)
-{
-  uchar config[64] __attribute__ ((aligned (64)));
-
-  for (uint i = 0; i < 64; i++)
-    config[i] = 0;
-  config[0] = 1;
-  for (uint i = 0; i < 8; i++) {
-    config[16 + 2 * i] = 64;
-    config[48 + i] = i < 6 ? height : 16;
-  }
-  __asm__ volatile ("ldtilecfg (%0)" ::"r"(ADDRESS (config)) : "memory");
-}
-
-APART
-tiles_release (void)
-{
-  __asm__ volatile ("tilerelease" ::: "memory");
-}
-
-/* sums = a w for two tiles of rows by two of columns, over @steps times 32 of k. @a0, @a1: the tiles' first rows. @b: the first tile of w; @step bytes
- * from the w of one step to that of the next, @beside bytes to the second tile of columns. @sums: rows of @sums_stride bytes; the second tile of rows
- * follows the first. @soon: memory that will be needed, of which @lines cache lines are fetched in each step. */
-APART
-tiles_multiply (ulong a0, ulong a1, ulong a_stride, ulong b, ulong step, ulong beside, uint steps, ulong sums, ulong sums1, ulong sums_stride, ulong soon,
-    uint lines)
-{
-  const ulong b_stride = 64;
-
-  __asm__ volatile ("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3" ::: "memory");
-  for (uint s = 0; s < steps; s++, a0 += 64, a1 += 64, b += step) {
-    for (uint l = 0; l < lines; l++, soon += 64)
-      __asm__ volatile ("prefetcht1 (%0)" ::"r"(soon) : "memory");
-    __asm__ volatile ("tileloadd (%3,%5,1), %%tmm6\n\ttileloadd (%0,%2,1), %%tmm4\n\ttdpbf16ps %%tmm6, %%tmm4, %%tmm0\n\t"
-        "tileloadd (%4,%5,1), %%tmm7\n\ttdpbf16ps %%tmm7, %%tmm4, %%tmm1\n\t"
-        "tileloadd (%1,%2,1), %%tmm5\n\ttdpbf16ps %%tmm6, %%tmm5, %%tmm2\n\ttdpbf16ps %%tmm7, %%tmm5, %%tmm3"
-        ::"r"(a0), "r"(a1), "r"(a_stride), "r"(b), "r"(b + beside), "r"(b_stride) : "memory");
-  }
-  __asm__ volatile ("tilestored %%tmm0, (%0,%2,1)\n\ttilestored %%tmm1, 64(%0,%2,1)\n\ttilestored %%tmm2, (%1,%2,1)\n\ttilestored %%tmm3, 64(%1,%2,1)"
-      ::"r"(sums), "r"(sums1), "r"(sums_stride) : "memory");
-}
+#if RVM_UNITS_AVX512
+#include "units_avx512.cl"
+#else
+#include "units_amx.cl"
+#endif
 
 /* float to bfloat16 in the upper halves, to nearest, ties to even. */
 uint16

@@ -75,7 +75,7 @@ divide_keys (const RvmTiles *tiles, guint keys)
 static guint
 choose_parts (const RvmDevice *device, guint heads, guint queries)
 {
-  const guint units = MAX (1, rvm_device_get_compute_units (device)), most = (queries + 2 * RVM_UNITS_ROWS - 1) / (2 * RVM_UNITS_ROWS);
+  const guint units = MAX (1, rvm_device_get_compute_units (device)), pair = 2 * rvm_units_get_rows (device), most = (queries + pair - 1) / pair;
   guint best = 1;
   double least = G_MAXDOUBLE;
 
@@ -105,7 +105,7 @@ attend_on_units (RvmQueue *queue, const RvmAttention *attention)
 
   if (scratch == NULL)
     return;
-  g_snprintf (options, sizeof options, RVM_UNITS_OPTIONS " -DRVM_HEAD_DIM=%u", head_dim);
+  g_snprintf (options, sizeof options, "%s -DRVM_HEAD_DIM=%u", rvm_units_get_options (rvm_queue_get_device (queue)), head_dim);
 
   const RvmArg args[] = {
     RVM_ARGS_TENSOR (attention->query), RVM_ARGS_TENSOR (attention->key), RVM_ARGS_TENSOR (attention->value),

@@ -266,7 +266,7 @@ launch_on_units (RvmQueue *queue, const RvmChainStep *steps, guint n)
 {
   const RvmDevice *device = rvm_queue_get_device (queue);
   const guint m = steps[0].a.rows, columns = count_scratch_columns (steps, n);
-  const guint block = choose_block (m, RVM_UNITS_ROWS, MAX (1, rvm_device_get_compute_units (device)),
+  const guint block = choose_block (m, rvm_units_get_rows (device), MAX (1, rvm_device_get_compute_units (device)),
       count_cached_rows (steps, n, rvm_device_get_core_cache (device)));
   const RvmBuffer *scratch = columns ? rvm_queue_get_scratch (queue, (gsize) m * columns * rvm_element_get_size (RVM_ELEMENT_BF16)) : steps[0].weights;
   RvmArg args[5 + 7 * RVM_CHAIN_STEPS] = {
@@ -276,7 +276,7 @@ launch_on_units (RvmQueue *queue, const RvmChainStep *steps, guint n)
   if (scratch == NULL)
     return;
   set_step_args (steps, n, args + 5);
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_chain", "matrix_chain", RVM_UNITS_OPTIONS, NULL }, 1, (const gsize[]){ (m + block - 1) / block },
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_chain", "matrix_chain", rvm_units_get_options (device), NULL }, 1, (const gsize[]){ (m + block - 1) / block },
       (const gsize[]){ 1 }, G_N_ELEMENTS (args), args);
 }
 

@@ -67,7 +67,7 @@ pack_weights (RvmQueue *queue, const RvmLinear *linear, const RvmLinear *to, gbo
     RVM_ARG_UINT (is_transposed),
   };
 
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_weights", RVM_UNITS_OPTIONS, NULL }, 2,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_weights", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2,
       (const gsize[]){ to->stored_k / RVM_UNITS_STEP, to->stored_n / PANEL }, NULL, G_N_ELEMENTS (args), args);
 }
 
@@ -104,11 +104,11 @@ add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d
 
   if (scratch == NULL)
     return;
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_rows", RVM_UNITS_OPTIONS, NULL }, 2, (const gsize[]){ steps, panels }, NULL,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_rows", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2, (const gsize[]){ steps, panels }, NULL,
       G_N_ELEMENTS (of_rows), of_rows);
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_inputs", RVM_UNITS_OPTIONS, NULL }, 2, (const gsize[]){ steps, 2 * blocks }, NULL,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_inputs", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2, (const gsize[]){ steps, 2 * blocks }, NULL,
       G_N_ELEMENTS (of_inputs), of_inputs);
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "units_gradient", RVM_UNITS_OPTIONS, NULL }, 2,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "units_gradient", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2,
       (const gsize[]){ blocks, (panels + span - 1) / span }, (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
   if (bias)
     rvm_sum_rows (queue, &(RvmRowSum){ .x = d, .pictures = 1, .rows = m, .out = bias, .accumulate = accumulate });

@@ -66,6 +66,12 @@ rvm_gemm_resolve (RvmDevice *device, RvmGemmProvider *provider, RvmElement type,
   return find_functions (*provider)->prepare (device, type, error);
 }
 
+static const char *
+describe_units (RvmDevice *device)
+{
+  return rvm_units_kind_describe (rvm_matrix_units_get_kind (rvm_device_get_matrix_units (device)));
+}
+
 char *
 rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement type)
 {
@@ -75,7 +81,7 @@ rvm_gemm_take_notice (RvmDevice *device, RvmGemmProvider provider, RvmElement ty
   if (type != RVM_ELEMENT_BF16 || !g_atomic_int_compare_and_exchange (&taken, FALSE, TRUE))
     return NULL;
   if (provider == RVM_GEMM_MATRIX_UNITS)
-    return g_strdup ("precision bf16: the processor's matrix units multiply weights and activations of bfloat16; sums and the state are float32");
+    return g_strdup_printf ("precision bf16: %s multiply weights and activations of bfloat16; sums and the state are float32", describe_units (device));
   problem = rvm_matrix_units_get_problem (rvm_device_get_matrix_units (device));
   return g_strdup_printf ("precision bf16: weights are stored as bfloat16, in half the memory; products are computed in float32, as fast as with f32, because %s",
       problem ? problem : "the native GEMM was chosen");
@@ -89,7 +95,7 @@ rvm_gemm_describe_training (RvmDevice *device, RvmGemmProvider provider, RvmElem
   if (operands != RVM_ELEMENT_BF16)
     return NULL;
   if (provider == RVM_GEMM_MATRIX_UNITS)
-    return g_strdup ("precision bf16: the processor's matrix units multiply operands of bfloat16; all else is float32");
+    return g_strdup_printf ("precision bf16: %s multiply operands of bfloat16; all else is float32", describe_units (device));
   problem = rvm_matrix_units_get_problem (rvm_device_get_matrix_units (device));
   return g_strdup_printf ("precision bf16: operands are rounded to bfloat16 and multiplied in float32, which gives the losses that matrix units give"
                           " and is not faster than f32, because %s", problem ? problem : "the native GEMM was chosen");

@@ -66,3 +66,21 @@ rvm_tiles_for_device (const RvmDevice *device)
       return cpu_tiles[i].tiles;
   return cpu_tiles[G_N_ELEMENTS (cpu_tiles) - 1].tiles;
 }
+
+static gboolean
+has_avx512_units (const RvmDevice *device)
+{
+  return rvm_matrix_units_get_kind (rvm_device_get_matrix_units (device)) == RVM_UNITS_AVX512;
+}
+
+guint
+rvm_units_get_rows (const RvmDevice *device)
+{
+  return has_avx512_units (device) ? 14 : 16;
+}
+
+const char *
+rvm_units_get_options (const RvmDevice *device)
+{
+  return has_avx512_units (device) ? "-DRVM_VECTOR=16 -DRVM_UNITS_AVX512=1" : "-DRVM_VECTOR=16";
+}

@@ -21,10 +21,10 @@ typedef struct {
   guint backward_block;    /* rows of the other side that are scored before they are summed, in the backward pass */
 } RvmTiles;
 
-/* The tiles of matrix units (cl/matrix_units.cl), and the options of their kernels. */
-#define RVM_UNITS_ROWS 16 /* of a tile */
-#define RVM_UNITS_STEP 32 /* of k, in an instruction */
-#define RVM_UNITS_OPTIONS "-DRVM_VECTOR=16"
+/* The tiles of matrix units (cl/matrix_units.cl), and the options of their kernels on @device, on which they are usable. */
+#define RVM_UNITS_STEP 32 /* of k, in a tile */
+guint rvm_units_get_rows (const RvmDevice *device);          /* the most that a tile has */
+const char *rvm_units_get_options (const RvmDevice *device); /* (transfer none) */
 
 /* The tiles for @device. The environment variable RVM_TILES=gpu gives every device the tiles for GPUs, RVM_TILES=8 (or 4, 16) those for processors with
  * vectors of 8 floats, so that they can be tested without such a device. */
