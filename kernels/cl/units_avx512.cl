@@ -77,12 +77,13 @@ tiles_release (void)
 #define STORE_13 STORE_12 STORE ("24", "25")
 #define STORE_14 STORE_13 STORE ("26", "27")
 
-#define PAIR(h, a, w) "vmovups " w "(%3), %%zmm28\n\tvmovups " w "(%4), %%zmm29\n\t" ROWS_##h (a)
+#define PAIR(h, a, w, next)                                                                                                  \
+  "vmovups " w "(%3), %%zmm28\n\tvmovups " w "(%4), %%zmm29\n\tprefetcht0 " next "(%3,%11,1)\n\tprefetcht0 " next "(%4,%11,1)\n\t" ROWS_##h (a)
 
 #define HEIGHT(h)                                                                                                            \
   case h:                                                                                                                    \
-    __asm__ volatile (ZERO_##h "1:\n\tmov $4, %6\n\t2:\n\tprefetcht1 (%7)\n\tadd $64, %7\n\t" PAIR (h, "0", "0")             \
-        PAIR (h, "4", "64") PAIR (h, "8", "128") PAIR (h, "12", "192")                                                       \
+    __asm__ volatile (ZERO_##h "1:\n\tmov $4, %6\n\t2:\n\tprefetcht1 (%7)\n\tadd $64, %7\n\t" PAIR (h, "0", "0", "1024")     \
+        PAIR (h, "4", "64", "1088") PAIR (h, "8", "128", "1152") PAIR (h, "12", "192", "1216")                               \
         "add $16, %0\n\tadd $16, %1\n\tadd $16, %2\n\tadd $256, %3\n\tadd $256, %4\n\tdec %6\n\tjnz 2b\n\t"                  \
         "add %11, %3\n\tadd %11, %4\n\tdec %5\n\tjnz 1b\n\t" STORE_##h                                                       \
         : "+r"(a), "+r"(a5), "+r"(a10), "+r"(even), "+r"(odd), "+r"(left), "=&r"(fours), "+r"(soon), "+r"(sums)              \
