@@ -1,4 +1,4 @@
-/* Features of a frame as an object of their own: a reference-counted, immutable copy of a GstRvmFeatureMeta that stays valid when the buffer is
+/* Features of a frame as an object of their own: a reference-counted, immutable copy of a GstRvmFeatureMeta that stays valid after the buffer is
  * gone. The values are shared with the meta, not copied.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
@@ -18,25 +18,25 @@ typedef struct _GstRvmFeatures GstRvmFeatures;
  * @dim: floats in a token
  * @generation: how often the state was reset or restored, 1 for the first frame of a stream
  * @frames_since_reset: frames folded into the state since it was zero, 1 for the first; those of a restored state are counted
- * @update_pts: presentation time of the frame that these features are of
- * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
+ * @update_pts: presentation time of the frame that the features belong to
+ * @carried: whether these are the features of an earlier frame, because the buffer's own was not analysed
  * @model_id: identifies the weights
- * @frame_width: pixels of the picture that the grid covers: the part that is shown, upright
- * @frame_height: pixels of the picture that the grid covers
- * @analysis_width: pixels of the picture the model saw
- * @analysis_height: pixels of the picture the model saw
- * @restored: the state did not begin with zeros but with one restored from a file or from a snapshot
+ * @frame_width: width in pixels of the picture that the grid covers: the part that is shown, upright
+ * @frame_height: height in pixels of that picture
+ * @analysis_width: width in pixels of the picture that the model saw
+ * @analysis_height: height in pixels of the picture that the model saw
+ * @restored: whether the state was restored from a file or a snapshot instead of beginning with zeros
  * @restored_pts: presentation time of the last frame in that state, or %GST_CLOCK_TIME_NONE
- * @restored_age: the time from @restored_pts to the first frame folded into that state, or %GST_CLOCK_TIME_NONE
+ * @restored_age: the time from @restored_pts to the first frame that was folded into that state, or %GST_CLOCK_TIME_NONE
  * @carried_count: buffers of the stream so far that carried features of earlier frames, the copied one included
- * @dropped_count: those of them that were not analysed because they were late
- * @encoder: (nullable): the name of the rvmencode element that found the features
+ * @dropped_count: how many of these were not analysed because they were late
+ * @encoder: (nullable): the name of the rvmencode element that made the features
  * @stream_id: (nullable): the id of the stream that the frame belongs to
  * @source: identifies the run of that element on that stream, 0 if unknown; see #GstRvmFeatureMeta
  * @update: the number of the analysed frame within @source, 1 for the first, 0 if unknown
  * @orientation: how the picture in the buffer has to be turned to be the upright one that the grid covers, a #GstVideoOrientationMethod
- * @pixel_aspect_n: the width of a pixel of the upright picture, where @pixel_aspect_d is its height
- * @pixel_aspect_d: the height of a pixel of the upright picture
+ * @pixel_aspect_n: numerator of the pixel aspect ratio of the upright picture
+ * @pixel_aspect_d: denominator of the pixel aspect ratio of the upright picture
  *
  * Features of a frame, with the fields of #GstRvmFeatureMeta. The fields are for reading only; strings belong to the structure. The values
  * are read by gst_rvm_features_get_data(), gst_rvm_features_get_class_token() and gst_rvm_features_get_patches().
@@ -89,9 +89,9 @@ GST_RVM_API GType gst_rvm_features_get_type (void);
  * @buffer: a buffer
  * @encoder: (nullable): the name of the rvmencode whose features are wanted, or %NULL: the nearest one upstream
  *
- * The features on @buffer, which stay valid as long as the reference is held, whatever becomes of the buffer.
+ * The features on @buffer, which stay valid as long as the reference is held, even after the buffer is gone.
  *
- * Returns: (transfer full) (nullable): the features, or %NULL if there are none of that encoder.
+ * Returns: (transfer full) (nullable): the features, or %NULL if there are none from that encoder.
  *
  * Since: 0.1
  */
@@ -134,7 +134,7 @@ GST_RVM_API GstRvmFeatures *gst_rvm_features_ref (GstRvmFeatures *features);
  * gst_rvm_features_unref:
  * @features: (transfer full): features
  *
- * Gives a reference back; the last one frees @features.
+ * Drops a reference; dropping the last one frees @features.
  *
  * Since: 0.1
  */
@@ -186,7 +186,7 @@ GST_RVM_API GBytes *gst_rvm_features_to_bytes (const GstRvmFeatures *features);
  * @bytes: what gst_rvm_features_to_bytes() or gst_rvm_feature_meta_to_bytes() returned, in this process or in another
  * @error: return location for a #GError
  *
- * Reads features that came from elsewhere. Bytes that another version of this library wrote are refused.
+ * Reads features that came from elsewhere. Bytes in another version of the format are refused.
  *
  * Returns: (transfer full): the features, or %NULL with @error set to %GST_STREAM_ERROR_DECODE and a text that names what is wrong.
  *

@@ -1,6 +1,6 @@
-/* The fields of the metas, each once: a table that says what a field is called in rvmexport's files, of what kind it is, and where it lies in the
- * meta and in its reference-counted copy. Initialisation, copies, bytes and rvmexport walk these tables, so that a new field is a member of
- * both structures and a line here. Not installed; exported for the plugin. */
+/* The fields of the metas, each once: tables that have the name of a field in rvmexport's files, its kind, and its offset in the meta and in the
+ * reference-counted copy. Initialisation, copying, serialisation and rvmexport use these tables, so adding a field takes a member of both
+ * structures and a row in gstrvmfields.c. Not installed; exported for the plugin. */
 #pragma once
 
 #include "gstrvmfeatures.h"
@@ -12,13 +12,13 @@ G_BEGIN_DECLS
 typedef enum
 {
   GST_RVM_FIELD_UINT,           /* guint */
-  GST_RVM_FIELD_SIZE,           /* two guint, one behind the other: width, height */
-  GST_RVM_FIELD_RATIO,          /* two guint, one behind the other, 1 and more */
+  GST_RVM_FIELD_SIZE,           /* two consecutive guint: width, height */
+  GST_RVM_FIELD_RATIO,          /* two consecutive guint, at least 1 */
   GST_RVM_FIELD_ORIENTATION,    /* guint, one of the eight of GstVideoOrientationMethod */
   GST_RVM_FIELD_FLAG,           /* gboolean */
   GST_RVM_FIELD_COUNT,          /* guint64 */
   GST_RVM_FIELD_TIME,           /* GstClockTime */
-  GST_RVM_FIELD_ID,             /* guint64 that stands for something, 0: unknown */
+  GST_RVM_FIELD_ID,             /* guint64 that identifies something, 0: unknown */
   GST_RVM_FIELD_TEXT,           /* gchar *, owned, may be NULL */
   GST_RVM_FIELD_REAL,           /* gdouble */
 } GstRvmFieldKind;
@@ -49,13 +49,13 @@ GST_RVM_API const GstRvmFields gst_rvm_feature_fields;   /* of GstRvmFeatureMeta
 GST_RVM_API const GstRvmFields gst_rvm_track_fields;     /* of GstRvmTrackMeta, GstRvmTracks */
 GST_RVM_API const GstRvmFields gst_rvm_readout_fields;   /* of GstRvmReadoutMeta, GstRvmReadout */
 
-/* Unknown, which is NONE for times, 1/1 for ratios and 0 for the rest. */
+/* Makes all fields unknown: NONE for times, 1/1 for ratios, 0 for the rest. */
 GST_RVM_API void gst_rvm_fields_init (const GstRvmFields * fields,
     GstRvmOwner owner, gpointer structure);
-/* Frees texts. */
+/* Frees the texts. */
 GST_RVM_API void gst_rvm_fields_clear (const GstRvmFields * fields,
     GstRvmOwner owner, gpointer structure);
-/* @to was initialised. */
+/* @to must be initialised. */
 GST_RVM_API void gst_rvm_fields_copy (const GstRvmFields * fields,
     GstRvmOwner from_owner, gconstpointer from, GstRvmOwner to_owner,
     gpointer to);

@@ -41,34 +41,34 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  *   The values are the recurrent state after the frame (arXiv 2512.13684, the gated transformer core's s').
  * @generation: how often the state was reset or restored, 1 for the first frame of a stream
  * @frames_since_reset: frames folded into the state since it was zero, 1 for the first; those of a restored state are counted
- * @update_pts: presentation time of the frame that these features are of
- * @carried: the buffer's own frame was not analysed: these are the features of an earlier one
+ * @update_pts: presentation time of the frame that the features belong to
+ * @carried: whether these are the features of an earlier frame, because the buffer's own was not analysed
  * @model_id: identifies the weights
- * @frame_width: pixels of the picture that the grid covers: the part that is shown, upright
- * @frame_height: pixels of the picture that the grid covers
- * @analysis_width: pixels of the picture the model saw
- * @analysis_height: pixels of the picture the model saw
- * @restored: the state did not begin with zeros but with one restored from a file or from a snapshot
+ * @frame_width: width in pixels of the picture that the grid covers: the part that is shown, upright
+ * @frame_height: height in pixels of that picture
+ * @analysis_width: width in pixels of the picture that the model saw
+ * @analysis_height: height in pixels of the picture that the model saw
+ * @restored: whether the state was restored from a file or a snapshot instead of beginning with zeros
  * @restored_pts: presentation time of the last frame in that state, or %GST_CLOCK_TIME_NONE
- * @restored_age: how old that state was when the first frame was folded into it: the time between that frame and @restored_pts; %GST_CLOCK_TIME_NONE
- *   if its times are those of another stream
+ * @restored_age: age of that state when the first frame was folded into it: the time from @restored_pts to that frame; %GST_CLOCK_TIME_NONE
+ *   if the state comes from another stream, whose times cannot be compared
  * @carried_count: buffers of the stream so far that carried features of earlier frames, this one included
- * @dropped_count: those of them that were not analysed because they were late
- * @encoder: (nullable): the name of the rvmencode element that found the features
+ * @dropped_count: how many of these were not analysed because they were late
+ * @encoder: (nullable): the name of the rvmencode element that made the features
  * @stream_id: (nullable): the id of the stream that the frame belongs to, as in its STREAM_START event
- * @source: identifies what the features come from: another random number for each start of each rvmencode, in any process, and for each
- *   stream it sees; at most %G_MAXINT64; 0 if unknown
- * @update: the number of the analysed frame within @source, 1 for the first; it never goes back; 0 if unknown. Buffers of equal @source and
- *   equal @update have equal features
+ * @source: identifies the origin of the features: a different random number for each start of each rvmencode, in any process, and for each
+ *   stream that it receives; at most %G_MAXINT64; 0 if unknown
+ * @update: the number of the analysed frame within @source, 1 for the first; it never decreases; 0 if unknown. Buffers with the same @source and
+ *   @update have the same features
  * @orientation: how the picture in the buffer has to be turned to be the upright one that the grid covers: a #GstVideoOrientationMethod from
  *   %GST_VIDEO_ORIENTATION_IDENTITY to %GST_VIDEO_ORIENTATION_UR_LL
- * @pixel_aspect_n: the width of a pixel of the upright picture, where @pixel_aspect_d is its height
- * @pixel_aspect_d: the height of a pixel of the upright picture
+ * @pixel_aspect_n: numerator of the pixel aspect ratio of the upright picture
+ * @pixel_aspect_d: denominator of the pixel aspect ratio of the upright picture
  *
- * Features of a frame. The fields may be read; strings and @data belong to the meta, which goes with its buffer. What has to live longer is
- * copied by gst_rvm_feature_meta_get_features(), or by gst_rvm_buffer_get_features() in the first place, as bindings should do.
+ * Features of a frame. The fields are for reading; strings and @data belong to the meta, which is freed with its buffer. To keep features longer, use
+ * gst_rvm_feature_meta_get_features(), or gst_rvm_buffer_get_features() in the first place, as bindings should do.
  *
- * A buffer that has passed several rvmencode has a meta of each; see gst_rvm_buffer_get_feature_meta_from().
+ * A buffer that has passed several rvmencode has a meta from each; see gst_rvm_buffer_get_feature_meta_from().
  *
  * Since: 0.1
  */
@@ -123,10 +123,10 @@ GST_RVM_API const GstMetaInfo *gst_rvm_feature_meta_get_info (void);
  * @rows: rows of the grid
  * @columns: columns of the grid
  * @dim: floats in a token
- * @data: (transfer none): the values; its size must be that of the parts
+ * @data: (transfer none): the values; the size must be that of the parts
  * @model_id: identifies the weights
  *
- * Attaches features. The caller then fills in provenance and mapping; strings are owned by the meta.
+ * Attaches features. The caller then fills in the other fields; their strings are owned by the meta.
  *
  * Returns: (transfer none) (nullable): the meta, %NULL if the size of @data does not fit.
  *
@@ -140,7 +140,7 @@ GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_add_feature_meta (GstBuffer *buffe
  * @buffer: a buffer
  *
  * The features of the nearest rvmencode upstream, that is, those attached last. In languages other than C, use
- * gst_rvm_buffer_get_features(): what this function returns must not be touched once the buffer is gone.
+ * gst_rvm_buffer_get_features(): what this function returns must not be used after the buffer is gone.
  *
  * Returns: (transfer none) (nullable): the features on @buffer, valid as long as it is.
  *
@@ -153,7 +153,7 @@ GST_RVM_API GstRvmFeatureMeta *gst_rvm_buffer_get_feature_meta (GstBuffer *buffe
  * @buffer: a buffer
  * @encoder: (nullable): the name of the rvmencode whose features are wanted, or %NULL: the nearest one upstream
  *
- * Returns: (transfer none) (nullable): the features that @encoder attached to @buffer (the last ones, if several are called so), valid as
+ * Returns: (transfer none) (nullable): the features that @encoder attached to @buffer (the last ones, if several elements have this name), valid as
  *   long as it is.
  *
  * Since: 0.1
@@ -194,7 +194,7 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_get_patches (const GstRvmFeatureMeta *m
  * gst_rvm_feature_meta_to_bytes:
  * @meta: features
  *
- * Returns: (transfer full): all of @meta, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ * Returns: (transfer full): all of @meta, for another process; from GStreamer 1.24 on, unixfdsink does this by itself.
  *
  * Since: 0.1
  */
@@ -205,10 +205,11 @@ GST_RVM_API GBytes *gst_rvm_feature_meta_to_bytes (const GstRvmFeatureMeta *meta
  * @buffer: a writable buffer
  * @bytes: what gst_rvm_feature_meta_to_bytes() returned
  *
- * gst_rvm_features_new_from_bytes() does the same in two steps and says what is wrong with bytes that are refused.
+ * Attaches the features in @bytes. gst_rvm_features_new_from_bytes() and gst_rvm_buffer_add_features() do the same in two steps and report what is wrong
+ * with bytes that are refused.
  *
- * Returns: (transfer none) (nullable): the new meta, %NULL if @bytes are anything else or were written by another version of this library,
- *   with a warning in the debug log.
+ * Returns: (transfer none) (nullable): the new meta; %NULL, with a warning in the debug log, if @bytes are anything else or have another version of
+ *   the format.
  *
  * Since: 0.1
  */

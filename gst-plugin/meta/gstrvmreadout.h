@@ -1,5 +1,5 @@
-/* GStreamer metadata of Recurrent Video Masked Autoencoders: what a readout makes of the features of a frame, attached to its buffer by rvmreadout; and
- * a reference-counted copy of it that stays valid when the buffer is gone.
+/* GStreamer metadata of Recurrent Video Masked Autoencoders: a readout's answer for a frame, attached to its buffer by rvmreadout; and a
+ * reference-counted copy of it that stays valid after the buffer is gone.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
@@ -12,8 +12,8 @@ G_BEGIN_DECLS
  * GstRvmReadoutKind:
  * @GST_RVM_READOUT_CLASS: probabilities of classes, which sum to 1
  * @GST_RVM_READOUT_DEPTH: a map of depths
- * @GST_RVM_READOUT_LABELS: a map of probabilities of labels, which sum to 1 in each place
- * @GST_RVM_READOUT_DISTANCE: how far the frame is from normal footage: about 1 for such footage, larger for other
+ * @GST_RVM_READOUT_LABELS: a map of probabilities of labels, which sum to 1 at each position
+ * @GST_RVM_READOUT_DISTANCE: how far the frame is from normal footage: about 1 for normal footage, larger for anything else
  *
  * What a readout answers.
  *
@@ -38,27 +38,27 @@ typedef struct _GstRvmReadout GstRvmReadout;
  * @kind: what the answer is
  * @rows: rows of a map, which covers the whole upright picture; 1 for classes and distances
  * @columns: columns of a map; 1 for classes and distances
- * @channels: values of each place: one for each class or label, or 1
- * @states: states of the window that the answer is of: fewer than @window for a while after a reset
- * @window: states that the readout looks at, at most
+ * @channels: number of values at each position: one for each class or label, or 1
+ * @states: number of states that the answer was made from: fewer than @window for a while after a reset
+ * @window: maximum number of states that the readout looks at
  * @readout: (nullable): the name of the rvmreadout element
  * @encoder: (nullable): the name of the rvmencode element whose features it read
  * @source: the run of that element, as in #GstRvmFeatureMeta; 0 if unknown
- * @update: the number of the analysed frame whose state is the newest that the answer is of, as in #GstRvmFeatureMeta; 0 if unknown
+ * @update: the number of the analysed frame whose state is the newest in the window, as in #GstRvmFeatureMeta; 0 if unknown
  * @update_pts: presentation time of that frame
- * @unit: (nullable): of depths, such as "m"
+ * @unit: (nullable): unit of depths, such as "m"
  * @orientation: how the picture in the buffer has to be turned to be the upright one that a map covers, as in #GstRvmFeatureMeta
- * @event_class: the class of the event that is going on, counted from 1; 0 if there is none
+ * @event_class: the class of the current event, counted from 1; 0 if there is none
  * @event_start: presentation time of the frame with which that event began, or %GST_CLOCK_TIME_NONE
- * @event_confidence: the smoothed probability of the class, or distance; 0 without event
+ * @event_confidence: the smoothed probability of the class, or smoothed distance; 0 if there is no event
  * @classes: (nullable) (array zero-terminated=1): names of classes or labels, @channels of them
  * @values: float32, host byte order: (@rows, @columns, @channels), row-major
- * @logits: (nullable): of classes and labels: what the probabilities are the softmax of, like @values
+ * @logits: (nullable): for classes and labels: the logits, whose softmax the probabilities are, laid out like @values
  *
- * What a readout says of a frame. The fields may be read; strings and data belong to the meta, which goes with its buffer. Bindings use
+ * A readout's answer for a frame. The fields are for reading; strings and data belong to the meta, which is freed with its buffer. Bindings use
  * #GstRvmReadout, which gst_rvm_buffer_get_readout() returns.
  *
- * A buffer that has passed several rvmreadout has a meta of each; see gst_rvm_buffer_get_readout_meta_from().
+ * A buffer that has passed several rvmreadout has a meta from each; see gst_rvm_buffer_get_readout_meta_from().
  *
  * Since: 0.1
  */
@@ -94,21 +94,21 @@ struct _GstRvmReadoutMeta {
  * @kind: what the answer is
  * @rows: rows of a map, 1 for classes and distances
  * @columns: columns of a map, 1 for classes and distances
- * @channels: values of each place: one for each class or label, or 1
- * @states: states of the window that the answer is of
- * @window: states that the readout looks at, at most
+ * @channels: number of values at each position: one for each class or label, or 1
+ * @states: number of states that the answer was made from
+ * @window: maximum number of states that the readout looks at
  * @readout: (nullable): the name of the rvmreadout element
  * @encoder: (nullable): the name of the rvmencode element whose features it read
  * @source: the run of that element; 0 if unknown
- * @update: the number of the analysed frame that the answer is of; 0 if unknown
+ * @update: the number of the analysed frame whose state is the newest in the window; 0 if unknown
  * @update_pts: presentation time of that frame
- * @unit: (nullable): of depths, such as "m"
+ * @unit: (nullable): unit of depths, such as "m"
  * @orientation: how the picture in the buffer has to be turned to be the upright one that a map covers, a #GstVideoOrientationMethod
- * @event_class: the class of the event that is going on, counted from 1; 0 if there is none
+ * @event_class: the class of the current event, counted from 1; 0 if there is none
  * @event_start: presentation time of the frame with which that event began, or %GST_CLOCK_TIME_NONE
- * @event_confidence: the smoothed probability of the class, or distance; 0 without event
+ * @event_confidence: the smoothed probability of the class, or smoothed distance; 0 if there is no event
  *
- * What a readout says of a frame, with the fields of #GstRvmReadoutMeta. The fields are for reading only; strings belong to the structure.
+ * A readout's answer for a frame, with the fields of #GstRvmReadoutMeta. The fields are for reading only; strings belong to the structure.
  *
  * Since: 0.1
  */
@@ -152,7 +152,7 @@ GST_RVM_API const GstMetaInfo *gst_rvm_readout_meta_get_info (void);
  * @kind: what the answer is
  * @rows: rows of a map, or 1
  * @columns: columns of a map, or 1
- * @channels: values of each place
+ * @channels: number of values at each position
  * @values: (transfer none): float32, (@rows, @columns, @channels)
  *
  * Attaches an answer. The caller then fills in the other fields; what they point to is owned by the meta.
@@ -169,7 +169,7 @@ GST_RVM_API GstRvmReadoutMeta *gst_rvm_buffer_add_readout_meta (GstBuffer *buffe
  * @buffer: a buffer
  * @readout: (nullable): the name of the rvmreadout whose answer is wanted, or %NULL: the nearest one upstream
  *
- * In languages other than C, use gst_rvm_buffer_get_readout(): what this function returns must not be touched once the buffer is gone.
+ * In languages other than C, use gst_rvm_buffer_get_readout(): what this function returns must not be used after the buffer is gone.
  *
  * Returns: (transfer none) (nullable): the answer on @buffer, valid as long as it is.
  *
@@ -190,11 +190,11 @@ GST_RVM_API GstRvmReadout *gst_rvm_readout_meta_get_readout (const GstRvmReadout
 /**
  * gst_rvm_readout_meta_get_best:
  * @meta: an answer on a buffer
- * @row: of a map, or 0
- * @column: of a map, or 0
- * @value: (out) (optional): its value: the probability of a class or label, a depth, a distance
+ * @row: row of a map, or 0
+ * @column: column of a map, or 0
+ * @value: (out) (optional): the largest value: the probability of a class or label, a depth or a distance
  *
- * Returns: the channel of the largest value in a place, from 0; 0 beyond the map, with a @value of 0.
+ * Returns: the channel of the largest value at a position, from 0; 0 beyond the map, with a @value of 0.
  *
  * Since: 0.1
  */
@@ -205,7 +205,7 @@ GST_RVM_API guint gst_rvm_readout_meta_get_best (const GstRvmReadoutMeta *meta, 
  * @buffer: a buffer
  * @readout: (nullable): the name of the rvmreadout whose answer is wanted, or %NULL: the nearest one upstream
  *
- * Returns: (transfer full) (nullable): the answer, which stays valid whatever becomes of the buffer; %NULL if there is none of this element.
+ * Returns: (transfer full) (nullable): the answer, which stays valid even after the buffer is gone; %NULL if there is none from that element.
  *
  * Since: 0.1
  */
@@ -238,7 +238,7 @@ GST_RVM_API GstRvmReadout *gst_rvm_readout_ref (GstRvmReadout *readout);
  * gst_rvm_readout_unref:
  * @readout: (transfer full): an answer
  *
- * Gives a reference back; the last one frees @readout.
+ * Drops a reference; dropping the last one frees @readout.
  *
  * Since: 0.1
  */
@@ -249,7 +249,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstRvmReadout, gst_rvm_readout_unref)
  * gst_rvm_readout_get_classes:
  * @readout: an answer
  *
- * Returns: (transfer none) (nullable) (array zero-terminated=1): the names of its classes or labels; %NULL if it has none.
+ * Returns: (transfer none) (nullable) (array zero-terminated=1): the names of the classes or labels; %NULL if there are none.
  *
  * Since: 0.1
  */
@@ -269,7 +269,7 @@ GST_RVM_API GBytes *gst_rvm_readout_get_values (const GstRvmReadout *readout);
  * gst_rvm_readout_get_logits:
  * @readout: an answer
  *
- * Returns: (transfer full) (nullable): what the probabilities are the softmax of; %NULL for depths and distances.
+ * Returns: (transfer full) (nullable): the logits, whose softmax the probabilities are; %NULL for depths and distances.
  *
  * Since: 0.1
  */
@@ -278,11 +278,11 @@ GST_RVM_API GBytes *gst_rvm_readout_get_logits (const GstRvmReadout *readout);
 /**
  * gst_rvm_readout_get_best:
  * @readout: an answer
- * @row: of a map, or 0
- * @column: of a map, or 0
- * @value: (out) (optional): its value: the probability of a class or label, a depth, a distance
+ * @row: row of a map, or 0
+ * @column: column of a map, or 0
+ * @value: (out) (optional): the largest value: the probability of a class or label, a depth or a distance
  *
- * Returns: the channel of the largest value in a place, from 0; 0 beyond the map, with a @value of 0.
+ * Returns: the channel of the largest value at a position, from 0; 0 beyond the map, with a @value of 0.
  *
  * Since: 0.1
  */
@@ -292,7 +292,7 @@ GST_RVM_API guint gst_rvm_readout_get_best (const GstRvmReadout *readout, guint 
  * gst_rvm_readout_to_bytes:
  * @readout: an answer
  *
- * Returns: (transfer full): all of @readout, for another process; GStreamer 1.24 does this by itself in unixfdsink.
+ * Returns: (transfer full): all of @readout, for another process; from GStreamer 1.24 on, unixfdsink does this by itself.
  *
  * Since: 0.1
  */
@@ -303,7 +303,7 @@ GST_RVM_API GBytes *gst_rvm_readout_to_bytes (const GstRvmReadout *readout);
  * @bytes: what gst_rvm_readout_to_bytes() returned, in this process or in another
  * @error: return location for a #GError
  *
- * Reads an answer that came from elsewhere. Bytes that another version of this library wrote are refused.
+ * Reads an answer that came from elsewhere. Bytes in another version of the format are refused.
  *
  * Returns: (transfer full): the answer, or %NULL with @error set to %GST_STREAM_ERROR_DECODE and a text that names what is wrong.
  *

@@ -1,4 +1,4 @@
-/* The tracks of a frame as an object of their own: a reference-counted, immutable copy of a GstRvmTrackMeta that stays valid when the buffer is
+/* The tracks of a frame as an object of their own: a reference-counted, immutable copy of a GstRvmTrackMeta that stays valid after the buffer is
  * gone.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
@@ -16,9 +16,9 @@ typedef struct _GstRvmTracks GstRvmTracks;
  * @tracker: (nullable): the name of the rvmtrack element that followed them
  * @encoder: (nullable): the name of the rvmencode element whose features it followed
  * @source: the run of that element, as in #GstRvmFeatureMeta; 0 if unknown
- * @update: the number of the analysed frame that the places are of, as in #GstRvmFeatureMeta; 0 if unknown
- * @frame_width: pixels of the upright picture, which the places are in, 0 if unknown
- * @frame_height: pixels of the upright picture, which the places are in, 0 if unknown
+ * @update: the number of the analysed frame that the positions belong to, as in #GstRvmFeatureMeta; 0 if unknown
+ * @frame_width: width of the upright picture in whose pixels positions are given, 0 if unknown
+ * @frame_height: height of that picture, 0 if unknown
  * @orientation: how the picture in the buffer has to be turned to be that upright one, a #GstVideoOrientationMethod
  *
  * All tracks of a frame, with the fields of #GstRvmTrackMeta. The fields are for reading only; strings belong to the structure. The tracks
@@ -52,9 +52,9 @@ GST_RVM_API GType gst_rvm_tracks_get_type (void);
  * @encoder: (nullable): the name of the rvmencode whose features the tracks were followed with, or %NULL: any
  * @tracker: (nullable): the name of the rvmtrack that followed them, or %NULL: the nearest one upstream
  *
- * The tracks on @buffer, which stay valid as long as the reference is held, whatever becomes of the buffer.
+ * The tracks on @buffer, which stay valid as long as the reference is held, even after the buffer is gone.
  *
- * Returns: (transfer full) (nullable): the tracks, or %NULL if there are none of these elements.
+ * Returns: (transfer full) (nullable): the tracks, or %NULL if there are none from these elements.
  *
  * Since: 0.1
  */
@@ -97,7 +97,7 @@ GST_RVM_API GstRvmTracks *gst_rvm_tracks_ref (GstRvmTracks *tracks);
  * gst_rvm_tracks_unref:
  * @tracks: (transfer full): tracks
  *
- * Gives a reference back; the last one frees @tracks.
+ * Drops a reference; dropping the last one frees @tracks.
  *
  * Since: 0.1
  */
@@ -109,7 +109,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstRvmTracks, gst_rvm_tracks_unref)
  * @tracks: tracks
  * @index: less than n_tracks
  *
- * Returns: (transfer full) (nullable): a copy of a track, %NULL beyond the last.
+ * Returns: (transfer full) (nullable): a copy of the track, or %NULL beyond the last.
  *
  * Since: 0.1
  */
@@ -118,8 +118,8 @@ GST_RVM_API GstRvmTrack *gst_rvm_tracks_get_track (const GstRvmTracks *tracks, g
 /**
  * gst_rvm_tracks_get_mask:
  * @tracks: tracks
- * @width: (out) (optional): pixels
- * @height: (out) (optional): pixels
+ * @width: (out) (optional): width in pixels
+ * @height: (out) (optional): height in pixels
  *
  * Returns: (transfer full) (nullable): the mask, @width * @height bytes without padding; %NULL if there are no masks.
  *
@@ -142,7 +142,7 @@ GST_RVM_API GBytes *gst_rvm_tracks_to_bytes (const GstRvmTracks *tracks);
  * @bytes: what gst_rvm_tracks_to_bytes() or gst_rvm_track_meta_to_bytes() returned, in this process or in another
  * @error: return location for a #GError
  *
- * Reads tracks that came from elsewhere. Bytes that another version of this library wrote are refused.
+ * Reads tracks that came from elsewhere. Bytes in another version of the format are refused.
  *
  * Returns: (transfer full): the tracks, or %NULL with @error set to %GST_STREAM_ERROR_DECODE and a text that names what is wrong.
  *
