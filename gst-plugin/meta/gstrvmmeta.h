@@ -51,7 +51,7 @@ typedef struct _GstRvmFeatureMeta GstRvmFeatureMeta;
  * @restored: whether the state was restored from a file or a snapshot instead of beginning with zeros
  * @restored_pts: presentation time of the last frame in that state, or %GST_CLOCK_TIME_NONE
  * @restored_age: age of that state when the first frame was folded into it: the time from @restored_pts to that frame; %GST_CLOCK_TIME_NONE
- *   if the state comes from another stream, whose times cannot be compared
+ *   if these times cannot be compared, such as times of different streams
  * @carried_count: buffers of the stream so far that carried features of earlier frames, this one included
  * @dropped_count: how many of these were not analysed because they were late
  * @encoder: (nullable): the name of the rvmencode element that made the features
