@@ -181,6 +181,8 @@ rvm_matrix_units_find_problem (RvmMatrixUnits *units, RvmMatrixUnitsTest test, g
       units->problem = find_machine_problem (&units->kind);
     else
       units->problem = g_strdup_printf ("matrix units are used with PoCL and Intel's runtime for processors, not with '%s'", units->device_name);
+    if (units->kind == RVM_UNITS_AVX512 && !is_pocl (units))
+      units->problem = g_strdup_printf ("bfloat16 products of AVX-512 were tried with PoCL only, not with '%s'", units->device_name);
     if (units->problem == NULL)
       units->problem = test (data);
   }

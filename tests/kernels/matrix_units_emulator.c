@@ -8,13 +8,14 @@
  *   cc -O2 -shared -fPIC -I. $(pkg-config --cflags glib-2.0) -o /tmp/emulator.so tests/kernels/matrix_units_emulator.c
  *   LD_PRELOAD=/tmp/emulator.so build/tests/model/check_golden --precision bf16 --tolerance 2e-2 tests/data/tiny.npz tests/data/tiny_forward.npz
  *
- * The product asks four facts about the machine (kernels/runtime/matrix_units.c), which rvm_test_matrix_units() answers in its place. Where the
+ * The product asks for facts about the machine (kernels/runtime/matrix_units.c), which rvm_test_matrix_units() answers in its place. Where the
  * machine has matrix units this library emulates nothing and gives the true answers.
  *
  * For tests of what happens where something is missing, the environment variable MATRIX_UNITS is a list of
  *   absent     the processor has none            refused   the system refuses permission, as with a small alternate signal stack
  *   unsaved    the system does not save tiles    denied    permission is given, and yet there is none
  *   wrong      products are wrong (emulated only)          dropped  products do nothing, as with a compiler that drops the mnemonic (emulated only)
+ *   dot-products  without matrix units, there are the bfloat16 products of AVX-512, which are not emulated: the processor must have them
  * MATRIX_UNITS_REPORT names a file to which the number of products is appended at exit. */
 #define _GNU_SOURCE /* names of registers */
 #include <cpuid.h>
@@ -369,6 +370,8 @@ rvm_test_matrix_units (int fact)
       return is_asked ("refused") ? ENOSPC : emulated ? request () : syscall (SYS_arch_prctl, 0x1023, 18) == 0 ? 0 : errno;
     case RVM_UNITS_PERMISSION:
       return is_asked ("denied") ? 0 : emulated || is_permitted ();
+    case RVM_UNITS_DOT_PRODUCTS:
+      return is_asked ("dot-products");
   }
   return 0;
 }

@@ -4,6 +4,7 @@
  *   test_matrix_units        the tests, each in a process of its own
  *   test_matrix_units child  another program: prints the provider that it got for bfloat16 */
 #include <check.h>
+#include <cpuid.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,29 @@ START_TEST (test_dropped_instructions)
 }
 END_TEST
 
+/* Where the processor has them, whoever made it. */
+START_TEST (test_dot_products)
+{
+  g_autoptr (RvmDevice) device = NULL;
+  g_autofree char *notice = NULL;
+  guint a, b, c, d;
+
+  if (!__get_cpuid_count (7, 1, &a, &b, &c, &d) || !(a & bit_AVX512BF16)) {
+    check_fallback ("absent", "nor fast products of bfloat16");
+    return;
+  }
+  g_setenv ("MATRIX_UNITS", "absent dot-products", TRUE);
+  device = open_device ();
+  if (strstr (rvm_device_get_name (device), "(Portable Computing Language)") == NULL) {
+    check_device (device, "with PoCL only");
+    return;
+  }
+  ck_assert_int_eq (choose (device, RVM_ELEMENT_BF16), RVM_GEMM_MATRIX_UNITS);
+  notice = rvm_gemm_take_notice (device, RVM_GEMM_MATRIX_UNITS, RVM_ELEMENT_BF16);
+  ck_assert_msg (notice && strstr (notice, "AVX-512"), "%s", notice ? notice : "no notice");
+}
+END_TEST
+
 static char *
 find_nothing (gpointer data)
 {
@@ -309,6 +333,7 @@ main (int argc, char **argv)
   tcase_add_test (tests, test_small_signal_stack);
   tcase_add_test (tests, test_wrong_products);
   tcase_add_test (tests, test_dropped_instructions);
+  tcase_add_test (tests, test_dot_products);
   tcase_add_test (tests, test_known_runtimes);
   tcase_add_test (tests, test_threads);
   tcase_add_test (tests, test_fork_and_exec);

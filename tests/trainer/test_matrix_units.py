@@ -57,7 +57,7 @@ def check_ranks(folder, tiny, environment):
         text = result.stdout + result.stderr
         if "built without Open MPI" in text:
             return
-        check_one_notice(text, "matrix units multiply")
+        check_one_notice(text, "matrix units (AMX) multiply")
         arrays.append(arrays_of(folder / f"two{i}" / LAST))
     assert arrays[0] == arrays[1], "two processes give other bytes the second time"
     pairs = list(zip(losses_of(folder / "whole"), losses_of(folder / "two0"), strict=True))
@@ -75,7 +75,7 @@ def check_evaluate(folder, environment):
     options = ["evaluate", "--model", data / "tiny.npz", "--davis", folder / "davis", "--size", "64x48"]
     text = {value: run(*options, "--precision", value, env=environment) for value in ("f32", "f16", "bf16")}
     assert "precision bf16" not in text["f32"] + text["f16"], text
-    check_one_notice(text["bf16"], "matrix units multiply")
+    check_one_notice(text["bf16"], "matrix units (AMX) multiply")
     check_one_notice(run(*options, "--precision", "bf16", env={**environment, "MATRIX_UNITS": "refused"}), "sigaltstack", "float32")
     assert "--precision 'f8': expected" in run(*options, "--precision", "f8", env=environment, status=2)
 
@@ -89,7 +89,7 @@ with tempfile.TemporaryDirectory() as name:
             "--set", "precision=bf16", "--set", "batch=2"]
 
     text = run("pretrain", *tiny, "--out", folder / "whole", env=environment)
-    check_one_notice(text, "matrix units multiply operands")
+    check_one_notice(text, "matrix units (AMX) multiply operands")
     counts = products_of(report)
     assert counts is None or len(counts) == 1 and counts[0] > 100, counts
     run("pretrain", *tiny, "--out", folder / "parts", "--stop-at", 1, env=environment, status=130)
