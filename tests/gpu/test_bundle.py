@@ -5,9 +5,11 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 source, build = map(pathlib.Path, sys.argv[1:])
 BARE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -36,6 +38,20 @@ def check_libraries(bundle):
         assert all(path.startswith(str(libraries)) for path in found), done.stdout
 
 
+def check_stopped(start, report, settings):
+    """A report of a run that somebody stops, or a limit of time, says so and names the check."""
+    report.unlink()
+    process = subprocess.Popen([str(part) for part in start], stderr=subprocess.PIPE, text=True, start_new_session=True, **settings)
+    while not report.exists() or "== kernels" not in report.read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    errors = process.communicate()[1]
+    text = report.read_text()
+    assert process.returncode == 130 and "kernels: status" not in errors, (process.returncode, errors)
+    assert re.search(r"\n== summary\n0 passed, 0 failed\n  stopped by a signal, after \d+ s: kernels\. .* were not run\n$", text), text
+
+
 def check_run(bundle, folder):
     # Elsewhere, with nothing of this session, and without network if this user may take it away.
     moved = folder / "else where" / "bundle"
@@ -58,8 +74,9 @@ def check_run(bundle, folder):
     (moved / "data" / "tiny_forward.npz").write_bytes((moved / "data" / "propagation.npz").read_bytes())
     done = run(*start, "--only", "features of the authors' code, native", **settings)
     text = report.read_text()
-    assert done.returncode == 1 and re.search(r"0 passed, 1 failed\n  failed with status \d+: features of the authors' code, native\n", text), text
+    assert done.returncode == 1 and re.search(r"0 passed, 1 failed\n  failed with status \d+, after \d+ s: features of the authors' code, native\n", text), text
 
+    check_stopped([*start, "--only", "kernels"], report, settings)
     (folder / "none").mkdir()
     settings["env"]["OCL_ICD_VENDORS"] = str(folder / "none")
     done = run(*start, **settings)
