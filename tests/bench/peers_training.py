@@ -5,8 +5,10 @@
 
 The JAX step (rvm_jax_training.py) is first checked against the recorded training of the authors' model in tests/data: losses and gradient
 norms of ten steps, and so is PyTorch's (rvm_torch_training.py) in float32 and, with what it then differs by, with torch.autocast in bfloat16. Then
-all steps are timed in turn, in several rounds, on all processors; medians and their ratios are printed. numpy and jax are installed from PyPI
-into --environment when they are missing. PyTorch is left out, with a line that says so, unless the Python that --torch names has it
+all steps are timed in turn, in several rounds, on all processors. Of each engine the median and the best of its rounds are printed, and by how much this
+project is faster: the median, over the rounds, of the ratio within a round, and the ratio of the best rounds. The same of processor time, of all threads:
+where other programs are busy it is what can be compared, with a single processor (taskset -c 0 peers_training.py ...), because threads that wait for
+others may spin. numpy and jax are installed from PyPI into --environment when they are missing. PyTorch is left out, with a line that says so, unless the Python that --torch names has it
 (Debian's python3-torch).
 """
 import argparse
@@ -127,17 +129,19 @@ class Jax:
 
     def run(self):
         self.t += 1
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         *self.state, loss, _ = self.step(*self.state, float(self.t), 1e-5, *self.batch)
         loss.block_until_ready()
-        return (time.perf_counter() - start) * 1e3
+        return (time.perf_counter() - start) * 1e3, (time.process_time() - busy) * 1e3
 
 
 def time_ours(args, model, steps, precision):
     command = [args.trainer, "bench", model, "--size", args.size, "--batch", str(args.batch), "--sources", str(args.sources), "--targets",
                str(args.targets), "--mask-ratio", str(args.mask_ratio), "--steps", str(steps), "--precision", precision] + (["--device", args.device] if args.device else [])
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [float(x) for x in re.search(r"step ([0-9.]+) ms .* = ([0-9.]+) of the GEMM rate, ([0-9.]+)", output).groups()], output.splitlines()[0]
+    figures = re.search(r"step ([0-9.]+) ms .* = ([0-9.]+) of the GEMM rate, ([0-9.]+)\nprocessor time ([0-9.]+)", output)
+    ms, of_gemm, gemm, busy = map(float, figures.groups())
+    return (ms, busy), (of_gemm, gemm), output.splitlines()[0]
 
 
 def main():
@@ -181,26 +185,32 @@ def main():
         else:
             print(f"{args.torch} has no PyTorch (Debian: python3-torch): it is left out")
         precisions = args.precision or ["f32"]
-        ours, theirs = {precision: [] for precision in precisions}, {f"JAX {jax.__version__}, float32": []}
-        for _ in range(args.rounds):
+        jax_name = f"JAX {jax.__version__}, float32"
+        ours, rates, theirs = {name: [] for name in precisions}, {name: [] for name in precisions}, {name: [] for name in (jax_name, *(peer.name for peer in torch_peers))}
+        for number in range(args.rounds):
             for precision in precisions:
-                figures, device = time_ours(args, model, args.steps, precision)
-                ours[precision].append(figures)
-            theirs[f"JAX {jax.__version__}, float32"] += [jax_peer.run() for _ in range(args.steps)]
+                times, rate, device = time_ours(args, model, args.steps, precision)
+                ours[precision].append(times)
+                rates[precision].append(rate)
+            theirs[jax_name].append(np.median([jax_peer.run() for _ in range(args.steps)], 0))
             for peer in torch_peers:
-                theirs.setdefault(peer.name, []).extend(peer.run(args.steps)["ms"])
+                answer = peer.run(args.steps)
+                theirs[peer.name].append([statistics.median(answer[what]) for what in ("ms", "busy")])
+            print(f"round {number + 1} of {args.rounds}, ms and processor time: " + "; ".join(f"{name} {rounds[-1][0]:.0f}, {rounds[-1][1]:.0f}" for name, rounds in (*ours.items(), *theirs.items())),
+                  file=sys.stderr, flush=True)
         for peer in torch_peers:
             peer.close()
-    print(f"{args.batch} samples of {args.sources} + {args.targets} frames of {args.size}, {args.rounds} rounds of {args.steps} steps, medians\n"
-          f"| engine | ms a step | samples/s | this project in {precisions[0]} is faster by |\n| --- | --- | --- | --- |")
-    first = None
-    for precision, figures in ours.items():
-        ms, of_gemm, gemm = (statistics.median(column) for column in zip(*figures))
-        first = first or ms
-        print(f"| rvm-cl-train, {precision}, on {device} | {ms:.0f} | {args.batch / ms * 1e3:.1f} | {ms / first:.2f}; {of_gemm:.2f} of the GEMM rate, {gemm:.0f} GFLOP/s |")
-    for name, times in theirs.items():
-        ms = statistics.median(times)
-        print(f"| {name} | {ms:.0f} | {args.batch / ms * 1e3:.1f} | {ms / first:.2f} |")
+    print(f"{args.batch} samples of {args.sources} + {args.targets} frames of {args.size}, {args.rounds} rounds of {args.steps} steps, {len(os.sched_getaffinity(0))} processors; "
+          f"x: by how much this project in {precisions[0]} is faster\n"
+          "| engine | ms a step: median, best | x: median, best | processor time: median, best | x: median, best |\n| --- | --- | --- | --- | --- |")
+    first = np.array(ours[precisions[0]])
+    for name, rounds in (*ours.items(), *theirs.items()):
+        times = np.array(rounds)
+        columns = [cell for i in range(2) for cell in (f"{np.median(times[:, i]):.0f}, {times[:, i].min():.0f}",
+                                                       f"{np.median(times[:, i] / first[:, i]):.2f}, {times[:, i].min() / first[:, i].min():.2f}")]
+        if name in ours:
+            name = "rvm-cl-train, {}, on {}; {:.2f} of the GEMM rate, {:.0f} GFLOP/s".format(name, device, *np.median(rates[name], 0))
+        print(f"| {name} | {' | '.join(columns)} |")
 
 
 if __name__ == "__main__":

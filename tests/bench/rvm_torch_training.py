@@ -4,7 +4,7 @@ gradients, clipping, AdamW. With --autocast, products are computed in bfloat16 a
 that has torch, and writes CASE: weights/NAME, table (tokens' positions), code (those of the decoder), batch0/source, batch0/target, batch0/gaps,
 batch0/order, batch1/... if there are more, kept, clip, rates (of each step; the last one for all after it).
 
-Each line of standard input is a number of steps, and is answered by a line of JSON: their milliseconds, losses and norms of gradients."""
+Each line of standard input is a number of steps, and is answered by a line of JSON: their milliseconds, those of processor time of all threads, losses and norms of gradients."""
 import json
 import os
 import sys
@@ -142,7 +142,7 @@ class Trainer:
                 v.mul_(B2).addcmul_(g, g, value=1 - B2)
                 change = m / (1 - B1**self.t) / ((v / (1 - B2**self.t)).sqrt() + EPSILON)
                 x.sub_(rate * (change + DECAY * x if name.endswith("/kernel") else change))
-        return float(loss), total
+        return float(loss.detach()), total
 
 
 def main():
@@ -150,11 +150,11 @@ def main():
     trainer = Trainer(sys.argv[1], "--autocast" in sys.argv[2:])
     print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
     for line in sys.stdin:
-        answer = {"ms": [], "losses": [], "norms": []}
+        answer = {"ms": [], "busy": [], "losses": [], "norms": []}
         for _ in range(int(line)):
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.process_time()
             loss, total = trainer.step()
-            for name, value in (("ms", (time.perf_counter() - start) * 1e3), ("losses", loss), ("norms", total)):
+            for name, value in (("ms", (time.perf_counter() - start) * 1e3), ("busy", (time.process_time() - busy) * 1e3), ("losses", loss), ("norms", total)):
                 answer[name].append(value)
         print(json.dumps(answer), flush=True)
 

@@ -1,6 +1,8 @@
 /* rvm-cl-train bench: the time of a training step on random frames, by kernel, beside the best GEMM rate that the same process reaches. That rate is
- * measured between the steps, so that both are measured under the same load of the machine. */
+ * measured between the steps, so that both are measured under the same load of the machine. The time that the process itself was on a processor is told
+ * too, which hardly depends on that load. */
 #include <stdio.h>
+#include <time.h>
 
 #include "commands.h"
 #include "kernels/error.h"
@@ -130,7 +132,7 @@ run (RvmModel *model, gboolean profile, GError **error)
   g_autoptr (RvmStep) step = rvm_step_new (model, &shape, FALSE, profile, error);
   g_autoptr (RvmOptimiser) optimiser = NULL;
   g_autoptr (RvmQueue) yardstick = NULL; /* its launches are not in the profile */
-  g_autofree double *times = g_new (double, steps);
+  g_autofree double *times = g_new (double, steps), *busy = g_new (double, steps); /* ms; of the processors, of all threads */
   RandomBatch random;
   double rate, norm, gflop, gemm = 0;
   RvmLoss loss;
@@ -143,14 +145,17 @@ run (RvmModel *model, gboolean profile, GError **error)
   random_batch_init (&random, &shape, (gsize) width * height * 3);
   for (int i = -1; ok && i < steps; i++) {
     const gint64 start = g_get_monotonic_time ();
+    const clock_t busy_start = clock ();
 
     if (i == 0)
       rvm_queue_reset_profile (rvm_step_get_queue (step));
     rvm_gradients_reset (rvm_step_get_gradients (step));
     rvm_step_refresh (step);
     ok = rvm_step_backward (step, &random.batch, 1, &loss, error) && rvm_optimiser_update (optimiser, 1e-5, &norm, error);
-    if (i >= 0)
+    if (i >= 0) {
       times[i] = (g_get_monotonic_time () - start) / 1e3;
+      busy[i] = (clock () - busy_start) * 1e3 / CLOCKS_PER_SEC;
+    }
     ok = ok && measure_gemm (model, yardstick, 5, &gemm, error);
   }
   random_batch_clear (&random);
@@ -163,8 +168,9 @@ run (RvmModel *model, gboolean profile, GError **error)
     return TRUE;
   }
   g_print ("step %.1f ms (median of %d), %.1f samples/s, %.2f GFLOP, %.1f GFLOP/s = %.2f of the GEMM rate, %.1f\n"
+           "processor time %.1f ms a step\n"
            "memory of activations %.0f MiB\n",
-      rate, steps, samples / rate * 1e3, gflop, gflop / rate * 1e3, gflop / rate * 1e3 / gemm, gemm,
+      rate, steps, samples / rate * 1e3, gflop, gflop / rate * 1e3, gflop / rate * 1e3 / gemm, gemm, median (busy, steps),
       rvm_step_predict_memory (&model->config, &shape) / 1048576.0);
   return TRUE;
 }
