@@ -72,6 +72,7 @@
 
 #include "allocation.h"
 #include "meta/gstrvmmeta.h"
+#include "precision.h"
 #include "video/orientation.h"
 
 GST_DEBUG_CATEGORY (rvm_encode_debug);

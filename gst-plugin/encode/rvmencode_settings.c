@@ -6,6 +6,7 @@
 #include "kernels/ops/linear.h"
 #include "device_notice.h"
 #include "meta/gstrvmmeta.h"
+#include "precision.h"
 #include "rvmencode_types.h"
 
 #define MAX_SIDE 16384

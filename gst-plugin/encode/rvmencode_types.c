@@ -13,29 +13,11 @@ gst_rvm_gemm_get_type (void)
       {RVM_GEMM_AUTO, "Matrix units for bf16 where they are, native on CPUs, CLBlast elsewhere", "auto"},
       {RVM_GEMM_NATIVE, "The plugin's own packed kernel", "native"},
       {RVM_GEMM_CLBLAST, "CLBlast", "clblast"},
-      {RVM_GEMM_MATRIX_UNITS, "Matrix units of x86 processors (AMX), with precision=bf16",
+      {RVM_GEMM_MATRIX_UNITS, "Matrix units (AMX), or products of bfloat16 in AVX-512, with precision=bf16",
           "matrix-units"},
       {0, NULL, NULL}
     };
     g_once_init_leave (&type, g_enum_register_static ("GstRvmGemm", values));
-  }
-  return type;
-}
-
-GType
-gst_rvm_precision_get_type (void)
-{
-  static gsize type = 0;
-
-  if (g_once_init_enter (&type)) {
-    static const GEnumValue values[] = {
-      {RVM_ELEMENT_F32, "Weights in 32 bits, exact", "f32"},
-      {RVM_ELEMENT_F16, "Weights in 16 bits, half the memory", "f16"},
-      {RVM_ELEMENT_BF16, "Weights in 16 bits of a float's range", "bf16"},
-      {0, NULL, NULL}
-    };
-    g_once_init_leave (&type, g_enum_register_static ("GstRvmPrecision",
-            values));
   }
   return type;
 }

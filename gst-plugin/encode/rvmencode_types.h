@@ -5,9 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* Nicks for RvmGemmProvider and RvmElement. */
+/* Nicks for RvmGemmProvider. */
 GType gst_rvm_gemm_get_type (void);
-GType gst_rvm_precision_get_type (void);
 
 /* The events that reset the state. */
 typedef enum

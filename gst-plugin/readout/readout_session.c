@@ -41,13 +41,13 @@ find_kind (const RvmReadoutInfo * info)
 }
 
 RvmReadoutSession *
-rvm_readout_session_new (const gchar * path, RvmDevice * device, GError ** error)
+rvm_readout_session_new (const gchar * path, RvmDevice * device, RvmElement precision, GError ** error)
 {
   g_autoptr (RvmReadoutSession) session = g_new0 (RvmReadoutSession, 1);
   const RvmReadoutInfo *info;
 
   session->path = g_strdup (path);
-  session->readout = rvm_readout_new_from_file (path, device, NULL, error);
+  session->readout = rvm_readout_new_from_file (path, device, &(RvmReadoutOptions) {.precision = precision}, error);
   if (session->readout == NULL)
     return NULL;
   info = rvm_readout_get_info (session->readout);

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 
 typedef struct _RvmReadoutSession RvmReadoutSession;
 
-/* Loads @path. Errors name it. Keeps a reference to @device. */
-RvmReadoutSession *rvm_readout_session_new (const gchar * path, RvmDevice * device, GError ** error);
+/* Loads @path, with weights of @precision. Errors name it. Keeps a reference to @device. */
+RvmReadoutSession *rvm_readout_session_new (const gchar * path, RvmDevice * device, RvmElement precision, GError ** error);
 void rvm_readout_session_free (RvmReadoutSession * session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (RvmReadoutSession, rvm_readout_session_free)
 

@@ -80,6 +80,7 @@ struct _GstRvmreadout
 
   /* streaming thread */
   RvmDevice *device;
+  RvmElement precision;         /* when the device was opened */
   RvmReadoutSession *session;
   RvmChoice choice;
   RvmSeen seen;
@@ -162,11 +163,12 @@ open_all (GstRvmreadout * self, GError ** error)
   GST_OBJECT_LOCK (self);
   selector = g_strdup (self->settings.device);
   cache_dir = g_strdup (self->settings.cache_dir);
+  self->precision = self->settings.precision;
   GST_OBJECT_UNLOCK (self);
   self->device = rvm_device_open (selector, cache_dir, error);
   if (self->device == NULL)
     return FALSE;
-  self->session = rvm_readout_session_new (file, self->device, error);
+  self->session = rvm_readout_session_new (file, self->device, self->precision, error);
   if (self->session == NULL)
     return FALSE;
   tell_logits (self);
@@ -230,7 +232,7 @@ change_file (GstRvmreadout * self)
   if (!is_new)
     return FALSE;
   if (file && *file)
-    session = rvm_readout_session_new (file, self->device, &error);
+    session = rvm_readout_session_new (file, self->device, self->precision, &error);
   if (session == NULL) {
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s; the readout before stays", error ? error->message : "readout-file is empty"), (NULL));
     return FALSE;

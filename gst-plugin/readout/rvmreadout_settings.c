@@ -2,6 +2,7 @@
 #include "rvmreadout_settings.h"
 
 #include "device_notice.h"
+#include "precision.h"
 
 void
 gst_rvm_readout_settings_install (GObjectClass * klass, guint first_id)
@@ -15,6 +16,8 @@ gst_rvm_readout_settings_install (GObjectClass * klass, guint first_id)
     {AT (device), g_param_spec_string ("device", "Device", "OpenCL device: its index, or part of its name or of its"
               " platform's name (unset = the first GPU, or else the CPU)", NULL, ready)},
     {AT (cache_dir), g_param_spec_string ("cache-dir", "Cache directory", RVM_CACHE_DIR_BLURB, NULL, ready)},
+    {AT (precision), g_param_spec_enum ("precision", "Precision", "How an attention readout's weights are stored on the device, and with bf16"
+              " multiplied where the processor can, as for rvmencode", gst_rvm_precision_get_type (), RVM_ELEMENT_F32, ready)},
     {AT (encoder), g_param_spec_string ("encoder", "Encoder", "Name of the rvmencode whose features are read (unset = the nearest one"
               " upstream)", NULL, live)},
     {AT (force_model), g_param_spec_boolean ("force-model", "Force model", "Read the features of another model than the one the readout"

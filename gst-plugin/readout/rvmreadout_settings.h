@@ -1,6 +1,7 @@
 /* The properties of rvmreadout that a user sets, and where they are kept. */
 #pragma once
 
+#include "kernels/tensor.h"
 #include "settings.h"
 
 G_BEGIN_DECLS
@@ -8,6 +9,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   gchar *file, *device, *cache_dir, *encoder;
+  RvmElement precision;
   gboolean force_model;
   gboolean events;
   gdouble event_on, event_off;  /* below 0: by kind */

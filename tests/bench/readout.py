@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""readout.py MODEL... [--size WxH] [--frames N] [--rounds N] [--precision P]: what one rvmreadout costs beside rvmencode, in frames with and without it by
+"""readout.py MODEL... [--size WxH] [--frames N] [--rounds N] [--settings S] [--readout-settings S]: what one rvmreadout costs beside rvmencode, in frames with and without it by
 turns. A readout of class (attention, of the width and with the heads that docs/model.md names for this model) with random weights, and the linear one of
 pipelines/teach; a window of 16 states that is full. Of each round the median time of a frame is taken; printed are the median and the best of the rounds, and
 how much memory the process has more with the window than without. Run it in `meson devenv -C build`."""
@@ -30,8 +30,8 @@ def resident():
 class Turns:
     """One pipeline, in which each frame is pushed when the one before is over: its time in rvmencode and, every other frame, in rvmreadout."""
 
-    def __init__(self, model, width, height, settings, readouts):
-        chain = "".join(f"! rvmreadout name=r{i} readout-file=\"{path}\" " for i, path in enumerate(readouts))
+    def __init__(self, model, width, height, settings, readouts, of_readouts=""):
+        chain = "".join(f"! rvmreadout name=r{i} readout-file=\"{path}\" {of_readouts} " for i, path in enumerate(readouts))
         self.pipeline = Gst.parse_launch(f"appsrc name=source format=time caps=video/x-raw,format=RGB,width={width},height={height},framerate=25/1"
                                          f" ! rvmencode name=encode model-file=\"{model}\" {settings} {chain} ! appsink name=sink sync=false")
         self.source, self.sink = (self.pipeline.get_by_name(name) for name in ("source", "sink"))
@@ -75,6 +75,7 @@ def main():
     parser.add_argument("--frames", type=int, default=12, help="of a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--settings", default="", help="of rvmencode")
+    parser.add_argument("--readout-settings", default="", help="of rvmreadout")
     args = parser.parse_args()
     size = tuple(map(int, args.size.split("x")))
     Gst.init(None)
@@ -88,7 +89,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             for name, path in write_readouts(pathlib.Path(folder), features, size).items():
                 before = resident()
-                both = Turns(model, *size, args.settings, [path])
+                both = Turns(model, *size, args.settings, [path], args.readout_settings)
                 for i in range(WINDOW + 2):
                     both.push(pictures[i % 8])
                 memory = resident() - before

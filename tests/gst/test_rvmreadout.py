@@ -112,6 +112,16 @@ def check_answers():
         report(worst < 1e-4 and len(run.answers) == 9, f"window {window}, stride {stride}, reference {of}: error {worst:.1e}")
 
 
+def check_precision():
+    """16 bits are close, and not the same: they were used."""
+    for precision, limit in (("f16", 2e-3), ("bf16", 3e-2)):
+        run = Run(f"rvmreadout readout-file={plain} precision={precision}", 5)
+        kept = [tokens_of(features) for features in run.features][-4:]
+        logits = reference.attention_readout(classes, np.stack(kept))[0]
+        error = np.abs(np.frombuffer(run.answers[-1].get_logits().get_data(), "f4") - logits).max() / np.abs(logits).max()
+        report(1e-6 < error < limit, f"weights of {precision}: error {error:.1e}")
+
+
 def check_reset_and_carried():
     def reset(run):
         run.pipeline.get_by_name("source").send_event(GstRvm.event_new_reset_state(False, Gst.CLOCK_TIME_NONE))
@@ -331,6 +341,7 @@ def check_bytes():
 
 
 check_answers()
+check_precision()
 check_reset_and_carried()
 check_events()
 check_kinds()
