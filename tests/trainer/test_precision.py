@@ -11,7 +11,7 @@ import tempfile
 
 from training import arrays_of, header_of, make_photos, metadata_of, program, run
 
-NOTICE = re.compile(r"rvm-cl-train: precision bf16: (the processor's matrix units|operands are rounded to bfloat16 and multiplied in float32)")
+NOTICE = re.compile(r"rvm-cl-train: precision bf16: (the processor's matrix units|the processor's bfloat16 products|operands are rounded to bfloat16 and multiplied in float32)")
 
 
 def losses_of(folder):
