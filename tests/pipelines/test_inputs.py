@@ -323,8 +323,9 @@ def check_progress(folder):
     reader = threading.Thread(target=read)
     reader.start()
     video = gst_long(folder)
-    subprocess.run([clip.PIPELINES / "features", video, *tiny, "--output", folder / "terminal"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end, env=env,
-                   timeout=LIMIT, check=True)
+    # Of a size at which the fastest machine needs seconds: in less time there is nothing to say of what is left.
+    subprocess.run([clip.PIPELINES / "features", video, *tiny, "--size", "160", "--output", folder / "terminal"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=end, env=env, timeout=LIMIT, check=True)
     os.close(end)
     reader.join()
     text = said.decode()
