@@ -314,14 +314,16 @@ run_child (void)
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("matrix units");
-  TCase *tests = tcase_create ("matrix units");
+  Suite *suite;
+  TCase *tests;
   SRunner *runner;
   int failed;
 
   program = argv[0];
   if (argc > 1 && strcmp (argv[1], "child") == 0)
     return run_child ();
+  suite = suite_create ("matrix units");
+  tests = tcase_create ("matrix units");
   tcase_set_timeout (tests, 120);
   tcase_add_test (tests, test_used_for_bfloat16);
   tcase_add_test (tests, test_native_by_choice);
