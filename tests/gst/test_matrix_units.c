@@ -328,12 +328,14 @@ run_child (void)
 int
 main (int argc, char **argv)
 {
-  Suite *suite = suite_create ("matrix units");
-  TCase *tests = tcase_create ("matrix units");
+  Suite *suite;
+  TCase *tests;
 
   gst_check_init (&argc, &argv);
   if (argc > 1 && strcmp (argv[1], "child") == 0)
     return run_child ();
+  suite = suite_create ("matrix units");
+  tests = tcase_create ("matrix units");
   tcase_set_timeout (tests, 300);
   tcase_add_test (tests, test_features);
   tcase_add_test (tests, test_native);
