@@ -18,6 +18,10 @@
 #define RVM_WEIGHTS_F16 1  /* IEEE half */
 #define RVM_WEIGHTS_BF16 2 /* the upper half of a float */
 
+/* The most rows of a tile of matrix units (matrix_units.cl), by AMX and by AVX-512, whose sums of 14 rows fill the registers. */
+#define RVM_UNITS_AMX_ROWS 16
+#define RVM_UNITS_AVX512_ROWS 14
+
 /* The kernel `chain` (linear.cl) takes up to this many steps. */
 #define RVM_CHAIN_STEPS 6
 

@@ -10,7 +10,7 @@
  *          +--------+    +-------+-------+
  */
 
-#define MOST_ROWS 16 /* of a tile */
+#define MOST_ROWS RVM_UNITS_AMX_ROWS
 
 APART
 tiles_configure (uint height)

@@ -13,7 +13,7 @@
  *
  * Registers of vectors are not kept from one call to another in C, so each number of rows is one statement of assembly. */
 
-#define MOST_ROWS 14
+#define MOST_ROWS RVM_UNITS_AVX512_ROWS
 
 void
 tiles_configure (uint height)
@@ -132,8 +132,8 @@ void
 tiles_multiply (ulong a0, ulong a1, ulong a_stride, ulong b, ulong step, ulong beside, uint steps, ulong sums, ulong sums1, ulong sums_stride, ulong soon,
     uint lines, uint height)
 {
-  const ulong fetched = lines ? (ulong) steps * 256 : 0; /* by a tile */
+  const ulong first = lines ? soon : b, second = lines ? soon + (ulong) steps * 256 : b; /* a tile fetches 256 bytes in each step */
 
-  tile_multiply (a0, a_stride, b, step, beside, steps, sums, sums_stride, lines ? soon : b, height);
-  tile_multiply (a1, a_stride, b, step, beside, steps, sums1, sums_stride, lines ? soon + fetched : b, height);
+  tile_multiply (a0, a_stride, b, step, beside, steps, sums, sums_stride, first, height);
+  tile_multiply (a1, a_stride, b, step, beside, steps, sums1, sums_stride, second, height);
 }

@@ -93,6 +93,7 @@ add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d
 {
   const guint m = x.rows, k = linear->k, n = linear->n, steps = count_steps (m), blocks = count_steps (k), panels = (n + PANEL - 1) / PANEL;
   const guint span = choose_span (queue, blocks, panels);
+  const char *options = rvm_units_get_options (rvm_queue_get_device (queue));
   const gsize packed = (gsize) panels * steps * 2 * TILE * sizeof (guint16), rows = (gsize) blocks * 2 * steps * TILE * sizeof (guint16);
   const RvmBuffer *scratch = rvm_queue_get_scratch (queue, packed + rows);
   const RvmArg of_rows[] = { RVM_ARGS_TENSOR (d), RVM_ARG_BUFFER (scratch), RVM_ARG_UINT (m), RVM_ARG_UINT (n) };
@@ -104,11 +105,11 @@ add_gradient (RvmQueue *queue, const RvmLinear *linear, RvmTensor x, RvmTensor d
 
   if (scratch == NULL)
     return;
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_rows", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2, (const gsize[]){ steps, panels }, NULL,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_rows", options, NULL }, 2, (const gsize[]){ steps, panels }, NULL,
       G_N_ELEMENTS (of_rows), of_rows);
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_inputs", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2, (const gsize[]){ steps, 2 * blocks }, NULL,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "pack_inputs", options, NULL }, 2, (const gsize[]){ steps, 2 * blocks }, NULL,
       G_N_ELEMENTS (of_inputs), of_inputs);
-  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "units_gradient", rvm_units_get_options (rvm_queue_get_device (queue)), NULL }, 2,
+  rvm_queue_launch (queue, &(RvmKernel){ "matrix_backward", "units_gradient", options, NULL }, 2,
       (const gsize[]){ blocks, (panels + span - 1) / span }, (const gsize[]){ 1, 1 }, G_N_ELEMENTS (args), args);
   if (bias)
     rvm_sum_rows (queue, &(RvmRowSum){ .x = d, .pictures = 1, .rows = m, .out = bias, .accumulate = accumulate });

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "kernels/cl/flags.h"
+
 static const struct {
   const char *platform; /* part of the device's name; NULL: any */
   RvmTiles tiles;       /* for devices of this vector width and above */
@@ -76,7 +78,7 @@ has_avx512_units (const RvmDevice *device)
 guint
 rvm_units_get_rows (const RvmDevice *device)
 {
-  return has_avx512_units (device) ? 14 : 16;
+  return has_avx512_units (device) ? RVM_UNITS_AVX512_ROWS : RVM_UNITS_AMX_ROWS;
 }
 
 const char *

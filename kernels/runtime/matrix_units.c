@@ -105,12 +105,12 @@ find_machine_problem (RvmUnitsKind *kind)
 {
   int status;
 
-  if (!ask (RVM_UNITS_PROCESSOR) && ask (RVM_UNITS_DOT_PRODUCTS)) {
+  if (!ask (RVM_UNITS_PROCESSOR)) {
+    if (!ask (RVM_UNITS_DOT_PRODUCTS))
+      return g_strdup ("the processor has no matrix units for bfloat16 (AMX), nor fast products of bfloat16 in AVX-512");
     *kind = RVM_UNITS_AVX512;
     return NULL;
   }
-  if (!ask (RVM_UNITS_PROCESSOR))
-    return g_strdup ("the processor has no matrix units for bfloat16 (AMX), nor fast products of bfloat16 in AVX-512");
   if (!ask (RVM_UNITS_SYSTEM))
     return g_strdup ("the operating system does not save the registers of the matrix units");
   status = ask (RVM_UNITS_REQUEST);
